@@ -1,0 +1,49 @@
+# Everything starts from a fresh clone: the virtual environment is made on first use, with pinned versions.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := asc_bench baselines proposed protocols tests
+
+.PHONY: help install demo test test-slow lint format bench-features reference clean
+
+help:
+	@echo "make demo            run all systems on a synthetic stand-in, a few minutes"
+	@echo "make test            all tests but the slow ones"
+	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
+	@echo "make lint            ruff and mypy"
+	@echo "make bench-features  feature extraction against the authors' extractor"
+	@echo "make reference       the ESC-10 reference table; needs ASC_BENCH_DATA"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask]'
+	touch $@
+
+demo: install
+	$(BIN)/asc-bench run --protocol dcase2018 --systems all --synthetic --budget smoke
+
+test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow --timeout 3600
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(filter-out tests,$(SOURCES))
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-features: install
+	$(BIN)/python tests/benchmarks/bench_features.py
+
+reference: install
+	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

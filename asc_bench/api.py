@@ -1,0 +1,63 @@
+"""All that the author of a system or a protocol imports."""
+
+from asc_bench.data.manifest import Dataset, Split
+from asc_bench.errors import AscBenchError, ConfigError, DataError, StoreError, SystemFailure
+from asc_bench.evaluation.protocol import Fold, Measure, Protocol, Reference
+from asc_bench.features.frontends import FrontEnd, LogMel, Waveform, caa_net_log_mel
+from asc_bench.labels import COARSE, FINE, LabelSpace
+from asc_bench.systems.base import (
+    Card,
+    Clips,
+    Context,
+    Features,
+    LabelledClips,
+    Params,
+    Probabilities,
+    Published,
+    System,
+    Task,
+)
+from asc_bench.systems.sklearn_system import SklearnSystem
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.training.budget import Budget
+from asc_bench.training.plan import Constant, Cosine, Crop, Plateau, Step, TrainingPlan
+
+__all__ = [
+    "COARSE",
+    "FINE",
+    "AscBenchError",
+    "Budget",
+    "Card",
+    "Clips",
+    "ConfigError",
+    "Constant",
+    "Context",
+    "Cosine",
+    "Crop",
+    "DataError",
+    "Dataset",
+    "Features",
+    "Fold",
+    "FrontEnd",
+    "LabelSpace",
+    "LabelledClips",
+    "LogMel",
+    "Measure",
+    "Params",
+    "Plateau",
+    "Probabilities",
+    "Protocol",
+    "Published",
+    "Reference",
+    "SklearnSystem",
+    "Split",
+    "Step",
+    "StoreError",
+    "System",
+    "SystemFailure",
+    "Task",
+    "TorchSystem",
+    "TrainingPlan",
+    "Waveform",
+    "caa_net_log_mel",
+]
