@@ -1,0 +1,1 @@
+"""Recordings: where they lie, what they are, and how they are read."""

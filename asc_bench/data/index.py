@@ -1,0 +1,166 @@
+"""The audio index: every file of a data set read, decoded and digested once, before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from asc_bench.data.audio import MISSING_END, OFFICIALLY_SHORT, AudioFacts, inspect_audio
+from asc_bench.data.indexfile import IndexRow, load_index, save_index
+from asc_bench.data.manifest import Dataset
+from asc_bench.errors import DataError
+
+MISSING_FILE_DIGEST = "missing"
+"""Stands for the sha256 of a file that does not exist: an incomplete data set has a digest of its own."""
+
+N_LISTED = 20
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """A file as it was when it was inspected, and what was found.
+
+    ``ctime_ns`` catches what size and modification time do not: files of equal length that were swapped, or
+    unpacked again with the times of the archive.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    facts: AudioFacts
+
+
+def _ignore(fraction: float, message: str) -> None:
+    pass
+
+
+def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: Progress = _ignore) -> Dataset:
+    """Inspect every audio file that exists and give the data set back with its ``file_digests``.
+
+    Files that did not change since the last time are not read again. Files that ``Dataset.missing`` names get
+    the digest ``"missing"``.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As read by its layout.
+    cache : Path
+        Cache root; the index of each data-set folder is one Parquet file in ``cache/index``.
+    n_jobs : int
+        Threads; decoding and hashing run outside the interpreter lock.
+    progress : callable
+        Given the fraction done and a few words.
+
+    Raises
+    ------
+    DataError
+        If any file is faulty or too short for its clips; the message lists the first 20 of them, each with
+        its fault, and says how many there are.
+    """
+    absent = set(dataset.missing)
+    ends = _clip_ends(dataset.clips[~dataset.clips["clip_id"].isin(absent)])
+    index = _up_to_date(dataset, list(ends.index), cache=cache, n_jobs=n_jobs, progress=progress)
+    faults = {path: fault for path, fault in _faults(index, ends) if fault}
+    if faults:
+        raise DataError(_listing(dataset.name, faults, len(index)))
+    digests = {path: entry.facts.sha256 for path, entry in index.items()}
+    return replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
+
+
+def _up_to_date(
+    dataset: Dataset, paths: Sequence[str], *, cache: Path, n_jobs: int, progress: Progress
+) -> dict[str, IndexEntry]:
+    """Entry of every path: the stored one where the file is as it was, a new one otherwise."""
+    stored, complaint = load_index(cache, dataset.root)
+    if complaint is not None:
+        progress(0.0, complaint)
+    known = {p: _entry(row) for p, row in stored.items()}
+    now = {p: _stat(p) for p in paths}
+    # A fault is never taken from the cache: the disk may have been the culprit.
+    index = {
+        p: known[p]
+        for p in paths
+        if p in known
+        and (known[p].size, known[p].mtime_ns, known[p].ctime_ns) == now[p]
+        and known[p].facts.fault is None
+    }
+    stale = [p for p in paths if p not in index]
+    if not stale:
+        progress(1.0, f"{len(paths)} audio files unchanged")
+        return index
+    try:
+        for n_done, (path, facts) in enumerate(_inspect_all(stale, n_jobs), start=1):
+            index[path] = IndexEntry(*now[path], facts)
+            progress(n_done / len(stale), f"{n_done} of {len(stale)} audio files checked")
+    finally:
+        # Also when interrupted: the next call goes on from here.
+        save_index(cache, dataset.root, {p: _row(e) for p, e in {**known, **index}.items()})
+    return {p: index[p] for p in paths}
+
+
+def _inspect_all(paths: Sequence[str], n_jobs: int) -> Iterable[tuple[str, AudioFacts]]:
+    def inspect(path: str) -> tuple[str, AudioFacts]:
+        return path, inspect_audio(Path(path))
+
+    parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
+    results: Iterable[tuple[str, AudioFacts]] = parallel(delayed(inspect)(path) for path in paths)
+    return results
+
+
+def _stat(path: str) -> tuple[int, int, int]:
+    """Size and times; a file that cannot be asked is left to ``inspect_audio``, which says why."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - ten thousand of these; Path costs three times as much
+    except OSError:
+        return 0, 0, 0
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _clip_ends(clips: pd.DataFrame) -> pd.DataFrame:
+    """For each path the end of its last clip and how much of that may be missing, both in seconds."""
+    ends = pd.DataFrame(
+        {
+            "path": clips["path"],
+            "end_s": clips["start_s"] + clips["duration_s"],
+            "spare_s": MISSING_END * clips["duration_s"],
+        }
+    )
+    return ends.sort_values("end_s").drop_duplicates("path", keep="last").set_index("path").sort_index()
+
+
+def _faults(index: dict[str, IndexEntry], ends: pd.DataFrame) -> Iterable[tuple[str, str | None]]:
+    for path, end_s, spare_s in zip(ends.index, ends["end_s"], ends["spare_s"], strict=True):
+        facts = index[path].facts
+        # Half a frame: clip ends are rounded to frames when they are read.
+        tolerated_s = spare_s + 0.5 / max(facts.sample_rate_hz, 1)
+        too_short = facts.duration_s < end_s - tolerated_s and facts.sha256 not in OFFICIALLY_SHORT
+        if facts.fault is None and too_short:
+            yield path, f"is too short: {facts.duration_s:.4f} s, its clip ends at {end_s:g} s"
+        else:
+            yield path, facts.fault
+
+
+def _listing(name: str, faults: dict[str, str], n_files: int) -> str:
+    lines = [f"{name}: {len(faults)} of {n_files} audio files cannot be used:"]
+    lines += [f"  {path}: {fault}" for path, fault in list(faults.items())[:N_LISTED]]
+    if len(faults) > N_LISTED:
+        lines.append(f"  ... and {len(faults) - N_LISTED} more")
+    lines.append("Restore these files from the official archive; nothing was trained.")
+    return "\n".join(lines)
+
+
+def _row(entry: IndexEntry) -> IndexRow:
+    stat = {"size": entry.size, "mtime_ns": entry.mtime_ns, "ctime_ns": entry.ctime_ns}
+    return {**stat, **asdict(entry.facts), "fault": entry.facts.fault or ""}
+
+
+def _entry(row: IndexRow) -> IndexEntry:
+    facts = {**row, "fault": row["fault"] or None}
+    return IndexEntry(facts.pop("size"), facts.pop("mtime_ns"), facts.pop("ctime_ns"), AudioFacts(**facts))

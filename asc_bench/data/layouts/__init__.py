@@ -1,0 +1,18 @@
+"""Official on-disk layouts, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.esc10 import ESC_10
+from asc_bench.data.layouts.esc50 import ESC_50
+from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {layout.name: layout for layout in (TUT_2018_MOBILE, TAU_2019_MOBILE, ESC_50, ESC_10)}
+)
+"""Every layout by its name."""
+
+__all__ = ["LAYOUTS", "Layout"]

@@ -1,0 +1,125 @@
+"""The contract of a layout: how one data set lies on disk, and how it becomes a clip table."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from asc_bench.data.layouts.counts import Counts, shortfalls, synthetic_counts
+from asc_bench.data.manifest import Dataset, Split, clip_table
+from asc_bench.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout(ABC):
+    """Base of every layout.
+
+    A missing audio file or a wrong count makes the data set incomplete and is told in ``Dataset.missing`` and
+    ``Dataset.shortfalls``. Lists that contradict each other, the file names or the official format are an
+    error.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line.
+    title : str
+        Name in tables and messages.
+    folders : tuple of str
+        Accepted folder names.
+    homepage, licence : str
+        Where it comes from and on which terms.
+    archives : str or None
+        Data set name in ``resources/archives.csv``, for downloads; None if there is no archive.
+    clip_duration_s : float
+        Nominal length of every clip, in seconds.
+    scenes : tuple of str
+        Every scene that may occur.
+    counts : Counts
+        Official numbers.
+    """
+
+    name: str
+    title: str
+    folders: tuple[str, ...]
+    homepage: str
+    licence: str
+    archives: str | None
+    clip_duration_s: float
+    scenes: tuple[str, ...]
+    counts: Counts
+
+    @abstractmethod
+    def read(self, root: Path) -> Dataset:
+        """Read the lists under ``root``, the data set's own folder. No audio file is opened.
+
+        Raises
+        ------
+        DataError
+            If lists are missing, malformed or contradict each other; the message names file, line and value.
+        """
+
+    def dataset(
+        self,
+        root: Path,
+        clips: pd.DataFrame,
+        splits: Sequence[Split],
+        *,
+        file_names: Collection[str],
+        extra: Sequence[str] = (),
+    ) -> Dataset:
+        """Put together what ``read`` returns.
+
+        Parameters
+        ----------
+        root : Path
+            Absolute folder of the data set.
+        clips : DataFrame
+            Columns of ``CLIP_COLUMNS``; may still lack ``coarse`` and ``start_s``.
+        splits : sequence of Split
+            Official folds.
+        file_names : collection of str
+            Names of the audio files that exist.
+        extra : sequence of str
+            Further shortfalls that only the layout can see.
+        """
+        stated = synthetic_counts(root, self.name)
+        table = clip_table(clips.assign(coarse="", start_s=0.0))
+        listed = zip(table["clip_id"], table["path"], strict=True)
+        return Dataset(
+            name=self.name,
+            root=root,
+            clips=table,
+            splits=tuple(splits),
+            missing=tuple(clip for clip, path in listed if path.rpartition("/")[2] not in file_names),
+            shortfalls=(*shortfalls(table, splits, stated or self.counts, self.scenes), *extra),
+            synthetic=stated is not None,
+        )
+
+
+def folds_by_number(clips: pd.DataFrame, fold: Sequence[int]) -> tuple[Split, ...]:
+    """Cross-validation folds: each number is the test part once, the others train.
+
+    Raises
+    ------
+    DataError
+        If a location (a source recording) lies in two folds.
+    """
+    numbers = pd.Series(list(fold), index=clips.index)
+    spread = numbers.groupby(clips["location"]).nunique()
+    if (spread > 1).any():
+        crossing = ", ".join(sorted(spread.index[spread > 1])[:5])
+        raise DataError(
+            f"source recordings lie in more than one fold: {crossing}; the folds are not the official ones"
+        )
+    return tuple(
+        Split(
+            f"fold{number}",
+            train=tuple(clips.loc[numbers != number, "clip_id"]),
+            test=tuple(clips.loc[numbers == number, "clip_id"]),
+        )
+        for number in sorted(set(fold))
+    )

@@ -1,0 +1,113 @@
+"""How many clips a data set must have: the official numbers, or what a synthetic stand-in says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from asc_bench.data.manifest import Split
+from asc_bench.errors import DataError
+
+SYNTHETIC_MARKER = "asc-bench-synthetic.json"
+
+PartCounts = Mapping[str, int]
+"""Clips by device, ``""`` where a data set has no devices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Clip counts to hold a data set against.
+
+    Attributes
+    ----------
+    n_clips : int
+        All listed clips, in a fold or not.
+    folds : mapping
+        Fold name to ``{"train": {device: n}, "test": {device: n}}``.
+    per_scene : mapping
+        Device to clips of each scene; empty where not stated.
+    per_scene_test : mapping
+        Device to test clips of each scene in each fold; empty where not stated.
+    origin : str
+        Whose counts these are, a word for the messages.
+    """
+
+    n_clips: int
+    folds: Mapping[str, Mapping[str, PartCounts]]
+    per_scene: PartCounts = field(default_factory=dict)
+    per_scene_test: PartCounts = field(default_factory=dict)
+    origin: str = "official"
+
+
+def shortfalls(
+    clips: pd.DataFrame, splits: Sequence[Split], counts: Counts, scenes: Sequence[str]
+) -> tuple[str, ...]:
+    """Say where the listed clips differ from the counts, one sentence each; empty if nowhere."""
+    device = dict(zip(clips["clip_id"], clips["device"], strict=True))
+    scene = dict(zip(clips["clip_id"], clips["scene"], strict=True))
+    by_scene = Counter(zip(clips["scene"], clips["device"], strict=True))
+    found: list[tuple[str, int, int]] = [("in all", len(clips), counts.n_clips)]
+    found += _of_scenes("", by_scene, counts.per_scene, scenes)
+    official = dict(counts.folds)
+    for split in splits:
+        expected = official.pop(split.name, {"train": {}, "test": {}})
+        for part, ids in (("train", split.train), ("test", split.test)):
+            listed = Counter(device[c] for c in ids)
+            for name in sorted({*listed, *expected[part]}):
+                where = f"{split.name} {part}" + (f", device {name}" if name else "")
+                found.append((where, listed[name], expected[part].get(name, 0)))
+        in_test = Counter((scene[c], device[c]) for c in split.test)
+        found += _of_scenes(f"{split.name} test, ", in_test, counts.per_scene_test, scenes)
+    sentences = [
+        f"{where}: {n} clips listed, {wanted} {counts.origin}" for where, n, wanted in found if n != wanted
+    ]
+    return (*sentences, *(f"{name}: no such fold found" for name in official))
+
+
+def _of_scenes(
+    prefix: str, listed: Counter[tuple[str, str]], wanted: PartCounts, scenes: Sequence[str]
+) -> Iterator[tuple[str, int, int]]:
+    for scene in scenes:
+        for device, n in wanted.items():
+            where = f"{prefix}{scene}" + (f", device {device}" if device else "")
+            yield where, listed[scene, device], n
+
+
+def synthetic_counts(root: Path, layout: str) -> Counts | None:
+    """Counts that a stand-in states in its marker file; None for a folder without one.
+
+    Raises
+    ------
+    DataError
+        If the marker is malformed or belongs to another layout.
+    """
+    path = root / SYNTHETIC_MARKER
+    if not path.is_file():
+        return None
+    try:
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        if marker["layout"] != layout:
+            raise DataError(f"{path}: is a stand-in for {marker['layout']!r}, not for {layout!r}")
+        stated = marker["counts"]
+        folds = {
+            str(fold): {part: {str(d): int(n) for d, n in parts[part].items()} for part in ("train", "test")}
+            for fold, parts in stated["folds"].items()
+        }
+        return Counts(n_clips=int(stated["n_clips"]), folds=folds, origin="stated by the marker")
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise DataError(
+            f"{path}: is not a marker of a synthetic stand-in ({error!r}); write the stand-in again"
+        ) from error

@@ -1,0 +1,172 @@
+"""TUT Urban Acoustic Scenes 2018 Mobile and TAU Urban Acoustic Scenes 2019 Mobile, development sets.
+
+Lists are tab separated whatever their extension. Clips are named ``scene-city-location-segment-device.wav``;
+what ``meta.csv`` says of a clip must agree with its name. The fold files of 2018 have no header, those of
+2019 have one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.counts import Counts
+from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
+from asc_bench.data.manifest import Dataset, Split
+
+COARSE_OF_SCENE = {
+    "airport": "indoor",
+    "bus": "transportation",
+    "metro": "transportation",
+    "metro_station": "indoor",
+    "park": "outdoor",
+    "public_square": "outdoor",
+    "shopping_mall": "indoor",
+    "street_pedestrian": "outdoor",
+    "street_traffic": "outdoor",
+    "tram": "transportation",
+}
+"""The ten scenes in alphabetical order, with the three classes of DCASE 2020 Task 1B."""
+
+DEVICES = ("A", "B", "C")
+
+_META_COLUMNS = ("filename", "scene_label", "identifier", "source_label")
+_FILE_NAME = re.compile(
+    r"audio/(?P<scene>[a-z]+(?:_[a-z]+)*)-(?P<city>[a-z]+)-(?P<location>[0-9]+)-(?P<segment>[0-9]+)-(?P<device>[abc])\.wav"
+)
+_LICENCE = "Tampere University licence: non-commercial scientific use, with attribution"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TutMobileLayout(Layout):
+    """One year's development set; the years differ in the extension and the header of the fold files."""
+
+    fold_suffix: str
+    fold_header: bool
+
+    def read(self, root: Path) -> Dataset:
+        """See ``Layout.read``."""
+        root = root.absolute()
+        rows = read_rows(root / "meta.csv", columns=_META_COLUMNS)
+        check_once(rows)
+        clips = pd.DataFrame([self._clip(row, root) for row in rows])
+        scene_of_file = dict(zip((row.values[0] for row in rows), clips["scene"], strict=True))
+        split = self._fold(root / "evaluation_setup", scene_of_file)
+        return self.dataset(root, clips, [split], file_names=files_in(root / "audio"))
+
+    def _clip(self, row: Row, root: Path) -> dict[str, object]:
+        file_name, scene, identifier, source = row.values
+        check_file_name(row, file_name)
+        match = _FILE_NAME.fullmatch(file_name)
+        if match is None:
+            raise row.error(
+                f"file name {file_name!r} is not of the form audio/scene-city-location-segment-device.wav "
+                "with device a, b or c"
+            )
+        self._check_scene(row, scene)
+        location = f"{match['city']}-{match['location']}"
+        for column, value, in_name in (
+            ("scene_label", scene, match["scene"]),
+            ("identifier", identifier, location),
+            ("source_label", source, match["device"]),
+        ):
+            if value != in_name:
+                raise row.error(f"{column} is {value!r}, but the file name {file_name!r} says {in_name!r}")
+        return {
+            "clip_id": _clip_id(file_name),
+            "path": f"{root}/{file_name}",
+            "duration_s": self.clip_duration_s,
+            "scene": scene,
+            "device": source.upper(),
+            "city": match["city"],
+            "location": location,
+            "recording_id": f"{scene}-{location}-{match['segment']}",
+        }
+
+    def _check_scene(self, row: Row, scene: str) -> None:
+        if scene not in self.scenes:
+            hint = "; integer labels are those of a modified copy" if scene.isdigit() else ""
+            raise row.error(f"scene {scene!r} is not one of {', '.join(self.scenes)}{hint}")
+
+    def _fold(self, folder: Path, scene_of_file: dict[str, str]) -> Split:
+        train = self._labelled(folder / f"fold1_train{self.fold_suffix}", scene_of_file)
+        evaluate = self._labelled(folder / f"fold1_evaluate{self.fold_suffix}", scene_of_file)
+        test_path = folder / f"fold1_test{self.fold_suffix}"
+        test = read_rows(test_path, columns=("filename",), header=self.fold_header)
+        check_once(test)
+        evaluated = {row.values[0]: row for row in evaluate}
+        for row in test:
+            if row.values[0] not in evaluated:
+                raise row.error(
+                    f"{row.values[0]!r} is not in {evaluate[0].path.name}, the labelled twin of this list"
+                )
+        tested = {row.values[0] for row in test}
+        for name, row in evaluated.items():
+            if name not in tested:
+                raise row.error(f"{name!r} is not in {test_path.name}, the unlabelled twin of this list")
+        for row in train:
+            if row.values[0] in tested:
+                raise row.error(f"{row.values[0]!r} is in train and in test")
+        return Split("fold1", train=_ids(train), test=_ids(test))
+
+    def _labelled(self, path: Path, scene_of_file: dict[str, str]) -> list[Row]:
+        rows = read_rows(path, columns=("filename", "scene_label"), header=self.fold_header)
+        check_once(rows)
+        for row in rows:
+            file_name, scene = row.values
+            if file_name not in scene_of_file:
+                raise row.error(f"{file_name!r} is not in meta.csv")
+            if scene != scene_of_file[file_name]:
+                self._check_scene(row, scene)
+                raise row.error(f"{file_name!r} is {scene!r} here and {scene_of_file[file_name]!r} in meta.csv")
+        return rows
+
+
+def _ids(rows: list[Row]) -> tuple[str, ...]:
+    return tuple(_clip_id(row.values[0]) for row in rows)
+
+
+def _clip_id(file_name: str) -> str:
+    return file_name.removeprefix("audio/").removesuffix(".wav")
+
+
+TUT_2018_MOBILE = TutMobileLayout(
+    name="tut-urban-2018-mobile",
+    title="TUT Urban Acoustic Scenes 2018 Mobile, development",
+    folders=("TUT-urban-acoustic-scenes-2018-mobile-development",),
+    homepage="https://zenodo.org/record/1228235",
+    licence=_LICENCE,
+    archives="TUT-urban-acoustic-scenes-2018-mobile-development",
+    clip_duration_s=10.0,
+    scenes=tuple(COARSE_OF_SCENE),
+    counts=Counts(
+        n_clips=10_080,
+        folds={"fold1": {"train": {"A": 6122, "B": 540, "C": 540}, "test": {"A": 2518, "B": 180, "C": 180}}},
+        per_scene={"A": 864, "B": 72, "C": 72},
+    ),
+    fold_suffix=".txt",
+    fold_header=False,
+)
+
+TAU_2019_MOBILE = TutMobileLayout(
+    name="tau-urban-2019-mobile",
+    title="TAU Urban Acoustic Scenes 2019 Mobile, development",
+    folders=("TAU-urban-acoustic-scenes-2019-mobile-development",),
+    homepage="https://zenodo.org/record/2589332",
+    licence=_LICENCE,
+    archives="TAU-urban-acoustic-scenes-2019-mobile-development",
+    clip_duration_s=10.0,
+    scenes=tuple(COARSE_OF_SCENE),
+    # 1,030 clips are in no fold: with these counts they are necessarily all of device A.
+    counts=Counts(
+        n_clips=16_560,
+        folds={"fold1": {"train": {"A": 9185, "B": 540, "C": 540}, "test": {"A": 4185, "B": 540, "C": 540}}},
+        per_scene={"A": 1440, "B": 108, "C": 108},
+    ),
+    fold_suffix=".csv",
+    fold_header=True,
+)

@@ -1,0 +1,135 @@
+"""The clip table: the one schema that every layout writes and every protocol reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from asc_bench.errors import DataError
+
+CLIP_COLUMNS: Mapping[str, str] = {
+    "clip_id": "str",
+    "path": "str",
+    "start_s": "float64",
+    "duration_s": "float64",
+    "scene": "str",
+    "coarse": "str",
+    "device": "str",
+    "city": "str",
+    "location": "str",
+    "recording_id": "str",
+}
+"""Columns of a clip table and their types.
+
+``clip_id`` is unique; ``path`` is absolute; ``start_s`` and ``duration_s`` delimit the clip in its file, in
+seconds; ``coarse``, ``device`` and ``city`` are ``""`` where a data set has none; ``location`` is the unit of
+independence (recording spot, or source recording) and never ``""``; ``recording_id`` is equal for clips of one
+instant recorded in parallel on several devices.
+"""
+
+_MAY_BE_EMPTY = {"coarse", "device", "city"}
+
+
+def clip_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> pd.DataFrame:
+    """Make a validated clip table, one row per clip, with exactly the columns of ``CLIP_COLUMNS``.
+
+    Raises
+    ------
+    DataError
+        For missing or unknown columns, repeated clip ids, empty obligatory cells or impossible times.
+    """
+    frame = pd.DataFrame(rows)
+    missing, unknown = set(CLIP_COLUMNS) - set(frame.columns), set(frame.columns) - set(CLIP_COLUMNS)
+    if missing or unknown:
+        raise DataError(f"clip table: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}")
+    frame = frame[list(CLIP_COLUMNS)].astype(dict(CLIP_COLUMNS)).reset_index(drop=True)
+    if frame.empty:
+        raise DataError("clip table: no clip at all")
+    repeated = frame.loc[frame["clip_id"].duplicated(), "clip_id"]
+    if len(repeated):
+        raise DataError(f"clip table: {len(repeated)} repeated clip ids, the first is {repeated.iloc[0]!r}")
+    for column in (c for c, kind in CLIP_COLUMNS.items() if kind == "str" and c not in _MAY_BE_EMPTY):
+        empty = frame[column].isna() | (frame[column] == "")
+        if empty.any():
+            raise DataError(f"clip table: {column} is empty for clip {frame['clip_id'][empty].iloc[0]!r}")
+    wrong = ~((frame["start_s"] >= 0) & (frame["duration_s"] > 0))
+    if wrong.any():
+        row = frame[wrong].iloc[0]
+        raise DataError(f"clip {row['clip_id']!r}: start_s {row['start_s']}, duration_s {row['duration_s']}")
+    return frame
+
+
+@dataclass(frozen=True)
+class Split:
+    """One official fold: clip ids for training and for testing, disjoint."""
+
+    name: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        both = set(self.train) & set(self.test)
+        if both:
+            raise DataError(f"{self.name}: {len(both)} clips are in train and in test, such as {min(both)!r}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as found on disk.
+
+    Attributes
+    ----------
+    name : str
+        Layout name, such as ``tut-urban-2018-mobile``.
+    root : Path
+        The folder that was read.
+    clips : DataFrame
+        Clip table of every clip of the official lists, present or not.
+    splits : tuple of Split
+        Official folds.
+    missing : tuple of str
+        Clip ids whose audio file does not exist. Such a data set is incomplete: no score comes from it.
+    shortfalls : tuple of str
+        What the counts should be and are, one sentence each, where they differ from the official ones.
+    synthetic : bool
+        Whether the folder is a stand-in written by ``asc_bench.data.synthetic``.
+    file_digests : mapping
+        sha256 by absolute path, filled in by ``asc_bench.data.index``.
+    """
+
+    name: str
+    root: Path
+    clips: pd.DataFrame
+    splits: tuple[Split, ...]
+    missing: tuple[str, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    synthetic: bool = False
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every official clip is there and every count is the official one."""
+        return not self.missing and not self.shortfalls
+
+    def digest(self) -> str:
+        """sha256 over the clip table, the splits and the audio content; independent of where the folder lies.
+
+        Raises
+        ------
+        DataError
+            If the audio was not indexed yet.
+        """
+        table = self.clips.copy()
+        try:
+            table["path"] = [self.file_digests[p] for p in self.clips["path"]]
+        except KeyError as error:
+            raise DataError(f"{self.name}: {error.args[0]} was not indexed") from None
+        whole = hashlib.sha256(table.to_csv(index=False, float_format="%.9g").encode())
+        for split in self.splits:
+            for part in (split.name, "train", *split.train, "test", *split.test):
+                whole.update(part.encode() + b"\0")
+        return whole.hexdigest()

@@ -1,0 +1,1 @@
+"""Scores and their certainty, from stored predictions alone. Nothing here imports torch."""

@@ -1,0 +1,75 @@
+"""ESC-10 and ESC-50: environmental sounds, five official folds (Piczak, ACM Multimedia 2015)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+
+import pandas as pd
+
+from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, Reference
+from asc_bench.data.layouts.esc50 import CLASSES_OF_GROUP, ESC10_CLASSES, GROUP_OF_CLASS
+from asc_bench.evaluation.folds import official_folds
+
+VALIDATION_FRACTION = 0.15
+
+_NOTES = (
+    "Accuracy is the mean over the five official folds. About 15 % of each class's training clips, by whole "
+    "source recordings, are held out for validation."
+)
+
+
+class PublishedReferences:
+    """The rows of ``results/published/{table}.csv`` as references, read when they are asked for."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def __get__(self, instance: object, owner: type) -> tuple[Reference, ...]:
+        path = resources.files("asc_bench.published") / f"{self.table}.csv"
+        with path.open(encoding="utf-8") as file:
+            return tuple(
+                Reference(row["system"], {"accuracy": float(row["accuracy"])}, row["source"])
+                for row in csv.DictReader(file)
+            )
+
+
+class Esc10(Protocol):
+    """Ten classes, from ESC-10 itself or from the subset that ESC-50 marks."""
+
+    name = "esc10"
+    title = "ESC-10, five official folds"
+    datasets = ("esc-10", "esc-50")
+    labels = LabelSpace.from_map({name: GROUP_OF_CLASS[name] for name in ESC10_CLASSES}, coarse=CLASSES_OF_GROUP)
+    clip_duration_s = 5.0
+    measures = (Measure("accuracy", strata="fold"),)
+    references = PublishedReferences("esc10")
+    notes = _NOTES
+
+    def clips(self, dataset: Dataset) -> pd.DataFrame:
+        """See ``Protocol.clips``; the other forty classes of ESC-50 are left out."""
+        table = dataset.clips
+        ours = table[table["scene"].isin(ESC10_CLASSES)].reset_index(drop=True)
+        return super().clips(replace(dataset, clips=ours))
+
+    def folds(self, dataset: Dataset) -> Sequence[Fold]:
+        """See ``Protocol.folds``."""
+        return official_folds(self.clips(dataset), dataset.splits, validation_fraction=VALIDATION_FRACTION)
+
+
+class Esc50(Protocol):
+    """All fifty classes."""
+
+    name = "esc50"
+    title = "ESC-50, five official folds"
+    datasets = ("esc-50",)
+    labels = LabelSpace.from_map(GROUP_OF_CLASS, coarse=CLASSES_OF_GROUP)
+    clip_duration_s = 5.0
+    measures = (Measure("accuracy", strata="fold"),)
+    notes = _NOTES
+
+    def folds(self, dataset: Dataset) -> Sequence[Fold]:
+        """See ``Protocol.folds``."""
+        return official_folds(self.clips(dataset), dataset.splits, validation_fraction=VALIDATION_FRACTION)
