@@ -1,0 +1,1 @@
+"""Tables, figures and reports from tidy frames. No metric is computed here."""

@@ -1,0 +1,226 @@
+"""Figures for a report or a paper, as PNG and SVG: confusion matrices and scores with their intervals."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from asc_bench.errors import ConfigError
+from asc_bench.files import write_atomic
+from asc_bench.reporting.text import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+DPI = 200
+_INK = "#1a1a1a"
+_BLUE = "#0072B2"
+"""Of the palette of Okabe and Ito, told apart by all common kinds of colour vision."""
+_TITLE_PT = 9.0
+_LINE_IN = 0.18
+_MIN_WIDTH_IN = 3.0
+_FEW_CLASSES = 20
+"""Up to here a cell has room for its percentage above its count."""
+
+
+def confusion_figure(frames: Mapping[str, pd.DataFrame], path_stem: Path, *, title: str = "") -> tuple[Path, Path]:
+    """Draw confusion matrices and write ``path_stem`` with ``.png`` and ``.svg``.
+
+    Parameters are those of ``draw_confusions``.
+
+    Returns
+    -------
+    tuple of Path
+        The PNG and the SVG.
+    """
+    return save_figure(draw_confusions(frames, title=title), path_stem)
+
+
+def score_figure(
+    scores: pd.DataFrame, path_stem: Path, *, measures: Sequence[str] = (), title: str = ""
+) -> tuple[Path, Path]:
+    """Draw scores with their intervals and write ``path_stem`` with ``.png`` and ``.svg``.
+
+    Parameters are those of ``draw_scores``.
+
+    Returns
+    -------
+    tuple of Path
+        The PNG and the SVG.
+    """
+    return save_figure(draw_scores(scores, measures=measures, title=title), path_stem)
+
+
+def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
+    """One panel per confusion matrix; colour is the share of the true class, cells carry the clip counts.
+
+    Parameters
+    ----------
+    frames : mapping
+        Panel title (a device) to counts, rows true, columns predicted, the same classes in all.
+    title : str
+        Figure title; may have several lines.
+
+    Raises
+    ------
+    ConfigError
+        If there is no panel, or if a frame is not square over one list of classes.
+    """
+    from matplotlib.figure import Figure
+
+    if not frames:
+        raise ConfigError("a confusion figure needs at least one matrix")
+    classes = [str(c) for c in next(iter(frames.values())).index]
+    for name, frame in frames.items():
+        if [str(c) for c in frame.index] != classes or [str(c) for c in frame.columns] != classes:
+            raise ConfigError(
+                f"confusion matrix {name!r}: rows and columns must both be {classes}, the rows of the first"
+            )
+    few = len(classes) <= _FEW_CLASSES
+    cell_in, font = (0.28, 7.0) if few else (0.19, 5.5)
+    side_in, label_in = cell_in * len(classes), 0.0085 * font * max(map(len, classes)) + 0.3
+    n_columns = len(frames) if few else 1
+    n_rows = len(frames) // n_columns
+    width_in = max(label_in + n_columns * (side_in + 0.15) + 0.8, _MIN_WIDTH_IN)
+    lines = _title_lines(title, width_in)
+    height_in = n_rows * (side_in + 0.3) + label_in + _LINE_IN * len(lines)
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
+    axes = list(grid.flat)
+    for ax, (name, frame) in zip(axes, frames.items(), strict=True):
+        image = _draw_matrix(ax, frame.to_numpy(dtype=float), few=few, font=font)
+        ax.set_title(_plain(name), fontsize=font + 2, color=_INK)
+    shown = [_plain(c) for c in classes]
+    for ax in axes:
+        ax.set_xticks(range(len(classes)), shown, rotation=90, fontsize=font)
+        ax.set_yticks(range(len(classes)), shown, fontsize=font)
+    for ax in grid[-1]:
+        ax.set_xlabel("predicted", fontsize=font + 1)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("true", fontsize=font + 1)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6 if n_rows == 1 else 0.3, aspect=30, pad=0.01)
+    bar.set_label("percent of the true class (clips)" if few else "percent of the true class", fontsize=font + 1)
+    bar.ax.tick_params(labelsize=font)
+    if title:
+        figure.suptitle("\n".join(lines), fontsize=_TITLE_PT, color=_INK)
+    return figure
+
+
+def _draw_matrix(
+    ax: Axes, counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]], *, few: bool, font: float
+) -> AxesImage:
+    totals = counts.sum(axis=1, keepdims=True)
+    # A class without a test clip has no percentages: its row stays empty.
+    shares = np.divide(100 * counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    for i, j in np.argwhere(counts > 0):
+        text = f"{shares[i, j]:.0f}\n({counts[i, j]:.0f})" if few else f"{counts[i, j]:.0f}"
+        colour = "white" if shares[i, j] > 55 else _INK
+        ax.text(j, i, text, ha="center", va="center", fontsize=font - 1.2, color=colour, linespacing=0.95)
+    ax.set_xticks(np.arange(len(counts) + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(len(counts) + 1) - 0.5, minor=True)
+    ax.grid(which="minor", color="#dddddd", linewidth=0.4)
+    ax.tick_params(which="both", length=0)
+    return image
+
+
+def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: str = "") -> Figure:
+    """Dot plot: a panel per measure, a line per system, best on top, with the 95 % intervals.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``score_table`` of ``asc_bench.evaluation.summary``. Rows with an incomplete sentence are left out.
+    measures : sequence of str
+        Panels in order, the first sorts the systems; by default as the frame has them.
+    title : str
+        Figure title; may have several lines.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    whole = scores[(scores["incomplete"] == "") & scores["value"].notna()]
+    panels = [m for m in (measures or list(dict.fromkeys(scores["measure"]))) if (whole["measure"] == m).any()]
+    first = whole[whole["measure"] == panels[0]] if panels else whole
+    systems = [str(s) for s in first.sort_values("value", ascending=True, kind="stable")["system"]]
+    names = [_plain(s) for s in systems]
+    label_in = 0.068 * max(map(len, names), default=8) + 0.3
+    n_panels = max(len(panels), 1)
+    width_in = label_in + 1.9 * n_panels
+    lines = _title_lines(title, width_in)
+    height_in = 0.8 + 0.24 * max(len(systems), 2) + _LINE_IN * len(lines)
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    grid = figure.subplots(1, n_panels, squeeze=False, sharex=True, sharey=True)[0]
+    for ax, measure in zip(grid, panels or [""], strict=True):
+        rows = whole[whole["measure"] == measure].set_index("system").reindex(systems)
+        value, low, high = (100 * rows[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
+        places = np.arange(len(systems))
+        ax.hlines(places, low, high, color=_BLUE, linewidth=1.4)
+        ax.plot(value, places, "o", color=_BLUE, markersize=5)
+        ax.set_title(_plain(measure), fontsize=9, color=_INK)
+        ax.set_xlabel("accuracy, percent", fontsize=8, color=_INK)
+        ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        ax.tick_params(axis="both", length=0, labelsize=8, colors=_INK)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+    grid[0].set_yticks(range(len(systems)), names)
+    grid[0].set_ylim(-0.6, max(len(systems), 1) - 0.4)
+    if not panels:
+        grid[0].text(0.5, 0.5, "no score", transform=grid[0].transAxes, ha="center", va="center")
+    if title:
+        figure.suptitle("\n".join(lines), fontsize=_TITLE_PT, color=_INK)
+    return figure
+
+
+def save_figure(figure: Figure, path_stem: Path) -> tuple[Path, Path]:
+    """Write a figure as PNG (200 dots per inch) and SVG, the same bytes for the same figure.
+
+    Raises
+    ------
+    StoreError
+        If a file cannot be written.
+    """
+    written = []
+    for kind in ("png", "svg"):
+        path = path_stem.with_name(f"{path_stem.name}.{kind}")
+        write_atomic(path, figure_bytes(figure, kind))
+        written.append(path)
+    return written[0], written[1]
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """The image file as bytes; ``kind`` is ``png`` or ``svg``."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    # Without a fixed salt and date two equal figures would differ as SVG files.
+    with rc_context({"svg.hashsalt": "asc-bench"}):
+        figure.savefig(
+            buffer,
+            format=kind,
+            dpi=DPI,
+            bbox_inches="tight",
+            pad_inches=0.05,
+            metadata={"Date": None} if kind == "svg" else {"Software": None},
+        )
+    return buffer.getvalue()
+
+
+def _title_lines(title: str, width_in: float) -> list[str]:
+    # A letter is about half as wide as the type is high, and there are 72 points to the inch.
+    letters = int(width_in * 72 / (0.55 * _TITLE_PT))
+    return [part for line in title.splitlines() for part in wrap(_plain(line), letters)]
+
+
+def _plain(text: str) -> str:
+    # Between two dollar signs matplotlib would read a formula, and fail where it is none.
+    return one_line(text, limit=160).replace("$", r"\$")

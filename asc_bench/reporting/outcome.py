@@ -1,0 +1,119 @@
+"""What came out for one system: its scores, or the reason why it has none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from asc_bench.errors import ConfigError
+from asc_bench.reporting.setting import Manifest
+from asc_bench.reporting.text import one_line
+
+_MAX_SENTENCE = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Runs and scores of one system.
+
+    Attributes
+    ----------
+    system : str
+        Variant.
+    manifests : tuple
+        Its runs.
+    scores : mapping
+        Rows of the score table by measure name, only those that may be shown.
+    incomplete : str
+        Why there is no score; empty where nothing is missing.
+    """
+
+    system: str
+    manifests: tuple[Manifest, ...]
+    scores: Mapping[str, Mapping[str, Any]]
+    incomplete: str
+
+    def score(self, measure: str) -> Mapping[str, Any] | None:
+        """Row of the score table, or None where there is no score to show."""
+        return self.scores.get(measure)
+
+    @property
+    def scored(self) -> bool:
+        """Whether any score may be shown."""
+        return bool(self.scores)
+
+    @property
+    def n_repeats(self) -> int:
+        """Repeats behind the scores; 0 without scores."""
+        return max((int(s["n_repeats"]) for s in self.scores.values()), default=0)
+
+    @property
+    def given_device(self) -> bool:
+        """Whether it was told the device of test clips."""
+        return any(m.get("needs_device") == "test" for m in self.manifests)
+
+    @property
+    def fit_s(self) -> float | None:
+        """Mean training time of the runs that finished, in seconds."""
+        times = [m["durations_s"]["fit"] for m in self.manifests if m["status"] == "done"]
+        return sum(times) / len(times) if times else None
+
+    @property
+    def status(self) -> str:
+        """Empty when all is well; else what failed, with its error's first line, or what is missing."""
+        for status in ("failed", "incomplete", "skipped"):
+            runs = [m for m in self.manifests if m["status"] == status]
+            if runs:
+                error: Mapping[str, Any] = next((m["error"] for m in runs if m.get("error")), {})
+                lines = str(error.get("message", "")).strip().splitlines()
+                told = ": ".join(filter(None, (str(error.get("type", "")), lines[0] if lines else "")))
+                told = told or self.incomplete
+                share = f" ({len(runs)} of {len(self.manifests)} runs)" if len(self.manifests) > 1 else ""
+                return one_line(f"{status}{share}{': ' if told else ''}{told}", limit=_MAX_SENTENCE)
+        return one_line(f"incomplete: {self.incomplete}") if self.incomplete else ""
+
+
+def outcomes(scores: pd.DataFrame, manifests: Sequence[Manifest], measures: Sequence[str]) -> list[Outcome]:
+    """One outcome per system: by the first measure, best first, then those without a score by name.
+
+    A system with any incomplete sentence has no score at all, whatever its values say.
+
+    Raises
+    ------
+    ConfigError
+        If no measure is named, or if a score belongs to a system without a run.
+    """
+    if not measures:
+        raise ConfigError("a table of results needs at least one measure")
+    by_system: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        by_system.setdefault(str(manifest["variant"]), []).append(manifest)
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for record in scores.to_dict("records"):
+        row = {str(key): value for key, value in record.items()}
+        rows.setdefault(str(row["system"]), {})[str(row["measure"])] = row
+    strangers = sorted(set(rows) - set(by_system))
+    if strangers:
+        known = ", ".join(sorted(by_system))
+        raise ConfigError(f"scores of {strangers[0]!r} have no run; there are runs of {known}")
+    found = [_outcome(system, tuple(runs), rows.get(system, {})) for system, runs in by_system.items()]
+    return sorted(found, key=lambda o: (-_value(o, measures[0]), o.system))
+
+
+def _outcome(system: str, runs: tuple[Manifest, ...], rows: Mapping[str, dict[str, Any]]) -> Outcome:
+    sentences = list(dict.fromkeys(str(r["incomplete"]) for r in rows.values() if r["incomplete"]))
+    if any(m["status"] == "incomplete" for m in runs) and not sentences:
+        sentences = ["not every run is whole"]
+    shown = {} if sentences else {k: r for k, r in rows.items() if not math.isnan(r["value"])}
+    if not shown and not sentences and any(m["status"] == "done" for m in runs):
+        sentences = ["no score was computed"]
+    return Outcome(system, runs, shown, "; ".join(sentences))
+
+
+def _value(outcome: Outcome, measure: str) -> float:
+    score = outcome.score(measure)
+    return -math.inf if score is None else float(score["value"])

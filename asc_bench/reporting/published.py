@@ -1,0 +1,143 @@
+"""Published numbers, read from the tables in ``results/published``."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Mapping
+from importlib import resources
+
+from asc_bench.errors import ConfigError
+from asc_bench.systems.base import Published
+
+_NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric")
+_VALUES = ("accuracy", "value", "top1", "top3")
+_AVERAGE = "average"
+_AVERAGES_ONLY = frozenset({"caanet_table1"})
+"""Tables whose single number is the mean over devices, though no column says so."""
+
+TOLERANCE_POINTS = 0.15
+"""How far a printed average may lie from the mean of its printed devices: twice 0.05 for the rounding of
+both, and a little more."""
+
+
+def published_values(published: Published) -> dict[str, float]:
+    """Look up what a paper printed.
+
+    A column ``device`` names the measure by its value (``A``, ``B``, ``C``, ``average``). Otherwise the
+    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top1``),
+    then several value columns by their titles (``top1``, ``top3``). A single number of a table without any of
+    these is ``accuracy``.
+
+    Returns
+    -------
+    dict
+        Measure name to the printed number, in percent for accuracies.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown table or column, if no row is left, or if more than one system's rows are.
+    """
+    columns, rows = _read(published.table)
+    chosen = _select(published.table, columns, rows, published.where)
+    values: dict[str, float] = {}
+    value_columns = [c for c in _VALUES if c in columns]
+    for row in chosen:
+        named = [row[c] if c != "top_k" else f"top{row[c]}" for c in _NAMES_THE_MEASURE if c in columns]
+        for column in value_columns:
+            name = " ".join([*named, column] if len(value_columns) > 1 else named) or "accuracy"
+            if published.table in _AVERAGES_ONLY:
+                name = _AVERAGE
+            if name in values:
+                keys = " or ".join(c for c in _keys(columns) if c not in published.where)
+                raise ConfigError(
+                    f"published table {published.table}: {len(chosen)} rows match {dict(published.where)}, "
+                    f"more than one for {name!r}; {f'add {keys}' if keys else 'the table repeats itself'}"
+                )
+            values[name] = _number(published.table, column, row)
+    return values
+
+
+def contradiction(table: str, where: Mapping[str, str]) -> str | None:
+    """Say so if a printed average is not the mean of the devices printed beside it.
+
+    Parameters
+    ----------
+    table, where : as in ``Published``
+
+    Returns
+    -------
+    str or None
+        One sentence, or None where the numbers agree or the table prints no devices.
+    """
+    columns, _ = _read(table)
+    if "device" not in columns:
+        return None
+    values = published_values(Published("", table, where))
+    devices = {name: value for name, value in values.items() if name != _AVERAGE}
+    if _AVERAGE not in values or len(devices) < 2:
+        return None
+    mean = sum(devices.values()) / len(devices)
+    if abs(mean - values[_AVERAGE]) <= TOLERANCE_POINTS:
+        return None
+    printed = ", ".join(f"{name} {value:.1f}" for name, value in devices.items())
+    return (
+        f"{table}, {' / '.join(where.values())}: the printed average is {values[_AVERAGE]:.1f}, "
+        f"the mean of the printed devices ({printed}) is {mean:.1f}."
+    )
+
+
+def contradictions(table: str) -> tuple[str, ...]:
+    """All sentences of ``contradiction`` for the rows of one table, in its order."""
+    columns, rows = _read(table)
+    keys = _keys(columns)
+    systems = dict.fromkeys(tuple(row[key] for key in keys) for row in rows)
+    found = (contradiction(table, dict(zip(keys, system, strict=True))) for system in systems)
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _keys(columns: list[str]) -> list[str]:
+    """Columns that tell systems apart."""
+    return [c for c in columns if c not in {*_NAMES_THE_MEASURE, *_VALUES, "source"}]
+
+
+def _read(table: str) -> tuple[list[str], list[dict[str, str]]]:
+    files = {
+        file.name.removesuffix(".csv"): file
+        for file in resources.files("asc_bench.published").iterdir()
+        if file.name.endswith(".csv")
+    }
+    if table not in files:
+        near = difflib.get_close_matches(table, files, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"no published table {table!r}; {hint}there are {', '.join(sorted(files))}")
+    text = files[table].read_text(encoding="utf-8")
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    rows = list(reader)
+    return list(reader.fieldnames or ()), rows
+
+
+def _select(
+    table: str, columns: list[str], rows: list[dict[str, str]], where: Mapping[str, str]
+) -> list[dict[str, str]]:
+    unknown = [c for c in where if c not in columns]
+    if unknown:
+        raise ConfigError(f"published table {table}: no column {unknown[0]!r}; there are {', '.join(columns)}")
+    for column, wanted in where.items():
+        left = [row for row in rows if row[column] == wanted]
+        if not left:
+            present = ", ".join(dict.fromkeys(row[column] for row in rows))
+            raise ConfigError(
+                f"published table {table}: no row for {dict(where)}; {column} {wanted!r} is not one of {present}"
+            )
+        rows = left
+    return rows
+
+
+def _number(table: str, column: str, row: Mapping[str, str]) -> float:
+    try:
+        return float(row[column])
+    except (TypeError, ValueError):
+        raise ConfigError(f"published table {table}: {column} is {row[column]!r} in {dict(row)}") from None

@@ -1,0 +1,132 @@
+"""What a table is a table of: protocol, data set, budget and repeats, read from the runs' manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from asc_bench.errors import ConfigError
+from asc_bench.training.budget import Budget
+
+Manifest = Mapping[str, Any]
+"""One run's ``manifest.json``: a tree of JSON values."""
+
+_MUST_AGREE = (
+    "protocol",
+    "protocol_version",
+    "dataset",
+    "synthetic",
+    "synthetic_size",
+    "budget",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """The facts that all runs of one table share.
+
+    Attributes
+    ----------
+    first, last : str
+        UTC days on which the first and the last run started; empty if none did.
+    """
+
+    protocol: str
+    protocol_title: str
+    protocol_version: int
+    dataset: str
+    synthetic: bool
+    synthetic_size: str
+    budget: str
+    n_repeats: int
+    first: str
+    last: str
+
+    @classmethod
+    def of(cls, manifests: Sequence[Manifest]) -> Setting:
+        """Read the setting that all manifests agree on.
+
+        Raises
+        ------
+        ConfigError
+            If there is no manifest, or if runs of different data, protocols or budgets would share a table.
+        """
+        if not manifests:
+            raise ConfigError("no run to report: there is no manifest at all")
+        for key in _MUST_AGREE:
+            _agree(key, [m.get(key) for m in manifests])
+        _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
+        one = manifests[0]
+        days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
+        return cls(
+            protocol=str(one["protocol"]),
+            protocol_title=str(one["protocol_title"]),
+            protocol_version=int(one["protocol_version"]),
+            dataset=str(one["dataset"]),
+            synthetic=bool(one["synthetic"]),
+            synthetic_size=str(one.get("synthetic_size") or ""),
+            budget=str(one["budget"]),
+            n_repeats=len({m["repeat"] for m in manifests}),
+            first=days[0] if days else "",
+            last=days[-1] if days else "",
+        )
+
+    @property
+    def data(self) -> str:
+        """Name of the data set, with ``synthetic`` where it is a stand-in."""
+        if not self.synthetic:
+            return self.dataset
+        size = f" ({self.synthetic_size})" if self.synthetic_size else ""
+        return f"{self.dataset}, synthetic{size}"
+
+    @property
+    def title(self) -> str:
+        """Caption for every table and figure of this setting."""
+        repeats = "1 seed" if self.n_repeats == 1 else f"{self.n_repeats} seeds"
+        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether a published number may stand beside these at all."""
+        return not self.synthetic and self.budget != Budget.SMOKE
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Sentences that a reader must see before any number."""
+        found = []
+        if self.synthetic:
+            found.append(
+                "Synthetic stand-in, not the named recordings: "
+                "these numbers say nothing about any system on real data."
+            )
+        if self.budget == Budget.SMOKE:
+            found.append("Smoke budget: narrowed and barely trained systems, not comparable with anything.")
+        elif self.budget == Budget.QUICK:
+            found.append("Quick budget: published architectures, trained for fewer steps than published.")
+        return tuple(found)
+
+    @property
+    def provenance(self) -> str:
+        """Protocol with version, and when the runs were made."""
+        text = f"Protocol {self.protocol}, version {self.protocol_version}."
+        if not self.first:
+            return text
+        days = self.first if self.first == self.last else f"{self.first} to {self.last}"
+        return f"{text} Runs started {days} (UTC)."
+
+
+def _agree(what: str, values: Sequence[object]) -> None:
+    found = sorted({str(v) for v in values if v is not None})
+    if len(found) > 1:
+        listed = ", ".join(found)
+        raise ConfigError(f"runs of different {what} cannot share a table: {listed}; report each alone")
+
+
+def _day(started: str) -> str:
+    try:
+        moment = datetime.fromisoformat(started)
+    except ValueError:
+        raise ConfigError(f"manifest: started is {started!r}, not an ISO 8601 time") from None
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date().isoformat()

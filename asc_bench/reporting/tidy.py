@@ -1,0 +1,73 @@
+"""The same results for machines: one long frame each, full precision, nothing formatted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from asc_bench.reporting.outcome import outcomes
+from asc_bench.reporting.setting import Manifest, Setting
+
+SCORE_COLUMNS = ("value", "low", "high", "n", "n_locations", "n_repeats", "sd_repeats")
+
+
+def tidy_results(
+    scores: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    *,
+    measures: Sequence[str],
+    published: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """One row per system and measure, scored or not.
+
+    Returns
+    -------
+    DataFrame
+        ``system, measure``, the columns of the score table as fractions, ``published`` as a fraction (empty
+        where nothing is comparable), ``status`` (empty when all is well), the setting, and ``runs``: the keys
+        of the runs behind the row.
+    """
+    setting = Setting.of(manifests)
+    rows = []
+    for outcome in outcomes(scores, manifests, measures):
+        for measure in measures:
+            score = outcome.score(measure) or {}
+            printed = published.get(outcome.system, {}).get(measure) if setting.comparable else None
+            rows.append(
+                {
+                    "system": outcome.system,
+                    "measure": measure,
+                    **{column: score.get(column, math.nan) for column in SCORE_COLUMNS},
+                    "published": math.nan if printed is None else printed / 100,
+                    "status": outcome.status,
+                    "protocol": setting.protocol,
+                    "protocol_version": setting.protocol_version,
+                    "dataset": setting.dataset,
+                    "synthetic": setting.synthetic,
+                    "synthetic_size": setting.synthetic_size,
+                    "budget": setting.budget,
+                    "runs": " ".join(str(m["key"]) for m in outcome.manifests),
+                }
+            )
+    frame = pd.DataFrame(rows)
+    return frame.astype(dict.fromkeys(("n", "n_locations", "n_repeats"), "Int64"))
+
+
+def tidy_runs(manifests: Sequence[Manifest]) -> pd.DataFrame:
+    """One row per run, one column per value of its manifest; ``durations_s.fit`` is a nested one.
+
+    The versions of packages, the host and what the run key was made of stay in the manifests.
+    """
+    left_out = {"versions", "host", "key_parts", "expected", "files"}
+    return pd.DataFrame([dict(_flat({k: v for k, v in m.items() if k not in left_out})) for m in manifests])
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,226 @@
+import base64
+import errno
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from asc_bench.errors import ConfigError, StoreError
+from asc_bench.evaluation.protocol import Reference
+from asc_bench.reporting.report import write_report
+from asc_bench.slugs import slug
+from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance
+
+CAA = "caa-net[pooling=att]"
+VALUES = {CAA: {"average": 2 / 3, "B": 0.1 + 0.2}, "sb-cnn": {"average": 0.62, "B": 0.57}}
+MATRIX = confusion(("bus", "tram"), [[3, 1], [0, 4]])
+
+
+def report(folder: Path, **changes: object) -> list[Path]:
+    arguments: dict[str, object] = {
+        "scores": scores(VALUES),
+        "significance": significance(CAA),
+        "manifests": [manifest(CAA), manifest("sb-cnn"), failed("broken")],
+        "confusions": {CAA: {"A": MATRIX, "B": MATRIX}},
+        "published": {CAA: {"average": 68.0}},
+        "references": [Reference("humans", {"average": 95.7}, "Piczak 2015")],
+        "measures": ["average", "B"],
+        "tied": {CAA},
+    }
+    return write_report(folder, **(arguments | changes))  # type: ignore[arg-type]
+
+
+class Page(HTMLParser):
+    """Collects what a browser would act on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [v or "" for k, v in attrs if k in {"src", "href", "srcset", "data", "action", "background"}]
+        assert not [k for k, _ in attrs if k.startswith("on")]
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+def test_all_files_are_written_and_listed(tmp_path: Path) -> None:
+    written = report(tmp_path / "new" / "folder")
+    stem = f"confusion-{slug(CAA)}"
+    assert [p.name for p in written] == [
+        "results.md", "results.csv", "results.tex",
+        "significance.md", "significance.csv", "significance.tex",
+        "runs.csv", "scores.png", "scores.svg", f"{stem}.png", f"{stem}.svg", "report.html",
+    ]  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == sorted(p.name for p in written)
+    assert all(p.stat().st_size for p in written)
+
+
+def test_csv_gives_back_every_digit(tmp_path: Path) -> None:
+    report(tmp_path)
+    read = pd.read_csv(tmp_path / "results.csv").set_index(["system", "measure"])
+    for row in scores(VALUES).to_dict("records"):
+        back = read.loc[(row["system"], row["measure"])]
+        for column in ("value", "low", "high", "n", "n_locations", "n_repeats"):
+            assert back[column] == row[column]
+    assert read.loc[(CAA, "average"), "published"] == 0.68
+    assert read["published"].isna()[CAA, "B"]
+    assert read.loc[(CAA, "B"), "runs"] == f"key-{CAA}"
+    assert read.loc[("broken", "average"), "status"] == "failed: ValueError: bad shape (3, 4)"
+    assert read["value"].isna()["broken", "average"]
+    pairs = pd.read_csv(tmp_path / "significance.csv")
+    pd.testing.assert_frame_equal(pairs, significance(CAA), check_dtype=False, check_exact=True)
+    runs = pd.read_csv(tmp_path / "runs.csv").set_index("variant")
+    assert runs.loc["sb-cnn", "durations_s.fit"] == 312.4
+    assert runs.loc["sb-cnn", "n_clips.test"] == 2878
+    assert runs.loc["broken", "error.message"] == "bad shape (3, 4)\nsecond line"
+
+
+def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
+    report(tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not page.open
+    assert len(page.links) == 2
+    for link in page.links:
+        head, _, data = link.partition(",")
+        assert head == "data:image/svg+xml;base64"
+        assert ElementTree.fromstring(base64.b64decode(data)).tag.endswith("svg")
+    assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
+    for part in (
+        CAA,
+        "66.7 [64.5, 68.5]",
+        "failed: ValueError: bad shape (3, 4)",
+        "Pairwise tests",
+        "2.9.0",
+        "95.7",
+    ):
+        assert part in page.text
+
+
+def test_hostile_strings_stay_strings_everywhere(tmp_path: Path) -> None:
+    name = "../../x" + HOSTILE
+    written = report(
+        tmp_path / "here",
+        scores=scores({name: {"average": 0.5, HOSTILE: 0.4}}),
+        significance=significance(name, HOSTILE),
+        manifests=[manifest(name, device=HOSTILE, versions={HOSTILE: HOSTILE}), failed(HOSTILE, HOSTILE)],
+        confusions={name: {"": MATRIX}},
+        published={},
+        references=[Reference(HOSTILE, {"average": 9.0}, HOSTILE)],
+        measures=["average", HOSTILE],
+        tied=set(),
+        notes=[HOSTILE],
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["here"]
+    assert all(p.parent == tmp_path / "here" for p in written)
+    text = (tmp_path / "here" / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert not page.open
+    assert "script" not in page.tags
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in page.links)
+    assert page.text.count("<script src=http://evil.example/x.js></script>") >= 8
+    assert "\x1b" not in text
+    markdown = (tmp_path / "here" / "results.md").read_text(encoding="utf-8")
+    assert "<" not in markdown
+
+
+def test_synthetic_results_say_so_and_show_nothing_published(tmp_path: Path) -> None:
+    change = {"synthetic": True, "synthetic_size": "small", "budget": "smoke"}
+    report(tmp_path, manifests=[manifest(s, **change) for s in VALUES], confusions={})
+    for name in ("results.md", "results.csv", "results.tex", "report.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "95.7" not in text
+        assert "humans" not in text
+        assert "small" in text
+        assert "smoke" in text
+        assert "synthetic" in text
+    read = pd.read_csv(tmp_path / "results.csv")
+    assert read["published"].isna().all()
+    assert read["synthetic"].all()
+
+
+def test_a_second_report_is_the_same_bytes(tmp_path: Path) -> None:
+    first = {p.name: p.read_bytes() for p in report(tmp_path)}
+    assert {p.name: p.read_bytes() for p in report(tmp_path)} == first
+
+
+def test_a_report_of_failures_alone_is_a_report(tmp_path: Path) -> None:
+    report(
+        tmp_path,
+        scores=scores({}),
+        significance=significance().iloc[:0],
+        manifests=[failed("broken")],
+        confusions={},
+    )
+    assert "failed: ValueError" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
+def test_what_the_table_hides_no_figure_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[set[str]] = []
+
+    def draw(frame: pd.DataFrame, stem: Path, **_: object) -> tuple[Path, Path]:
+        drawn.append(set(frame["system"]))
+        for path in (stem.with_suffix(".png"), stem.with_suffix(".svg")):
+            path.write_bytes(b"")
+        return stem.with_suffix(".png"), stem.with_suffix(".svg")
+
+    monkeypatch.setattr("asc_bench.reporting.report.score_figure", draw)
+    frame = scores(VALUES)
+    frame.loc[0, "incomplete"] = "one measure of the first system is incomplete"
+    report(tmp_path, scores=frame, confusions={CAA: {"A": MATRIX}})
+    assert drawn == [{"sb-cnn"}]
+    assert not list(tmp_path.glob("confusion-*"))
+
+
+def test_nothing_is_written_when_runs_cannot_be_mixed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="runs of different budget cannot share a table"):
+        report(tmp_path / "x", manifests=[manifest(CAA), manifest("sb-cnn", budget="smoke")])
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(StoreError, match="taken"):
+        report(tmp_path / "taken" / "report")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "results.md").write_text("the old one")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"disk is full at .*results\.md"):
+        report(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["results.md"]
+    assert (tmp_path / "results.md").read_text() == "the old one"
+
+
+def test_importing_reporting_is_cheap() -> None:
+    heavy = ("torch", "matplotlib", "tabulate", "sklearn", "librosa", "scipy")
+    code = (
+        "import sys, asc_bench.reporting.report, asc_bench.reporting.tables, asc_bench.reporting.published;"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
