@@ -130,7 +130,7 @@ def read_audio(
     samples, file_rate_hz = _read_segment(path, start_s=start_s, duration_s=duration_s)
     if not np.isfinite(samples).all():
         raise DataError(f"{path}: has NaN or infinite samples")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    mono = samples[:, 0] if samples.shape[1] == 1 else (samples[:, 0] + samples[:, 1]) * np.float32(0.5)
     if file_rate_hz != sample_rate_hz:
         mono = soxr.resample(np.ascontiguousarray(mono), file_rate_hz, sample_rate_hz, quality="HQ")
     if duration_s is None:
