@@ -1,0 +1,1 @@
+"""Planning runs, running them, and keeping what they give."""

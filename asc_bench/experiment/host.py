@@ -1,0 +1,72 @@
+"""Facts about the machine and the software: for manifests and bug reports."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "asc-bench", "torch", "torchaudio", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "librosa",
+    "soundfile", "soxr", "joblib",
+)  # fmt: skip
+
+
+def package_versions() -> dict[str, str]:
+    """Installed version of every package that can move a number."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def host_facts() -> dict[str, str | int]:
+    """Processor, cores and system; no host or user name."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "n_cores": n_cores(),
+    }
+
+
+def n_cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+class PeakMemory:
+    """Highest resident memory since construction; since the start of the process where there is no /proc."""
+
+    def __init__(self) -> None:
+        self._status = Path("/proc/self/status")
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError:
+            self._status = Path("/nonexistent")
+
+    def n_bytes(self) -> int:
+        """Bytes, whole process."""
+        if self._status.exists():
+            for line in self._status.read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        if sys.platform == "win32":
+            return 0
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

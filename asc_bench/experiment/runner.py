@@ -1,0 +1,234 @@
+"""One run: features from the cache, fit, predict, publish. Only here is a system's crash caught."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from filelock import Timeout
+
+from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.evaluation.predictions import prediction_frame
+from asc_bench.evaluation.protocol import Fold
+from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
+from asc_bench.experiment.plan import Bench, RunSpec, encode_devices, limited
+from asc_bench.experiment.store import ResultsStore, StoredRun
+from asc_bench.features.cache import feature_array
+from asc_bench.labels import COARSE, FINE, LabelSpace
+from asc_bench.systems.base import Clips, Context, Features, LabelledClips, Probabilities, System
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are computed; no number depends on it, but for floating-point rounding."""
+
+    cache: Path
+    device: str = "cpu"
+    n_threads: int = 1
+    retry_failed: bool = True
+
+
+def run_once(
+    spec: RunSpec,
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Progress,
+    *,
+    wait: bool = True,
+) -> StoredRun | None:
+    """Compute one run unless it is stored; None if another process is at it and ``wait`` is false.
+
+    Raises
+    ------
+    StoreError
+        If results, features or checkpoints cannot be written: that is no fault of the system.
+    """
+    try:
+        with store.lock(spec).acquire(timeout=-1 if wait else 0):
+            stored = store.load(spec)
+            if stored is not None and (stored.done or not settings.retry_failed):
+                return stored
+            return _compute(spec, bench, store, settings, progress)
+    except Timeout:
+        return None
+
+
+def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
+    started, memory = datetime.now(UTC), PeakMemory()
+    manifest = _header(spec, bench, settings, started)
+    watch = Stopwatch()
+    try:
+        # The one broad except: whatever a system raises becomes a failed row, and the others go on.
+        frame, facts = _fit_and_predict(spec, bench, store, settings, progress, watch)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        manifest |= {
+            "status": "failed",
+            "error": {"type": type(error).__name__, "message": str(error)},
+            **_footer(watch, memory),
+        }
+        return store.publish(spec, manifest, traceback=traceback.format_exc())
+    manifest |= {"status": "done", **facts, **_footer(watch, memory)}
+    return store.publish(spec, manifest, predictions=frame, labels=bench.protocol.labels)
+
+
+def _fit_and_predict(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, watch: Stopwatch
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    official = next(f for f in bench.folds if f.name == spec.fold)
+    task = bench.task(official)
+    system = spec.variant.build(task, spec.budget)
+    fold = limited(official, bench.clips, system.uses_validation)
+    with watch("features"):
+        array = feature_array(
+            bench.clips,
+            system.front_end(),
+            file_digests=bench.dataset.file_digests,
+            cache=settings.cache,
+            n_jobs=settings.n_threads,
+        ).array
+    scratch = store.scratch(spec)
+    context = Context(seed=spec.seed, folder=scratch, device=settings.device, progress=progress)
+    limit_threads(settings.n_threads)
+    with watch("fit"):
+        train = labelled(bench, fold.train, array, system)
+        validation = labelled(bench, fold.validation, array, system) if fold.validation else None
+        scratch.mkdir(parents=True, exist_ok=True)
+        system.fit(train, validation, context)
+    frames = []
+    with watch("predict"):
+        for split, ids in (("validation", fold.validation), ("test", fold.test)):
+            if ids:
+                progress(1.0, f"predicting {split}")
+                given = system.predict(unlabelled(bench, ids, array, system))
+                frames.append(
+                    prediction_frame(bench.select(ids), task.labels, by_level(given, task.labels), split=split)
+                )
+    complexity = system.complexity()
+    facts: dict[str, object] = {
+        "needs_device": system.needs_device,
+        "uses_validation": system.uses_validation,
+        "n_parameters": complexity.get("n_parameters"),
+        "n_multiply_adds": complexity.get("n_multiply_adds"),
+        "n_clips": _counts(fold),
+    }
+    return pd.concat(frames, ignore_index=True), facts
+
+
+def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> Clips:
+    """Clips as ``predict`` sees them: the device only if the system is given it at test time, labels never."""
+    rows = np.array([bench.rows[c] for c in ids], dtype=np.int64)
+    device = None
+    if system.needs_device == "test":
+        device = encode_devices(list(bench.select(ids)["device"]), system.task.devices)
+    return Clips(Features(array, rows), device)
+
+
+def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> LabelledClips:
+    """Clips as ``fit`` sees them."""
+    table = bench.select(ids)
+    labels = system.task.labels
+    fine = labels.encode(table["scene"])
+    targets = {FINE: fine} | ({COARSE: labels.to_coarse(fine)} if labels.coarse else {})
+    device = None
+    if system.needs_device != "no":
+        device = encode_devices(list(table["device"]), system.task.devices)
+    rows = np.array([bench.rows[c] for c in ids], dtype=np.int64)
+    return LabelledClips(Features(array, rows), device, targets, table["location"].to_numpy(dtype=np.str_))
+
+
+def by_level(given: Probabilities, labels: LabelSpace) -> Mapping[str, npt.NDArray[np.float32]]:
+    """What a system returned, as a mapping from label level to probabilities.
+
+    Raises
+    ------
+    SystemFailure
+        For a level that the protocol does not have, or none at all.
+    """
+    if not isinstance(given, Mapping):
+        return {FINE: given}
+    unknown = sorted(set(given) - set(labels.levels))
+    if unknown or not given:
+        raise SystemFailure(f"predict returned the levels {sorted(given)}; the protocol has {list(labels.levels)}")
+    return given
+
+
+def limit_threads(n_threads: int) -> None:
+    """Keep the numerical libraries of this process to so many threads."""
+    import sys
+
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(limits=n_threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(n_threads)
+
+
+class Stopwatch:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.durations_s: dict[str, float] = {}
+        self._phase = ""
+        self._since = 0.0
+
+    def __call__(self, phase: str) -> Stopwatch:
+        self._phase = phase
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        self.durations_s[self._phase] = round(time.perf_counter() - self._since, 4)
+
+
+def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) -> dict[str, Any]:
+    dataset = bench.dataset
+    return {
+        "protocol": spec.protocol,
+        "protocol_title": bench.protocol.title,
+        "protocol_version": bench.protocol.version,
+        "dataset": dataset.name,
+        "synthetic": dataset.synthetic,
+        "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
+        "system": spec.variant.name,
+        "variant": str(spec.variant),
+        "params": asdict(spec.variant.params),
+        "budget": str(spec.budget),
+        "fold": spec.fold,
+        "repeat": spec.repeat,
+        "seed": spec.seed,
+        "key": spec.key,
+        "key_parts": dict(spec.parts),
+        "expected": bench.expected(),
+        "device": settings.device,
+        "n_threads": settings.n_threads,
+        "host": host_facts(),
+        "versions": package_versions(),
+        "started": started.isoformat(timespec="seconds"),
+    }
+
+
+def _footer(watch: Stopwatch, memory: PeakMemory) -> dict[str, object]:
+    return {
+        "durations_s": watch.durations_s,
+        "peak_memory_bytes": memory.n_bytes(),
+        "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def _counts(fold: Fold) -> dict[str, int]:
+    return {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}

@@ -1,0 +1,192 @@
+"""Stored runs become scores, tests, tables and figures: from predictions and manifests alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from asc_bench.errors import ConfigError
+from asc_bench.evaluation.metrics import confusion
+from asc_bench.evaluation.predictions import stack_runs
+from asc_bench.evaluation.protocol import Protocol
+from asc_bench.evaluation.summary import (
+    SCORE_COLUMNS,
+    SIGNIFICANCE_COLUMNS,
+    score_table,
+    significance_table,
+    tied_with_best,
+)
+from asc_bench.experiment import keys
+from asc_bench.experiment.store import StoredRun
+from asc_bench.files import write_atomic
+from asc_bench.labels import FINE
+from asc_bench.registry import near, systems
+from asc_bench.reporting.published import contradiction, published_values
+from asc_bench.reporting.report import write_report
+from asc_bench.reporting.tables import results_table, significance_text_table
+from asc_bench.systems.base import Published
+
+STAMP = "report.json"
+TEXT = "results.txt"
+Scores = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and the text for the terminal."""
+
+    folder: Path
+    text: str
+
+
+def report(
+    protocol: Protocol,
+    runs: Sequence[StoredRun],
+    folder: Path,
+    *,
+    folds: Sequence[str] = (),
+    reference: str | None = None,
+) -> Report:
+    """Write the report of some runs, unless the same one stands there already.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol of all runs.
+    runs : sequence of StoredRun
+        Done and failed ones, of one budget and one state of the data.
+    folder : Path
+        Where tables and figures go.
+    folds : sequence of str
+        Folds that were asked for; empty for all. A system that lacks a clip of these folds gets no score.
+    reference : str, optional
+        Variant that every other one is compared with; all pairs if None.
+
+    Raises
+    ------
+    ConfigError
+        If there is no run, if runs do not belong in one table, or if ``reference`` is not among them.
+    """
+    stamp = {
+        "runs": sorted(str(run.manifest["digest"]) for run in runs),
+        "protocol": [protocol.name, protocol.version],
+        "folds": sorted(folds),
+        "reference": reference,
+        "code": keys.package_digest("asc_bench.evaluation", "asc_bench.reporting", "asc_bench.experiment"),
+    }
+    if _stamp(folder) == stamp:
+        return Report(folder, (folder / TEXT).read_text())
+    text = _write(protocol, runs, folder, folds, reference)
+    write_atomic(folder / TEXT, text)
+    write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
+    return Report(folder, text)
+
+
+def _write(
+    protocol: Protocol, runs: Sequence[StoredRun], folder: Path, folds: Sequence[str], reference: str | None
+) -> str:
+    manifests = [run.manifest for run in runs]
+    done = [run for run in runs if run.done]
+    measures = [m.name for m in protocol.measures]
+    scores = pd.DataFrame(columns=list(SCORE_COLUMNS))
+    significance = pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
+    tied: set[str] = set()
+    confusions: dict[str, dict[str, pd.DataFrame]] = {}
+    printed, references = published(protocol.name, manifests), protocol.references
+    notes = contradictions(protocol.name, manifests)
+    if done:
+        predictions = stack_runs(
+            (run.manifest, run.predictions) for run in done if not folds or run.manifest["fold"] in folds
+        )
+        expected = done[0].manifest["expected"]
+        if folds and set(folds) != set(expected):
+            printed, references = {}, ()
+            notes = (f"Only {', '.join(folds)} of the protocol's {len(expected)} folds: not its score.",)
+        wanted = {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
+        scores = score_table(predictions, protocol.measures, expected=wanted)
+        whole = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
+        _check_reference(reference, whole)
+        compared = predictions[predictions["system"].isin(whole)]
+        if len(whole) > 1:
+            significance = significance_table(compared, protocol.measures[0], reference=reference)
+            tied = set(tied_with_best(compared, protocol.measures[0]))
+        confusions = {
+            name: _confusions(predictions[predictions["system"] == name], protocol.labels.fine) for name in whole
+        }
+    write_report(
+        folder,
+        scores=scores,
+        significance=significance,
+        manifests=manifests,
+        confusions=confusions,
+        published=printed,
+        references=references,
+        measures=measures,
+        tied=tied,
+        notes=notes,
+    )
+    tables = [
+        results_table(
+            scores,
+            manifests,
+            measures=measures,
+            published=printed,
+            references=references,
+            tied=tied,
+            notes=notes,
+        )
+    ]
+    if len(significance):
+        tables.append(significance_text_table(significance, manifests, measure=measures[0]))
+    return "\n\n".join(table.to_text() for table in tables)
+
+
+def published(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> Scores:
+    """Published percent by variant and measure."""
+    values: Scores = {}
+    for variant, entry in _published_entries(protocol, manifests):
+        values.setdefault(variant, {}).update(published_values(entry))
+    return values
+
+
+def contradictions(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What is wrong in the published rows that these runs are set beside."""
+    found = [contradiction(entry.table, entry.where) for _, entry in _published_entries(protocol, manifests)]
+    return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Published]]:
+    """What the cards name for this protocol and the settings of these runs."""
+    for manifest in manifests:
+        if manifest["system"] in systems().found:
+            params = manifest["params"]
+            for entry in systems().get(manifest["system"]).card.published:
+                same_settings = all(str(params.get(k, v)) == v for k, v in entry.where.items())
+                if entry.protocol == protocol and same_settings:
+                    yield manifest["variant"], entry
+
+
+def _confusions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    devices = sorted(set(predictions["device"]) - {""})
+    if not devices:
+        return {"": confusion(predictions, FINE, classes=classes)}
+    return {device: confusion(predictions, FINE, device=device, classes=classes) for device in devices}
+
+
+def _check_reference(reference: str | None, names: Sequence[str]) -> None:
+    if reference is not None and reference not in names:
+        raise ConfigError(f"the reference {reference!r} is not among the scored systems{near(reference, names)}")
+
+
+def _stamp(folder: Path) -> object:
+    if not (folder / TEXT).exists():
+        return None
+    try:
+        return json.loads((folder / STAMP).read_bytes())
+    except (OSError, ValueError):
+        return None

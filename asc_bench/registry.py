@@ -1,0 +1,236 @@
+"""Names to systems and protocols: built in, from plug-in folders and from other packages' entry points."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.evaluation.protocol import Protocol
+from asc_bench.systems.base import Card, System
+
+T = TypeVar("T")
+
+NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+API_VERSION = 1
+PLUGINS_VARIABLE = "ASC_BENCH_PLUGINS"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Something that is registered but cannot be used, and why."""
+
+    name: str
+    reason: str
+    origin: str
+
+
+@dataclass
+class Registry(Generic[T]):
+    """Classes by name; a name is given once, and a near miss is answered with the near name."""
+
+    kind: str
+    found: dict[str, type[T]] = field(default_factory=dict)
+    unavailable: dict[str, Unavailable] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Usable names, sorted."""
+        return sorted(self.found)
+
+    def get(self, name: str) -> type[T]:
+        """The class of this name.
+
+        Raises
+        ------
+        ConfigError
+            If the name is unknown (with the near names) or unavailable (with the reason).
+        """
+        if name in self.found:
+            return self.found[name]
+        if name in self.unavailable:
+            raise ConfigError(f"{self.kind} {name!r} is unavailable: {self.unavailable[name].reason}")
+        raise ConfigError(f"there is no {self.kind} {name!r}{near(name, self.names())}")
+
+    def match(self, pattern: str) -> list[str]:
+        """Names that match a glob, sorted; at least one."""
+        names = fnmatch.filter(self.names(), pattern)
+        if not names:
+            raise ConfigError(f"no {self.kind} matches {pattern!r}; there are {', '.join(self.names())}")
+        return names
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """A half sentence that suggests the nearest names, or lists all of them."""
+    known = list(names)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(repr(c) for c in close)}?"
+    return f"; there are: {', '.join(known)}" if known else ""
+
+
+def origin(cls: type) -> str:
+    """File and line of a class, for messages."""
+    try:
+        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
+    except (OSError, TypeError):
+        return cls.__module__
+
+
+@cache
+def systems() -> Registry[System]:
+    """Every system that is built in or plugged in."""
+    packages = ("asc_bench.baselines", "asc_bench.proposed")
+    return _discover("system", System, _system_fault, packages)  # type: ignore[type-abstract]
+
+
+@cache
+def protocols() -> Registry[Protocol]:
+    """Every protocol that is built in or plugged in."""
+    packages = ("asc_bench.protocols",)
+    return _discover("protocol", Protocol, _protocol_fault, packages)  # type: ignore[type-abstract]
+
+
+def _discover(
+    kind: str, base: type[T], fault: Callable[[type[T]], str | None], packages: tuple[str, ...]
+) -> Registry[T]:
+    registry: Registry[T] = Registry(kind)
+    for label, load in _built_in(packages):
+        _register(registry, label, load, base, fault, built_in=True)
+    built_in = frozenset(registry.found)
+    for label, load in (*_plugin_files(), *_entry_points(f"asc_bench.{kind}s")):
+        _register(registry, label, load, base, fault, built_in=False)
+    if len(built_in - set(registry.found)):
+        raise AssertionError("a plug-in replaced a built-in")
+    return registry
+
+
+def _register(
+    registry: Registry[T],
+    label: str,
+    load: Callable[[], object],
+    base: type[T],
+    fault: Callable[[type[T]], str | None],
+    *,
+    built_in: bool,
+) -> None:
+    try:
+        classes = list(_classes(load(), base))
+    except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises, the others must stay usable
+        reason = f"{type(error).__name__}: {error}"
+        registry.unavailable[label] = Unavailable(label, reason, label)
+        return
+    if not classes and not built_in:
+        # One plug-in file may hold systems and no protocol; only an entry point promises the kind.
+        if label.startswith("entry point"):
+            reason = f"it gives no subclass of asc_bench.api.{base.__name__}"
+            registry.unavailable[label] = Unavailable(label, reason, label)
+        return
+    for cls in classes:
+        reason_or_none = fault(cls)
+        name = _name(cls) or label
+        if reason_or_none is None and name in registry.found:
+            other = registry.found[name]
+            if other is cls:
+                continue
+            reason_or_none = f"its name is taken by {origin(other)}"
+            if built_in:
+                raise ConfigError(
+                    f"two built-in {registry.kind}s are called {name!r}: {origin(cls)}, {origin(other)}"
+                )
+            name = f"{name} ({label})"
+        if reason_or_none is not None:
+            registry.unavailable[name] = Unavailable(name, reason_or_none, origin(cls))
+        else:
+            registry.found[name] = cls
+
+
+def _classes(loaded: object, base: type[T]) -> Iterator[type[T]]:
+    if isinstance(loaded, ModuleType):
+        for value in vars(loaded).values():
+            own = inspect.isclass(value) and value.__module__ == loaded.__name__
+            if own and issubclass(value, base) and not inspect.isabstract(value) and _name(value):
+                yield value
+    elif inspect.isclass(loaded) and issubclass(loaded, base):
+        yield loaded
+
+
+def _name(cls: type) -> str:
+    card = getattr(cls, "card", None)
+    return card.name if isinstance(card, Card) else str(getattr(cls, "name", ""))
+
+
+def _system_fault(cls: type[System]) -> str | None:
+    if not isinstance(getattr(cls, "card", None), Card):
+        return "its class has no `card = Card(...)`"
+    if not NAME.fullmatch(cls.card.name):
+        return f"its name {cls.card.name!r} is not lower-case words joined by hyphens"
+    if cls.api_version != API_VERSION:
+        return f"it was written for version {cls.api_version} of asc_bench.api; this is version {API_VERSION}"
+    if inspect.isabstract(cls):
+        return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
+    return cls.unavailable()
+
+
+def _protocol_fault(cls: type[Protocol]) -> str | None:
+    if not NAME.fullmatch(cls.name):
+        return f"its name {cls.name!r} is not lower-case words joined by hyphens"
+    if inspect.isabstract(cls):
+        return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
+    return None
+
+
+def _built_in(packages: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], object]]]:
+    for package in packages:
+        folder = importlib.import_module(package).__path__
+        for module in sorted(m.name for m in pkgutil.iter_modules(folder) if not m.name.startswith("_")):
+            dotted = f"{package}.{module}"
+            yield dotted, partial(importlib.import_module, dotted)
+
+
+def plugin_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Folders named in ASC_BENCH_PLUGINS, whose Python files are read as systems and protocols."""
+    return [Path(p) for p in environment.get(PLUGINS_VARIABLE, "").split(os.pathsep) if p]
+
+
+def _plugin_files() -> Iterator[tuple[str, Callable[[], object]]]:
+    for folder in plugin_folders():
+        if not folder.is_dir():
+            raise ConfigError(f"{PLUGINS_VARIABLE} names {folder}, which is not a folder")
+        for path in sorted(folder.glob("[!_]*.py")):
+            yield str(path), partial(_load_file, path)
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = f"asc_bench_plugin_{path.stem}"
+    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise AscBenchError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _entry_points(group: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+        yield f"entry point {point.name}", point.load

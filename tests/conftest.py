@@ -1,0 +1,71 @@
+"""Shared by all tests: a cache that survives one test session, and the command line as a subprocess."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asc_bench.experiment.plan import Bench
+from asc_bench.experiment.session import Source
+
+PLUGINS = Path(__file__).parent / "plugins"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One cache for all tests and all xdist workers: stand-ins and features are made once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "asc-bench-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(cache: Path) -> Source:
+    """The smallest stand-in."""
+    return Source(synthetic=True, synthetic_size="tiny", cache=cache)
+
+
+@pytest.fixture(scope="session")
+def bench(tiny: Source) -> Bench:
+    """dcase2018 on the smallest stand-in."""
+    return tiny.bench("dcase2018", lambda fraction, text: None)
+
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(cache: Path, tmp_path: Path) -> dict[str, str]:
+    """Environment of a user with the toy systems plugged in."""
+    return {
+        **os.environ,
+        "ASC_BENCH_CACHE": str(cache),
+        "ASC_BENCH_PLUGINS": str(PLUGINS),
+        "TOY_LOG": str(tmp_path / "toy.log"),
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+    }
+
+
+@pytest.fixture
+def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
+    """Run ``asc-bench`` in an empty folder, as a user would."""
+
+    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "asc_bench.cli.main", *arguments],
+            cwd=tmp_path,
+            env={**environment, **extra},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,114 @@
+"""Killed at any moment, the same command gives the same results and repeats no finished run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+from tests.reliability.helpers import digests, fits, run_arguments
+
+SYSTEMS = "toy-a[pause_s=0.3],toy-b[pause_s=0.3]"
+REPEATS = ("--repeats", "3")
+
+
+def start(arguments: list[str], environment: dict[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "asc_bench.cli.main", *arguments],
+        env=environment,
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
+    cli: Cli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    assert cli(*run_arguments(undisturbed, SYSTEMS, *REPEATS)).returncode == 0
+    expected = digests(undisturbed)
+    assert len(expected) == 6
+    log = tmp_path / "toy.log"
+    log.unlink()
+
+    results, rng, n_killed = tmp_path / "killed", random.Random(7), 0
+    arguments = run_arguments(results, SYSTEMS, *REPEATS)
+    done_before: set[str] = set()
+    for _ in range(10):
+        process = start(arguments, environment, tmp_path)
+        try:
+            process.wait(timeout=1.2 + rng.random() * 1.5)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            n_killed += 1
+        stored = digests(results) if results.exists() else {}
+        assert stored.items() <= expected.items(), "a half-written or different result was published"
+        assert done_before <= set(stored), "a finished run was lost"
+        done_before = set(stored)
+    assert n_killed >= 3, "too few kills for the test to mean anything"
+
+    assert cli(*arguments).returncode == 0
+    assert digests(results) == expected
+    assert sum(fits(log).values()) <= 6 + n_killed, "more than one run was repeated for a kill"
+    assert not list((results / "scratch").iterdir())
+
+
+def test_a_second_identical_command_fits_nothing_and_is_fast(cli: Cli, tmp_path: Path) -> None:
+    arguments = run_arguments(tmp_path / "results", "toy-a,toy-b")
+    first = cli(*arguments)
+    assert first.returncode == 0, first.stderr
+    started = time.perf_counter()
+    second = cli(*arguments)
+    seconds = time.perf_counter() - started
+    assert second.returncode == 0
+    assert second.stdout == first.stdout
+    assert sum(fits(tmp_path / "toy.log").values()) == 2
+    assert seconds < 3.0 * (2 if os.environ.get("PYTEST_XDIST_WORKER") else 1)
+
+
+def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
+    cli: Cli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = run_arguments(tmp_path / "results", "toy-a,toy-b[pause_s=30]")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asc_bench.cli.main", *arguments],
+        env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while fits(tmp_path / "toy.log")["toy-b"] == 0:
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on where this one stopped" in errors
+    assert "Traceback" not in errors
+    status = cli(*("status", *arguments[1:]))
+    assert status.returncode == 0, status.stderr
+    rows = {line.split()[0]: line.split()[1:4] for line in status.stdout.splitlines() if line.startswith("toy")}
+    assert rows == {"toy-a": ["1", "0", "0"], "toy-b[pause_s=30.0]": ["0", "0", "1"]}
+
+
+@pytest.mark.parametrize("disjoint", [False, True])
+def test_processes_side_by_side_fit_every_run_once(
+    environment: dict[str, str], tmp_path: Path, cli: Cli, disjoint: bool
+) -> None:
+    results = tmp_path / "results"
+    systems = ["toy-a", "toy-b", "toy-c"]
+    slow = [f"{s}[pause_s=0.5]" for s in systems]
+    selections = slow if disjoint else [",".join(slow)] * 3
+    processes = [start(run_arguments(results, s), environment, tmp_path) for s in selections]
+    assert [p.wait(timeout=200) for p in processes] == [0, 0, 0]
+    assert fits(tmp_path / "toy.log") == dict.fromkeys(systems, 1)
+    assert len(digests(results)) == 3

@@ -1,0 +1,101 @@
+"""What forces a run to be computed again, and what does not."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from asc_bench import registry
+from asc_bench.data.manifest import Dataset
+from asc_bench.experiment import keys
+from asc_bench.experiment.plan import Bench, plan
+from asc_bench.experiment.variant import parse_variants
+from asc_bench.training.budget import Budget
+
+TOYS = (Path(__file__).parents[1] / "plugins" / "toys.py").read_text()
+
+
+def key_of(bench: Bench, system: str = "logmel-svm", **changes: object) -> str:
+    options: dict[str, object] = {"budget": Budget.SMOKE, **changes}
+    return plan(bench, parse_variants(system), **options)[0].key  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def toy_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plug-in file that a test may edit."""
+    path = tmp_path / "plugged" / "toys.py"
+    path.parent.mkdir()
+    path.write_text(TOYS)
+    monkeypatch.setenv("ASC_BENCH_PLUGINS", str(path.parent))
+    return path
+
+
+def toy_key(bench: Bench) -> str:
+    """The key as a new process would find it."""
+    for name in [m for m in sys.modules if m.startswith("asc_bench_plugin_")]:
+        del sys.modules[name]
+    for cached in (registry.systems, keys._file_digest, keys._tree, keys._imports):
+        cached.cache_clear()
+    try:
+        return key_of(bench, "toy-a")
+    finally:
+        registry.systems.cache_clear()
+
+
+def test_each_ingredient_changes_the_key(bench: Bench) -> None:
+    clips = bench.dataset.clips
+    digests = dict(bench.dataset.file_digests)
+    relabelled = clips.assign(scene=["bus", *clips["scene"][1:]])
+    recorded = {**digests, clips["path"][0]: "0" * 64}
+
+    class NewVersion(type(bench.protocol)):  # type: ignore[misc]
+        version = 99
+
+    def on(dataset: Dataset) -> Bench:
+        return replace(bench, dataset=dataset)
+
+    variants = {
+        "same": key_of(bench),
+        "label": key_of(on(replace(bench.dataset, clips=relabelled))),
+        "audio": key_of(on(replace(bench.dataset, file_digests=recorded))),
+        "protocol": key_of(replace(bench, protocol=NewVersion())),
+        "parameter": key_of(bench, "logmel-svm[C=1.0]"),
+        "system": key_of(bench, "sb-cnn"),
+        "repeat": key_of(bench, repeats=[1]),
+        "budget": key_of(bench, budget=Budget.PAPER),
+    }
+    assert len(set(variants.values())) == len(variants), variants
+    assert key_of(bench) == variants["same"]
+
+
+def test_where_the_data_lie_does_not_matter(bench: Bench) -> None:
+    moved = bench.dataset.clips.assign(path="/elsewhere" + bench.dataset.clips["path"])
+    digests = {f"/elsewhere{path}": digest for path, digest in bench.dataset.file_digests.items()}
+    dataset = replace(bench.dataset, clips=moved, file_digests=digests)
+    assert key_of(replace(bench, dataset=dataset)) == key_of(bench)
+
+
+def test_a_source_line_counts_and_a_comment_does_not(bench: Bench, toy_file: Path) -> None:
+    before = toy_key(bench)
+    toy_file.write_text("# a remark\n" + TOYS.replace('"""Systems that', '"""Toy systems that'))
+    assert toy_key(bench) == before
+    toy_file.write_text(TOYS.replace("n_mels=16", "n_mels=17"))
+    front_end_changed = toy_key(bench)
+    toy_file.write_text(TOYS.replace(".mean(1)", ".max(1)"))
+    assert len({before, front_end_changed, toy_key(bench)}) == 3
+
+
+def test_code_parts_reach_through_imports_inside_functions_and_stop_at_the_harness() -> None:
+    parts = keys.code_parts(registry.systems().get("sb-cnn"))
+    assert "asc_bench.training.loop" in parts
+    assert "asc_bench.data.audio" in parts
+    assert not [m for m in parts if m.startswith(("asc_bench.cli", "asc_bench.experiment", "asc_bench.reporting"))]
+
+
+def test_changed_parts_are_named() -> None:
+    before = {"seed": 1, "code": {"system": "a", "loop": "b"}, "gone": 1}
+    now = {"seed": 1, "code": {"system": "a", "loop": "c"}, "came": 1}
+    assert keys.changed_parts(before, now) == ["came", "code: loop", "gone"]

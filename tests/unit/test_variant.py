@@ -1,0 +1,54 @@
+"""``name[param=value]``: reading, canonical writing, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from asc_bench.errors import ConfigError
+from asc_bench.experiment.variant import parse_variants
+from asc_bench.registry import systems
+
+
+def test_all_is_every_available_system_once() -> None:
+    assert [v.name for v in parse_variants("all")] == systems().names()
+    assert [v.name for v in parse_variants("all,sb-cnn")] == systems().names()
+
+
+def test_a_default_value_is_the_same_variant() -> None:
+    assert [str(v) for v in parse_variants("sb-cnn[bn=false],sb-cnn")] == ["sb-cnn"]
+
+
+def test_settings_are_read_by_type_and_written_canonically() -> None:
+    (variant,) = parse_variants("sb-cnn[ bn = True ]")
+    assert variant.params.bn is True
+    assert str(variant) == "sb-cnn[bn=true]"
+    assert parse_variants(str(variant)) == [variant]
+
+
+def test_commas_inside_brackets_do_not_separate() -> None:
+    names = [str(v) for v in parse_variants("logmel-svm[C=1.0,n_mels=64],sb-cnn")]
+    assert names == ["logmel-svm[n_mels=64,C=1.0]", "sb-cnn"]
+
+
+def test_globs() -> None:
+    assert [v.name for v in parse_variants("s*-cnn")] == ["sample-cnn", "sb-cnn"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sb-cnm", "did you mean 'sb-cnn'"),
+        ("sb-cnn[bm=true]", "has no parameter 'bm'; did you mean 'bn'"),
+        ("sb-cnn[bn=yes]", "bn is 'yes', but must be true or false"),
+        ("sb-cnn[bn]", "not of the form parameter=value"),
+        ("sb-cnn[bn=true,bn=true]", "given twice"),
+        ("sb-cnn[bn=true", "lacks a closing bracket"),
+        ("sb-cnn]", "closing bracket too many"),
+        ("logmel-svm[C=much]", "C is 'much', which is not a number"),
+        ("caa-net[pooling=average]", "must be one of .*att"),
+        ("", "no system is named"),
+    ],
+)
+def test_what_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_variants(text)
