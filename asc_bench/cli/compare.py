@@ -1,0 +1,45 @@
+"""``asc-bench compare``: is A really better than B?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from asc_bench.cli import options
+
+
+def command(
+    a: Annotated[str, typer.Argument(help="A stored system, such as caa-net or sb-cnn[bn=true].")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    protocol: options.Protocol,
+    budget: options.BudgetName = "quick",
+    measure: Annotated[str, typer.Option(help="Measure; the protocol's primary one if not given.")] = "",
+    synthetic: options.Synthetic = False,
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Paired tests of two systems from their stored predictions."""
+    from asc_bench.cli.report import stored_runs
+    from asc_bench.errors import ConfigError
+    from asc_bench.evaluation.predictions import stack_runs
+    from asc_bench.evaluation.summary import significance_table
+    from asc_bench.registry import near, protocols
+    from asc_bench.reporting.tables import significance_text_table
+
+    instance = protocols().get(protocol)()
+    measures = {m.name: m for m in instance.measures}
+    if measure and measure not in measures:
+        raise ConfigError(f"{protocol} has no measure {measure!r}{near(measure, measures)}")
+    chosen = measures[measure] if measure else instance.measures[0]
+    for runs in stored_runs(results, protocol, budget, "*", synthetic).values():
+        done = [run for run in runs if run.done]
+        names = sorted({str(run.manifest["variant"]) for run in done})
+        for name in (a, b):
+            if name not in names:
+                raise ConfigError(f"no finished run of {name!r} is stored{near(name, names)}")
+        predictions = stack_runs(
+            (run.manifest, run.predictions) for run in done if run.manifest["variant"] in (a, b)
+        )
+        pair = significance_table(predictions[predictions["split"] == "test"], chosen, reference=b)
+        manifests = [run.manifest for run in done if run.manifest["variant"] in (a, b)]
+        typer.echo(significance_text_table(pair, manifests, measure=chosen.name).to_text())

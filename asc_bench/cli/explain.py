@@ -1,0 +1,80 @@
+"""``asc-bench explain``: what a stored run depends on, and what would make it run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from asc_bench.experiment.store import StoredRun
+
+
+def command(
+    run: Annotated[str, typer.Argument(help="The head of a run's key (see `run --dry-run`), or its folder.")],
+    data: options.Data = None,
+    cache: options.Cache = None,
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Say what a stored run depends on and what has changed."""
+    from asc_bench.errors import DataError
+
+    found = _find(results, run)
+    m = found.manifest
+    typer.echo(f"{m['variant']} on {m['protocol']} {m['fold']}, repeat {m['repeat']}, budget {m['budget']}")
+    typer.echo(
+        f"  key      {m['key']}\n  folder   {found.folder}\n  status   {m['status']}, finished {m['finished']}"
+    )
+    seconds = ", ".join(f"{phase} {s:.1f} s" for phase, s in m["durations_s"].items())
+    typer.echo(
+        f"  took     {seconds}; peak memory {m['peak_memory_bytes'] / 2**20:.0f} MiB; {m['n_threads']} threads"
+    )
+    if not found.done:
+        typer.echo(f"  error    {m['error']['type']}: {m['error']['message']}")
+    try:
+        changed = _changes(found, data, cache)
+    except DataError as error:
+        typer.echo(f"  its recordings are not here, so it cannot be compared with the present state: {error}")
+        raise typer.Exit(3) from None
+    if not changed:
+        typer.echo("  nothing it depends on has changed: the same command reuses it")
+    for part in changed:
+        typer.echo(f"  changed  {part}")
+
+
+def _find(results: Path, text: str) -> StoredRun:
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.store import ResultsStore
+
+    runs = [
+        run
+        for run in ResultsStore(results).iterate()
+        if run.manifest["key"].startswith(text) or run.folder.resolve() == Path(text).resolve()
+    ]
+    if len(runs) != 1:
+        what = "no stored run" if not runs else f"{len(runs)} stored runs"
+        raise ConfigError(f"{what} in {results} with a key that begins with {text!r}")
+    return runs[0]
+
+
+def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> list[str]:
+    from asc_bench.experiment.keys import changed_parts
+    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.session import Source
+    from asc_bench.experiment.variant import parse_variants
+
+    m = found.manifest
+    size, _, seed = str(m["synthetic_size"]).partition("-seed")
+    source = Source(tuple(data or ()), m["synthetic"], size, int(seed or 0), cache)
+    bench = source.bench(m["protocol"], lambda fraction, text: None)
+    (now,) = plan(
+        bench,
+        parse_variants(m["variant"]),
+        budget=options.budget(m["budget"]),
+        repeats=[m["repeat"]],
+        folds=[m["fold"]],
+    )
+    return changed_parts(m["key_parts"], dict(now.parts))

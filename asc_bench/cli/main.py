@@ -1,0 +1,76 @@
+"""``asc-bench``: the verbs, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+VERBS = {
+    "run": "run",
+    "list": "list_",
+    "info": "info",
+    "prepare": "prepare",
+    "status": "status",
+    "report": "report",
+    "compare": "compare",
+    "explain": "explain",
+    "check": "check",
+    "new": "new",
+    "env": "env",
+}
+
+EPILOG = (
+    "Exit codes: 0 all done; 1 a run failed or is incomplete; 2 wrong usage or setting; "
+    "3 data missing or broken; 130 interrupted (the same command goes on)."
+)
+
+
+def build_app() -> typer.Typer:
+    """The command line with all its verbs."""
+    app = typer.Typer(
+        name="asc-bench",
+        help="Run published acoustic scene classification systems under official protocols.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_version_option)
+    for name, module in VERBS.items():
+        app.command(name)(importlib.import_module(f"asc_bench.cli.{module}").command)
+    return app
+
+
+def _version_option(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    """Run published acoustic scene classification systems under official protocols."""
+    if version:
+        from asc_bench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the ``asc-bench`` command."""
+    from asc_bench.errors import AscBenchError
+
+    try:
+        build_app()()
+    except AscBenchError as error:
+        typer.echo(f"asc-bench: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

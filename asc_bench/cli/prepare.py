@@ -1,0 +1,95 @@
+"""``asc-bench prepare``: find or fetch a data set, check every file, compute the features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from asc_bench.data.manifest import Dataset
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Data set or protocol.")],
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the archives if the data set is absent.")
+    ] = False,
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Also fetch archives that have no published digest.")
+    ] = False,
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Do not delete archives.")] = False,
+    systems: Annotated[str, typer.Option("--systems", "-s", help="Compute the features of these systems.")] = "",
+    budget: options.BudgetName = "quick",
+    synthetic: options.Synthetic = False,
+    synthetic_size: options.SyntheticSize = "small",
+    synthetic_seed: options.SyntheticSeed = 0,
+    data: options.Data = None,
+    cache: options.Cache = None,
+) -> None:
+    """Find or fetch a data set, check it, compute features."""
+    from asc_bench.cli.screen import Screen
+    from asc_bench.data.layouts import LAYOUTS
+    from asc_bench.data.store import data_roots
+    from asc_bench.errors import ConfigError
+    from asc_bench.registry import near, protocols
+
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed)
+    is_protocol = name in protocols().found
+    if not is_protocol and name not in LAYOUTS:
+        raise ConfigError(f"there is no data set {name!r}{near(name, [*LAYOUTS, *protocols().names()])}")
+    names = protocols().get(name).datasets if is_protocol else (name,)
+    with Screen() as screen:
+        if download and not synthetic:
+            with screen.phase("download") as progress:
+                _download(names, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
+        with screen.phase("recordings") as progress:
+            dataset = source.dataset(names, progress)
+        _describe(dataset)
+        if systems:
+            benches = [p for p in protocols().names() if dataset.name in protocols().get(p).datasets]
+            for protocol in [name] if is_protocol else benches:
+                _features(screen, source.bench(protocol, lambda f, m: None), systems, budget, source.cache_folder)
+    if not dataset.complete:
+        raise typer.Exit(1)
+
+
+def _download(names: tuple[str, ...], roots: list[Path], progress, keep: bool, unverified: bool) -> None:  # type: ignore[no-untyped-def]
+    from asc_bench.data.download import fetch_dataset
+    from asc_bench.data.layouts import LAYOUTS
+    from asc_bench.errors import DataError
+
+    layout = LAYOUTS[names[0]]
+    if layout.archives is None:
+        raise DataError(f"{layout.title} has no list of archives here; get it from {layout.homepage}")
+    fetch_dataset(layout.archives, roots[0], keep_archives=keep, allow_unverified=unverified, progress=progress)
+
+
+def _describe(dataset: Dataset) -> None:
+    kind = "SYNTHETIC stand-in" if dataset.synthetic else "real recordings"
+    typer.echo(f"{dataset.name}: {dataset.root} ({kind})")
+    table = dataset.clips
+    typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
+    for split in dataset.splits:
+        typer.echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
+    for fault in dataset.shortfalls:
+        typer.echo(f"  INCOMPLETE: {fault}")
+    if dataset.missing:
+        typer.echo(f"  INCOMPLETE: {len(dataset.missing)} audio files are missing, such as {dataset.missing[0]}")
+    typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
+
+
+def _features(screen, bench, systems: str, budget: str, cache: Path) -> None:  # type: ignore[no-untyped-def]
+    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.session import fill_cache, front_ends
+    from asc_bench.experiment.variant import parse_variants
+
+    ends = front_ends(plan(bench, parse_variants(systems), budget=options.budget(budget)))
+    with screen.phase("features") as progress:
+        fill_cache(bench, ends, cache, progress)
+    for front_end in ends:
+        shape = front_end.shape(bench.protocol.clip_duration_s)
+        typer.echo(f"  features {type(front_end).__name__} {shape} of {bench.protocol.name} are cached")

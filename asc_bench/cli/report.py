@@ -1,0 +1,78 @@
+"""``asc-bench report``: tables and figures again, from stored runs alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from asc_bench.experiment.store import StoredRun
+
+
+def command(
+    protocol: options.Protocol,
+    budget: options.BudgetName = "quick",
+    systems: Annotated[str, typer.Option("--systems", "-s", help="Globs over stored systems.")] = "*",
+    synthetic: options.Synthetic = False,
+    folds: options.Folds = "",
+    reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Write the tables again, from stored runs alone.
+
+    Takes the newest run of every system stored for the protocol; the recordings are not needed.
+    """
+    from asc_bench.experiment.summary import report
+    from asc_bench.registry import protocols
+
+    instance = protocols().get(protocol)()
+    for tag, runs in stored_runs(results, protocol, budget, systems, synthetic).items():
+        written = report(
+            instance,
+            runs,
+            options.tables_folder(results, tag, budget),
+            folds=options.split(folds),
+            reference=reference or None,
+        )
+        typer.echo(written.text)
+        typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
+
+
+def stored_runs(
+    results: Path, protocol: str, budget: str, systems: str, synthetic: bool
+) -> dict[str, list[StoredRun]]:
+    """The newest stored run of each system, fold and repeat, by data tag.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is stored that fits.
+    """
+    import fnmatch
+
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.store import ResultsStore
+    from asc_bench.experiment.variant import split_items
+
+    options.budget(budget)
+    patterns = list(split_items(systems))
+    newest: dict[tuple[str, str, str, int], StoredRun] = {}
+    for run in ResultsStore(results).iterate(f"{protocol}-*", budget):
+        m = run.manifest
+        wanted = any(fnmatch.fnmatchcase(m["variant"], p) or m["variant"] == p for p in patterns)
+        if m["protocol"] == protocol and m["synthetic"] == synthetic and wanted:
+            newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
+    if not newest:
+        kind = "synthetic" if synthetic else "real"
+        raise ConfigError(
+            f"{results} holds no run of {protocol} at budget {budget} on {kind} data for {systems}; "
+            "see `asc-bench run` and `asc-bench status`"
+        )
+    tags: dict[str, list[StoredRun]] = {}
+    for (tag, *_), run in newest.items():
+        tags.setdefault(tag, []).append(run)
+    return tags

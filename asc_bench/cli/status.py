@@ -1,0 +1,60 @@
+"""``asc-bench status``: done, failed and left, system by system."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import typer
+
+from asc_bench.cli import options
+
+
+def command(
+    protocol: options.Protocol,
+    systems: options.Systems = "all",
+    budget: options.BudgetName = "quick",
+    synthetic: options.Synthetic = False,
+    synthetic_size: options.SyntheticSize = "small",
+    synthetic_seed: options.SyntheticSeed = 0,
+    repeats: options.Repeats = 1,
+    folds: options.Folds = "",
+    data: options.Data = None,
+    cache: options.Cache = None,
+    results: options.Results = options.RESULTS,
+) -> None:
+    """Show what is done, failed and left of a `run` command."""
+    from tabulate import tabulate
+
+    from asc_bench.cli.screen import Screen
+    from asc_bench.experiment.parallel import HEARTBEAT, read_heartbeat
+    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.store import ResultsStore
+    from asc_bench.experiment.variant import parse_variants
+
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed)
+    with Screen() as screen, screen.phase("recordings") as progress:
+        bench = source.bench(protocol, progress)
+    specs = plan(
+        bench,
+        parse_variants(systems),
+        budget=options.budget(budget),
+        repeats=range(repeats),
+        folds=options.split(folds),
+    )
+    store = ResultsStore(results)
+    counts: dict[str, Counter[str]] = {}
+    notes: dict[str, str] = {}
+    for spec in specs:
+        name = str(spec.variant)
+        run = store.load(spec)
+        beat = read_heartbeat(store.scratch(spec) / HEARTBEAT)
+        state = str(run.manifest["status"]) if run else "left"
+        counts.setdefault(name, Counter())[state] += 1
+        if run and not run.done:
+            notes[name] = f"{run.manifest['error']['type']}: {run.manifest['error']['message']}".splitlines()[0]
+        elif run is None and beat:
+            notes[name] = f"{spec.fold}: {beat[0]:.0%} {beat[1]}"
+    rows = [(n, c["done"], c["failed"], c["left"], notes.get(n, "")) for n, c in counts.items()]
+    typer.echo(tabulate(rows, headers=("system", "done", "failed", "left", "note"), tablefmt="simple"))
+    for fault in bench.faults():
+        typer.echo(f"incomplete: {fault}")
