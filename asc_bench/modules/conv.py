@@ -1,0 +1,48 @@
+"""Convolutional building blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class AddChannel(nn.Module):
+    """(n, time, mel) to (n, 1, time, mel), or (n, samples) to (n, 1, samples)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Insert the channel axis after the batch axis."""
+        return x.unsqueeze(1)
+
+
+class ConvStack(nn.Module):
+    """Square convolutions without bias, each followed by batch normalisation, ReLU and optional max pooling.
+
+    The size of the maps changes by pooling alone.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Output channels of each layer; the input has one.
+    kernel : int
+        Odd side of the kernels.
+    pool : int
+        Side and stride of the max pooling after each layer; 1 for none.
+    """
+
+    def __init__(self, widths: Sequence[int], *, kernel: int = 5, pool: int = 2) -> None:
+        super().__init__()
+        self.n_layers = len(widths)
+        # Layers are named as in the checkpoints of CAA-Net's authors: conv1, bn1, conv2, ...
+        for i, (n_in, n_out) in enumerate(zip((1, *widths[:-1]), widths, strict=True), start=1):
+            self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False))
+            self.add_module(f"bn{i}", nn.BatchNorm2d(n_out))
+        self.activation = nn.ReLU()
+        self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 1, time, mel) to (n, widths[-1], time', mel')."""
+        for i in range(1, self.n_layers + 1):
+            x = self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x))
+            x = self.pool(self.activation(x))
+        return x

@@ -1,0 +1,66 @@
+"""From feature maps to one vector or one score per class."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+class AttentionPooling(nn.Module):
+    """Global attention pooling over time-frequency bins, one attention map for each class.
+
+    Parameters
+    ----------
+    n_channels, n_classes : int
+    mixture : {"geometric", "arithmetic"}
+        "arithmetic" is Ren et al. (CAA-Net), section III.D, equations 5 and 6: class probabilities of bins
+        (softmax) are averaged with sigmoid attention. "geometric" is what the authors' code does: it averages
+        the bins' *log*-probabilities, with attention ``sigmoid + 0.1`` limited to [0.1, 0.9].
+
+    Notes
+    -----
+    Either way the weights of a class sum to one over the bins, not over classes, so that the results are
+    scores and not yet a distribution; both forms return their logarithm.
+    """
+
+    def __init__(self, n_channels: int, n_classes: int, *, mixture: Literal["geometric", "arithmetic"]) -> None:
+        super().__init__()
+        self.att = nn.Conv2d(n_channels, n_classes, 1)
+        self.cla = nn.Conv2d(n_channels, n_classes, 1)
+        self.mixture = mixture
+
+    def attention(self, x: Tensor) -> Tensor:
+        """Weight of every bin, (n, n_classes, time, mel), summing to one over the bins (equation 5)."""
+        raw: Tensor = self.att(x).float().sigmoid()
+        if self.mixture == "geometric":
+            raw = (raw + 0.1).clamp(0.1, 0.9)
+        return raw / raw.sum(dim=(2, 3), keepdim=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, n_channels, time, mel) to log scores, (n, n_classes), in float32."""
+        weights = self.attention(x)
+        logits: Tensor = self.cla(x).float()
+        if self.mixture == "geometric":
+            return (weights * logits.log_softmax(dim=1)).sum(dim=(2, 3))
+        mixed = (weights * logits.softmax(dim=1)).sum(dim=(2, 3))
+        return mixed.clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+class LastLevels(nn.Module):
+    """Run blocks in turn and concatenate the maxima over time of the last ``n_levels`` of them."""
+
+    def __init__(self, blocks: nn.Sequential, n_levels: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.n_levels = n_levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, samples) to (n, sum of the last widths)."""
+        maxima = []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i >= len(self.blocks) - self.n_levels:
+                maxima.append(x.amax(dim=2))
+        return torch.cat(maxima, dim=1)

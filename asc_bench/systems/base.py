@@ -1,0 +1,210 @@
+"""The contract of a system: what it is given, what it must give back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from asc_bench.labels import LabelSpace
+from asc_bench.training.budget import Budget
+
+if TYPE_CHECKING:
+    from asc_bench.features.frontends import FrontEnd
+
+Probabilities = npt.NDArray[np.float32] | Mapping[str, npt.NDArray[np.float32]]
+"""``(n_clips, n_classes)``, or one such array for each label level."""
+
+DeviceUse = Literal["no", "training", "test"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a system must know of a protocol before it is built.
+
+    Attributes
+    ----------
+    labels : LabelSpace
+        Classes to tell apart.
+    devices : tuple of str
+        Recording devices of the training split, in order; empty where the data set names none.
+    clip_duration_s : float
+        Length of every clip, in seconds.
+    """
+
+    labels: LabelSpace
+    devices: tuple[str, ...]
+    clip_duration_s: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published number of this system: rows of ``results/published/{table}.csv`` where ``where`` holds."""
+
+    protocol: str
+    table: str
+    where: Mapping[str, str]
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a reader wants to know of a system before trusting its row in a table."""
+
+    name: str
+    title: str
+    citation: str
+    year: int
+    input: str
+    guesses: tuple[str, ...] = ()
+    """What the sources leave open and how it was resolved here."""
+    published: tuple[Published, ...] = ()
+
+
+class Features:
+    """Rows of a feature array that may lie on disk; nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    source : array, shape (n, ...)
+        Usually memory-mapped, one row per clip of the data set.
+    rows : int array, shape (n_clips,)
+        Which rows belong to this split, in order.
+    """
+
+    def __init__(self, source: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> None:
+        self.source = source
+        self.rows = np.asarray(rows, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n_clips, ...)``."""
+        return (len(self.rows), *self.source.shape[1:])
+
+    @property
+    def n_bytes(self) -> int:
+        """Size in memory once loaded."""
+        return int(np.prod(self.shape)) * self.source.itemsize
+
+    def __getitem__(self, index: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        return np.asarray(self.source[self.rows[index]])
+
+    def load(self) -> npt.NDArray[np.float32]:
+        """All rows as one array in memory."""
+        return self[slice(None)]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips without labels: all that ``predict`` ever sees."""
+
+    features: Features
+    device: npt.NDArray[np.int64] | None = None
+    """Index into ``Task.devices``, shape (n_clips,); given at test time only where ``needs_device`` is "test"."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class LabelledClips(Clips):
+    """Clips of the training or validation split."""
+
+    labels: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """Class indices by label level, shape (n_clips,) each."""
+    location: npt.NDArray[np.str_] | None = None
+    """Recording location, shape (n_clips,): what a cross-validation inside the system must keep together."""
+
+
+def _ignore(fraction: float, message: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The circumstances of one run."""
+
+    seed: int
+    folder: Path
+    """Scratch folder of this run: checkpoints go here and are gone once the run is done."""
+    device: str = "cpu"
+    """torch device string."""
+    progress: Callable[[float, str], None] = _ignore
+    """Call with the fraction done (0 to 1) and a few words."""
+
+    def rng(self) -> np.random.Generator:
+        """A generator seeded for this run; two calls give equal generators."""
+        return np.random.default_rng(self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Base of a system's settings; subclass it as a frozen dataclass with defaults for every field."""
+
+
+AnyParams = Params
+"""The base under a second name: inside ``System`` the first one is the system's own settings class."""
+
+
+class System(ABC):
+    """Base of every system. One file each; most subclass ``TorchSystem`` or ``SklearnSystem``.
+
+    Importing the file must be cheap: import torch and scikit-learn inside methods, so that listing systems does
+    not wait for them.
+    """
+
+    card: ClassVar[Card]
+    Params: ClassVar[type[AnyParams]] = Params
+    api_version: ClassVar[int] = 1
+
+    def __init__(self, task: Task, params: AnyParams | None = None, budget: Budget = Budget.QUICK) -> None:
+        self.task = task
+        self.params = params if params is not None else self.Params()
+        self.budget = budget
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why this system cannot run here (weights or a package missing) and what to do, or None."""
+        return None
+
+    @property
+    def needs_device(self) -> DeviceUse:
+        """Whether the device label is read: never, in training only, or also at test time (marked in tables)."""
+        return "no"
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether anything is chosen on the validation split. If not, those clips are given for training."""
+        return False
+
+    @abstractmethod
+    def front_end(self) -> FrontEnd:
+        """How a waveform becomes this system's input."""
+
+    @abstractmethod
+    def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
+        """Train. ``validation`` is None where ``uses_validation`` is false."""
+
+    @abstractmethod
+    def predict(self, clips: Clips) -> Probabilities:
+        """Class probabilities of clips: finite, non-negative, rows summing to one."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted state (safetensors or JSON, never pickle) into ``folder``."""
+        raise NotImplementedError(f"{self.card.name} cannot be saved")
+
+    def load(self, folder: Path) -> None:
+        """Read what ``save`` wrote."""
+        raise NotImplementedError(f"{self.card.name} cannot be loaded")
+
+    def complexity(self) -> Mapping[str, int]:
+        """``n_parameters`` and ``n_multiply_adds`` (per clip) of the fitted system, where they are defined."""
+        return {}

@@ -1,0 +1,198 @@
+"""Base of the neural systems: a front end, a network, a loss and a plan are all that a subclass gives."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.labels import FINE
+from asc_bench.systems.base import Clips, Context, LabelledClips, Probabilities, System
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from asc_bench.training.batches import Batch, Statistics
+    from asc_bench.training.evaluate import Evaluation, Outputs
+    from asc_bench.training.plan import TrainingPlan
+
+_WEIGHTS = "weights.safetensors"
+
+
+class TorchSystem(System):
+    """A network trained by the one loop.
+
+    A subclass must give ``front_end``, ``build`` and ``training_plan``. It may replace ``forward`` (to hand
+    the recording device to the network), ``loss``, ``probabilities`` (for several label levels, or outputs
+    that are no logits), ``parameter_groups`` (weight decay on some layers only) and ``validated`` (to change
+    a setting once the validation split says so; keep such a setting in a buffer of the network, and
+    checkpoints will carry it).
+
+    Attributes
+    ----------
+    module : nn.Module or None
+        The network; None before ``fit`` or ``load``.
+    """
+
+    checkpoint_every_s: ClassVar[float] = 20.0
+    """Seconds between checkpoints of a training; 0 for one after each epoch."""
+
+    module: nn.Module | None = None
+    _statistics: Statistics | None = None
+    _device: str = "cpu"
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Make the network, freshly initialised; torch is seeded by the caller."""
+
+    @abstractmethod
+    def training_plan(self) -> TrainingPlan:
+        """How it is trained at this budget."""
+
+    def forward(self, module: nn.Module, batch: Batch) -> Outputs:
+        """Run the network; by default on the features alone."""
+        return module(batch.features)
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Loss of one batch, a scalar; by default cross-entropy of the fine logits."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs, batch.labels[FINE])
+
+    def probabilities(self, outputs: Outputs) -> Tensor | Mapping[str, Tensor]:
+        """Class probabilities, or a mapping by label level; by default the softmax of the fine logits.
+
+        Entries that are no label level of the task (such as ``"device"``) reach ``validated`` only.
+        """
+        probabilities: Tensor = outputs.softmax(dim=1)
+        return probabilities
+
+    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """Parameters for the optimiser; a group may set ``weight_decay``, or ``rate_factor`` for its rate."""
+        return [{"params": [p for p in module.parameters() if p.requires_grad]}]
+
+    def validated(self, module: nn.Module, validation: Evaluation) -> None:
+        """Look at a validation before training goes on; by default nothing follows from it."""
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether the plan looks at a validation split."""
+        return self.training_plan().validate_every > 0
+
+    def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
+        """Standardise, initialise and train, or take up the training that ``context.folder`` holds."""
+        from asc_bench.training.batches import Statistics
+
+        self._device = context.device
+        self._statistics = Statistics.of(train.features, self.training_plan().standardise)
+        self.module = self.train_network(train, validation, context)
+
+    def train_network(
+        self,
+        train: LabelledClips,
+        validation: LabelledClips | None,
+        context: Context,
+        *,
+        part: str = "training",
+    ) -> nn.Module:
+        """Build one network and train it; a system of several networks calls this once for each ``part``."""
+        import torch
+
+        from asc_bench.training.batches import ClipStore
+        from asc_bench.training.device import reproducible
+        from asc_bench.training.loop import train as run_training
+        from asc_bench.training.sampling import torch_seed
+
+        self._check(train)
+        with reproducible(context.device):
+            torch.manual_seed(torch_seed(context.seed, -1))
+            module = self.build().to(context.device)
+        run_training(
+            module,
+            self,
+            ClipStore(train, device=context.device, statistics=self._statistics),
+            None
+            if validation is None
+            else ClipStore(validation, device=context.device, statistics=self._statistics),
+            self.training_plan(),
+            seed=context.seed,
+            checkpoint=context.folder / f"{part}.safetensors",
+            checkpoint_every_s=self.checkpoint_every_s,
+            progress=context.progress,
+        )
+        return module
+
+    def predict(self, clips: Clips) -> Probabilities:
+        """Mean over the test excerpts of each clip, in float32."""
+        from asc_bench.training.batches import ClipStore
+        from asc_bench.training.device import reproducible
+        from asc_bench.training.evaluate import evaluate
+
+        store = ClipStore(clips, device=self._device, statistics=self._statistics)
+        with reproducible(self._device):
+            found = evaluate(self._fitted(), self, store, self.training_plan()).probabilities
+        if self.task.labels.levels == (FINE,):
+            return found[FINE]
+        return {level: found[level] for level in self.task.labels.levels if level in found}
+
+    def save(self, folder: Path) -> None:
+        """Write the weights and the training split's statistics as ``weights.safetensors``."""
+        from asc_bench.training.checkpoint import write_tensors
+
+        tensors = {f"module/{name}": t for name, t in self._fitted().state_dict().items()}
+        if self._statistics is not None:
+            tensors |= {"statistics/mean": self._statistics.mean, "statistics/std": self._statistics.std}
+        write_tensors(folder / _WEIGHTS, tensors, {"system": self.card.name, "params": repr(self.params)})
+
+    def load(self, folder: Path) -> None:
+        """Read what ``save`` wrote.
+
+        Raises
+        ------
+        StoreError
+            If the file is missing or damaged, or belongs to another system or other parameters.
+        """
+        from asc_bench.training.batches import Statistics
+        from asc_bench.training.checkpoint import load_matching, read_tensors
+
+        tensors, facts = read_tensors(folder / _WEIGHTS)
+        if facts.get("system") != self.card.name:
+            raise StoreError(
+                f"{folder / _WEIGHTS}: weights of {facts.get('system')!r}, expected {self.card.name!r}"
+            )
+        module = self.build()
+        state = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
+        load_matching(module, state, source=str(folder / _WEIGHTS))
+        self.module = module.to(self._device)
+        if "statistics/mean" in tensors:
+            self._statistics = Statistics(tensors["statistics/mean"], tensors["statistics/std"])
+
+    def complexity(self) -> Mapping[str, int]:
+        """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""
+        from asc_bench.training.complexity import count_multiply_adds, count_parameters
+
+        module = self.module if self.module is not None else self.build()
+        shape = self.front_end().shape(self.task.clip_duration_s)
+        return {
+            "n_parameters": count_parameters(module),
+            "n_multiply_adds": count_multiply_adds(module, self, shape, self.training_plan()),
+        }
+
+    def _fitted(self) -> nn.Module:
+        if self.module is None:
+            raise SystemFailure(f"{self.card.name} is neither fitted nor loaded; call fit or load first")
+        return self.module
+
+    def _check(self, clips: LabelledClips) -> None:
+        labels = clips.labels.get(FINE)
+        n_classes = len(self.task.labels.fine)
+        if labels is None or len(labels) != len(clips):
+            n_labels = "no" if labels is None else str(len(labels))
+            raise SystemFailure(f"{self.card.name}: {len(clips)} clips but {n_labels} fine labels")
+        if labels.min() < 0 or labels.max() >= n_classes:
+            raise SystemFailure(
+                f"{self.card.name}: labels from {labels.min()} to {labels.max()}, but the task has "
+                f"{n_classes} classes"
+            )

@@ -1,0 +1,1 @@
+"""The one training loop, and what decides how long and where it runs."""

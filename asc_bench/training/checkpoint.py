@@ -1,0 +1,156 @@
+"""Tensors and a little JSON in one safetensors file: written whole or not at all, verified when read.
+
+No pickle is loaded anywhere: foreign checkpoints go through torch's weights-only reader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from asc_bench.errors import StoreError
+
+_FORMAT = "asc-bench-tensors-1"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write named tensors and JSON facts to ``path``; a crash at any moment leaves the old file or the new
+    one.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    held = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
+    text = json.dumps(facts, sort_keys=True)
+    metadata = {"format": _FORMAT, "facts": text, "sha256": _digest(held, text)}
+    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(save(held, metadata=metadata))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        n_bytes = sum(t.numel() * t.element_size() for t in held.values())
+        raise StoreError(
+            f"cannot write {n_bytes} bytes to {path}: {error.strerror}; free space or choose another folder"
+        ) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what ``write_tensors`` wrote: tensors on the CPU, and the facts.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, is not such a file, or was changed since it was written.
+    """
+    try:
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"{path}: not a readable safetensors file ({error})") from error
+    if metadata.get("format") != _FORMAT:
+        raise StoreError(f"{path}: format {metadata.get('format')!r}, expected {_FORMAT!r}")
+    text = metadata.get("facts", "")
+    if metadata.get("sha256") != _digest(tensors, text):
+        raise StoreError(f"{path}: the contents do not match their digest; the file was damaged or changed")
+    facts: dict[str, Any] = json.loads(text)
+    return tensors, facts
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_foreign_state(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that others wrote (``.safetensors``, or anything ``torch.save`` makes) without
+    running it.
+
+    Returns
+    -------
+    dict
+        What the file holds; usually a state dict, or a dict with one under ``"state_dict"``.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or broken, or holds anything but tensors and plain containers.
+    """
+    advice = "convert it where you trust it: safetensors.torch.save_file(torch.load(path)['state_dict'], new_path)"
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except pickle.UnpicklingError as error:
+        raise StoreError(
+            f"{path}: refused, it holds more than tensors and plain containers, and reading it could "
+            f"run code; {advice}"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__}: {error})") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path}: holds a {type(content).__name__}, expected a dict of tensors")
+    return content
+
+
+def load_matching(
+    module: nn.Module,
+    state: Mapping[str, Any],
+    *,
+    source: str,
+    rename: Callable[[str], str] = lambda name: name,
+) -> None:
+    """Load ``state`` into ``module``, all of it or none.
+
+    Parameters
+    ----------
+    rename : callable
+        Turns a name of ``state`` into a name of ``module``.
+    source : str
+        Where the state comes from, for the message.
+
+    Raises
+    ------
+    StoreError
+        Listing every name that is missing, unexpected or of another shape.
+    """
+    given = {rename(name): value for name, value in state.items()}
+    wanted = module.state_dict()
+    faults = [
+        f"{name}: missing, expected shape {tuple(wanted[name].shape)}" for name in wanted.keys() - given.keys()
+    ]
+    for name, value in given.items():
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        if name not in wanted:
+            faults.append(f"{name}: unexpected, shape {shape}")
+        elif shape != tuple(wanted[name].shape):
+            faults.append(f"{name}: shape {shape}, expected {tuple(wanted[name].shape)}")
+    if faults:
+        listed = "\n  ".join(sorted(faults))
+        raise StoreError(f"{source} does not fit {type(module).__name__}, {len(faults)} differences:\n  {listed}")
+    module.load_state_dict(given)

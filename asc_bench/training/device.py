@@ -1,0 +1,78 @@
+"""Where a network runs, in which arithmetic, and whether the data fit beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from asc_bench.errors import ConfigError
+
+RESIDENT_SHARE = 0.4
+"""Share of the free memory that a split's features may take to be held as one tensor on the device."""
+
+
+def choose_device(name: str = "auto") -> str:
+    """Turn "auto", "cpu", "cuda" or "cuda:n" into a torch device that is there.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name, or a GPU that torch does not see.
+    """
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return "cuda" if n_gpus else "cpu"
+    if name == "cpu":
+        return name
+    kind, _, index = name.partition(":")
+    if kind != "cuda" or (index and not index.isdigit()):
+        raise ConfigError(f"device {name!r} is none of auto, cpu, cuda, cuda:<number>")
+    if int(index or 0) >= n_gpus:
+        raise ConfigError(f"device {name!r}: torch {torch.__version__} sees {n_gpus} GPUs here; use cpu or auto")
+    return name
+
+
+def training_dtype(precision: str, device: str) -> torch.dtype:
+    """Resolve a plan's precision: "auto" is bfloat16 only where the hardware multiplies it natively."""
+    if precision == "auto":
+        precision = "bfloat16" if _native_bfloat16(device) else "float32"
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _native_bfloat16(device: str) -> bool:
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch has no public name for these two; a version without them is a CPU we know nothing of.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(probe() for name in probes if (probe := getattr(torch.cpu, name, None)) is not None)
+
+
+def fits_on(device: str, n_bytes: int, *, share: float = RESIDENT_SHARE) -> bool:
+    """Whether ``n_bytes`` are at most ``share`` of the memory now free on the device."""
+    return n_bytes <= share * _free_bytes(device)
+
+
+def _free_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    # Without Linux's own estimate, half of the memory built in is a cautious guess.
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+@contextmanager
+def reproducible(device: str) -> Iterator[None]:
+    """Seed freely inside, with repeatable convolutions in full float32; all is restored afterwards."""
+    gpus = [torch.device(device)] if device.startswith("cuda") else []
+    # Every flag is stated, because this context manager's own default switches cuDNN off.
+    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with torch.random.fork_rng(devices=gpus), cudnn:
+        yield

@@ -1,0 +1,291 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.training.batches import Batch, ClipStore
+from asc_bench.training.checkpoint import read_tensors, write_tensors
+from asc_bench.training.device import reproducible, training_dtype
+from asc_bench.training.evaluate import Learner, as_float32, evaluate
+from asc_bench.training.plan import Plateau, TrainingPlan
+from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
+
+_log = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 0.5
+
+
+@dataclass
+class _Progress:
+    """Everything a resumed training needs beside tensors."""
+
+    step: int = 0
+    best: float | None = None
+    n_without_gain: int = 0
+    stage: int = 0
+    stopped: bool = False
+
+
+def train(
+    module: nn.Module,
+    learner: Learner,
+    data: ClipStore,
+    validation: ClipStore | None,
+    plan: TrainingPlan,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    checkpoint_every_s: float = 20.0,
+    progress: Callable[[float, str], None] = lambda fraction, message: None,
+) -> None:
+    """Train ``module`` in place, taking up a matching checkpoint where there is one.
+
+    Batches, excerpts, dropout and masks of a step depend on the seed and the number of the step alone, so
+    that a training resumed at any step equals one that was never interrupted, bit for bit on a CPU.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Initialised, on the device of ``data``.
+    validation : ClipStore, optional
+        Needed where the plan decides anything on it.
+    checkpoint : Path, optional
+        File for the state of the training. It is left behind at the end, and taken up only by a training of the
+        same seed, plan, network and data.
+    checkpoint_every_s : float
+        Seconds between checkpoints; 0 writes one after each epoch instead.
+
+    Raises
+    ------
+    SystemFailure
+        If the loss or the gradient is not finite, or the plan needs a validation split and there is none.
+    """
+    if plan.needs_validation and validation is None:
+        raise SystemFailure(
+            "the training plan decides on a validation split, but the system was given none; let its "
+            "uses_validation return True"
+        )
+    with reproducible(data.device):
+        _Training(module, learner, data, validation, plan, seed).run(checkpoint, checkpoint_every_s, progress)
+
+
+class _Training:
+    def __init__(
+        self,
+        module: nn.Module,
+        learner: Learner,
+        data: ClipStore,
+        validation: ClipStore | None,
+        plan: TrainingPlan,
+        seed: int,
+    ) -> None:
+        if plan.channels_last:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module, self.learner, self.data, self.validation = module, learner, data, validation
+        self.plan, self.seed = plan, seed
+        self.optimiser = self._new_optimiser()
+        self.n_steps = plan.n_steps(len(data))
+        self.batch_size = min(plan.batch_size, len(data))
+        self.dtype = training_dtype(plan.precision, data.device)
+        self.at = _Progress()
+        self.best: dict[str, Tensor] = {}
+        self.guard = _FiniteGuard(data.device)
+        self.identity = self._identity()
+
+    def run(self, checkpoint: Path | None, every_s: float, report: Callable[[float, str], None]) -> None:
+        if checkpoint is not None:
+            self._resume(checkpoint)
+        saved = reported = time.monotonic()
+        while self.at.step < self.n_steps and not self.at.stopped:
+            loss = self._step()
+            epoch_done = self._epoch(self.at.step) > self._epoch(self.at.step - 1)
+            last = self.at.step == self.n_steps
+            if self._validation_due(epoch_done or last):
+                self._validate()
+            now = time.monotonic()
+            if checkpoint is not None and (now - saved >= every_s if every_s else epoch_done):
+                self.guard.check()
+                self._save(checkpoint)
+                saved = now
+            if epoch_done or last or now - reported >= REPORT_EVERY_S:
+                self.guard.check()
+                report(self.at.step / self.n_steps, self._message(float(loss)))
+                reported = now
+        self.guard.check()
+        if self.plan.select == "best" and self.best:
+            self.module.load_state_dict(self.best)
+
+    def _step(self) -> Tensor:
+        plan, step, device = self.plan, self.at.step, self.data.device
+        rate = self._learning_rate()
+        torch.manual_seed(torch_seed(self.seed, step))
+        batch = self._batch(step)
+        self.module.train()
+        with torch.autocast(device.partition(":")[0], dtype=self.dtype, enabled=self.dtype != torch.float32):
+            outputs = self.learner.forward(self.module, batch)
+        loss = self.learner.loss(as_float32(outputs), batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip_gradient_norm or float("inf"))
+        self.guard.watch(step, loss.detach(), norm, rate)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["rate_factor"]
+        self.optimiser.step()
+        self.at.step += 1
+        return loss.detach()
+
+    def _batch(self, step: int) -> Batch:
+        rows = batch_rows(len(self.data), self.batch_size, seed=self.seed, step=step)
+        crop, length, starts = self.plan.crop, None, None
+        if crop is not None:
+            length = crop.length
+            starts = crop_starts(self.data.n_frames, length, size=len(rows), seed=self.seed, step=step)
+        batch = self.data.batch(rows, starts=starts, length=length, step=step, progress=step / self.n_steps)
+        if self.plan.mask is not None:
+            return replace(batch, features=self.plan.mask(batch.features))
+        return batch
+
+    def _learning_rate(self) -> float:
+        schedule = self.plan.schedule
+        staged = schedule.gamma**self.at.stage if isinstance(schedule, Plateau) else 1.0
+        return self.plan.learning_rate * staged * schedule.factor(self.at.step, self.n_steps)
+
+    def _new_optimiser(self) -> Optimizer:
+        plan = self.plan
+        groups = [{"rate_factor": 1.0, **group} for group in self.learner.parameter_groups(self.module)]
+        if plan.optimiser == "sgd":
+            return SGD(
+                groups,
+                lr=plan.learning_rate,
+                momentum=plan.momentum,
+                nesterov=plan.nesterov,
+                weight_decay=plan.weight_decay,
+            )
+        kind = Adam if plan.optimiser == "adam" else AdamW
+        return kind(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+
+    def _epoch(self, step: int) -> int:
+        return step * self.batch_size // len(self.data)
+
+    def _validation_due(self, epoch_done: bool) -> bool:
+        if self.validation is None or not self.plan.validate_every:
+            return False
+        if self.at.step == self.n_steps:
+            return True
+        if self.plan.iterations is not None:
+            return self.at.step % self.plan.validate_every == 0
+        return epoch_done and self._epoch(self.at.step) % self.plan.validate_every == 0
+
+    def _validate(self) -> None:
+        assert self.validation is not None
+        result = evaluate(self.module, self.learner, self.validation, self.plan, with_loss=True)
+        self.learner.validated(self.module, result)
+        assert result.loss is not None
+        if not math.isfinite(result.loss):
+            raise SystemFailure(
+                f"validation loss is {result.loss} after step {self.at.step}; lower the learning rate"
+            )
+        value = result.macro_accuracy() if self.plan.monitor == "accuracy" else -result.loss
+        if self.at.best is None or value > self.at.best:
+            self.at.best, self.at.n_without_gain = value, 0
+            if self.plan.select == "best" or isinstance(self.plan.schedule, Plateau):
+                self.best = {name: t.detach().clone() for name, t in self.module.state_dict().items()}
+            return
+        self.at.n_without_gain += 1
+        schedule = self.plan.schedule
+        if isinstance(schedule, Plateau) and self.at.n_without_gain >= schedule.patience:
+            self.at.stage, self.at.n_without_gain = self.at.stage + 1, 0
+            self.at.stopped = self.at.stage >= schedule.n_stages
+            self.module.load_state_dict(self.best)
+            self.optimiser = self._new_optimiser()
+        elif self.plan.patience is not None and self.at.n_without_gain >= self.plan.patience:
+            self.at.stopped = True
+
+    def _message(self, loss: float) -> str:
+        best = "" if self.at.best is None else f" best {self.plan.monitor} {abs(self.at.best):.3f}"
+        if self.plan.epochs is None:
+            return f"step {self.at.step}/{self.n_steps} loss {loss:.3f}{best}"
+        epoch = min(self._epoch(self.at.step - 1) + 1, self.plan.epochs)
+        return f"epoch {epoch}/{self.plan.epochs} loss {loss:.3f}{best}"
+
+    def _identity(self) -> str:
+        parts = {
+            "seed": self.seed,
+            "plan": repr(self.plan),
+            "dtype": str(self.dtype),
+            "data": [store.fingerprint() for store in (self.data, self.validation) if store is not None],
+            "tensors": [(name, tuple(t.shape)) for name, t in self.module.state_dict().items()],
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _save(self, path: Path) -> None:
+        tensors = {f"module/{name}": t for name, t in self.module.state_dict().items()}
+        tensors |= {f"best/{name}": t for name, t in self.best.items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{index}/{slot}": t for slot, t in slots.items() if t is not None}
+        write_tensors(path, tensors, {"identity": self.identity, "progress": asdict(self.at)})
+
+    def _resume(self, path: Path) -> None:
+        if not path.exists():
+            return
+        try:
+            tensors, facts = read_tensors(path)
+        except StoreError as error:
+            _log.warning("checkpoint not used, training starts over: %s", error)
+            return
+        if facts["identity"] != self.identity:
+            _log.warning("checkpoint %s belongs to another training, which starts over", path)
+            return
+        parts: dict[str, dict[str, Tensor]] = {"module": {}, "best": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        self.module.load_state_dict(parts["module"])
+        self.best = parts["best"]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            index, _, slot = name.partition("/")
+            state.setdefault(int(index), {})[slot] = tensor
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        self.at = _Progress(**facts["progress"])
+
+
+class _FiniteGuard:
+    """Notices a loss or gradient that is not finite: at once on a CPU, at the next look on a GPU."""
+
+    def __init__(self, device: str) -> None:
+        self._at_once = device == "cpu"
+        self._seen: list[tuple[int, Tensor, Tensor, float]] = []
+
+    def watch(self, step: int, loss: Tensor, gradient_norm: Tensor, rate: float) -> None:
+        self._seen.append((step, loss, gradient_norm, rate))
+        if self._at_once:
+            self.check()
+
+    def check(self) -> None:
+        if not self._seen:
+            return
+        values = torch.stack([torch.stack([loss.float(), norm.float()]) for _, loss, norm, _ in self._seen]).cpu()
+        bad = ~values.isfinite().all(dim=1)
+        if bad.any():
+            first = int(bad.nonzero()[0])
+            step, _, _, rate = self._seen[first]
+            raise SystemFailure(
+                f"training diverged at step {step}: loss {float(values[first, 0]):g}, gradient norm "
+                f"{float(values[first, 1]):g}, learning rate {rate:g}; lower the learning rate, set "
+                "clip_gradient_norm, or train in float32"
+            )
+        self._seen.clear()

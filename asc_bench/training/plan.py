@@ -1,0 +1,194 @@
+"""How a network is trained: everything that changes its numbers, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from asc_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asc_bench.features.augment import SpecMask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """The learning rate stays as it is."""
+
+    def factor(self, step: int, n_steps: int) -> float:
+        """Multiplier of the learning rate at ``step`` of ``n_steps``."""
+        return 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine:
+    """Linear rise over the first ``warmup`` share of the steps, then half a cosine down to zero."""
+
+    warmup: float = 0.0
+
+    def factor(self, step: int, n_steps: int) -> float:
+        """Multiplier of the learning rate at ``step`` of ``n_steps``."""
+        n_warm = self.warmup * n_steps
+        if step < n_warm:
+            return (step + 1) / (n_warm + 1)
+        return 0.5 * (1.0 + math.cos(math.pi * (step - n_warm) / max(n_steps - n_warm, 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Multiply the learning rate by ``gamma`` after every ``every`` iterations."""
+
+    every: int
+    gamma: float
+
+    def factor(self, step: int, n_steps: int) -> float:
+        """Multiplier of the learning rate at ``step`` of ``n_steps``."""
+        return float(self.gamma ** (step // self.every))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """Stages: one ends after ``patience`` validations without gain; the next starts from the best weights.
+
+    A new stage multiplies the learning rate by ``gamma`` and forgets the optimiser's momentum; after
+    ``n_stages`` stages training ends. Which value must gain is the plan's ``monitor``.
+    """
+
+    gamma: float
+    patience: int
+    n_stages: int
+
+    def factor(self, step: int, n_steps: int) -> float:
+        """Within a stage the rate is constant; the loop applies ``gamma`` once per stage."""
+        return 1.0
+
+
+Schedule = Constant | Cosine | Step | Plateau
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """Excerpts along time: one at random per clip and step in training, several at fixed places at test.
+
+    Clips shorter than ``length`` are repeated. Test probabilities are averaged over the excerpts of a clip.
+
+    Attributes
+    ----------
+    length : int
+        Frames (or samples, for waveforms) of one excerpt.
+    test_hop : int, optional
+        Distance between the starts of test excerpts, in frames or samples; give this or ``n_test``.
+    n_test : int, optional
+        Number of evenly spaced test excerpts, the first at the start and the last at the end of the clip.
+    """
+
+    length: int
+    test_hop: int | None = None
+    n_test: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.test_hop is None) == (self.n_test is None):
+            raise ConfigError(f"a crop needs either test_hop or n_test, got {self.test_hop} and {self.n_test}")
+        for name in ("length", "test_hop", "n_test"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"crop: {name} must be at least 1, got {value}")
+
+    def test_starts(self, n_frames: int) -> tuple[int, ...]:
+        """First frame of every test excerpt of a clip of ``n_frames`` frames."""
+        last = n_frames - self.length
+        if last <= 0:
+            return (0,)
+        if self.test_hop is not None:
+            return tuple(range(0, last + 1, self.test_hop))
+        if self.n_test == 1:
+            return (last // 2,)
+        assert self.n_test is not None
+        return tuple(last * i // (self.n_test - 1) for i in range(self.n_test))
+
+
+Standardise = Literal["none", "global", "per-band"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """Settings of one training; exactly one of ``epochs`` and ``iterations`` is given.
+
+    Attributes
+    ----------
+    batch_size : int
+        Clips per step; fewer only where the whole training split is smaller.
+    epochs, iterations : int
+        Length of the training, in passes over the training split or in steps.
+    optimiser : {"adam", "adamw", "sgd"}
+        ``weight_decay`` is L2 in the gradient for ``adam`` and ``sgd``, decoupled for ``adamw``.
+    schedule : Constant, Cosine, Step or Plateau
+        Learning rate over time.
+    standardise : {"none", "global", "per-band"}
+        Subtract the mean and divide by the standard deviation of the training split: two numbers for all,
+        or one for each entry of the last axis.
+    crop : Crop, optional
+        Excerpts along time; None takes whole clips.
+    mask : SpecMask, optional
+        Random masking of time-frequency features in training, after standardisation.
+    precision : {"float32", "bfloat16", "auto"}
+        Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
+        Evaluation is always float32.
+    channels_last : bool
+        Memory layout of 2-D convolutions; changes speed, and numbers only by rounding.
+    select : {"last", "best"}
+        Keep the last weights, or the best by ``monitor`` on the validation split.
+    monitor : {"accuracy", "loss"}
+        Class-averaged accuracy, or the system's loss, on the validation split.
+    validate_every : int
+        Epochs (where ``epochs`` is given) or iterations between validations; 0 for none.
+    patience : int, optional
+        Stop after this many validations in a row without gain.
+    clip_gradient_norm : float, optional
+        Upper bound of the gradient's Euclidean norm.
+    """
+
+    batch_size: int
+    epochs: int | None = None
+    iterations: int | None = None
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: Schedule = Constant()
+    standardise: Standardise = "none"
+    crop: Crop | None = None
+    mask: SpecMask | None = None
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    channels_last: bool = False
+    select: Literal["last", "best"] = "last"
+    monitor: Literal["accuracy", "loss"] = "accuracy"
+    validate_every: int = 0
+    patience: int | None = None
+    clip_gradient_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ConfigError(f"give either epochs or iterations, got {self.epochs} and {self.iterations}")
+        for name in ("batch_size", "epochs", "iterations", "learning_rate", "patience", "clip_gradient_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"training plan: {name} must be positive, got {value}")
+        if self.optimiser != "sgd" and (self.momentum or self.nesterov):
+            raise ConfigError(f"training plan: momentum and nesterov belong to sgd, not to {self.optimiser}")
+        if self.needs_validation and self.validate_every < 1:
+            raise ConfigError("training plan: best weights, patience and plateau need validate_every of at least 1")
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether anything is decided on the validation split."""
+        return self.select == "best" or self.patience is not None or isinstance(self.schedule, Plateau)
+
+    def n_steps(self, n_clips: int) -> int:
+        """Optimiser steps of the whole training on ``n_clips`` clips."""
+        if self.iterations is not None:
+            return self.iterations
+        assert self.epochs is not None
+        return max(1, -(-self.epochs * n_clips // min(self.batch_size, n_clips)))

@@ -1,0 +1,1 @@
+"""Published systems that others proposed, one file each."""

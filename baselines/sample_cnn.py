@@ -1,0 +1,118 @@
+"""Sample-CNN: a stack of one-dimensional convolutions on raw samples, by factors of three."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
+
+from asc_bench.api import Budget, Card, Cosine, Crop, Params, Plateau, TorchSystem, TrainingPlan, Waveform
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_N_SAMPLES = 3**10
+_WIDTHS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
+_STEM_WIDTH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleCnnParams(Params):
+    """Settings of the network.
+
+    Attributes
+    ----------
+    multi : bool
+        Classify from the last three blocks together, not from the last alone.
+    """
+
+    multi: bool = False
+
+
+class SampleCnn(TorchSystem):
+    """Kim, Lee and Nam's basic blocks on 59,049 samples, averaged over three excerpts of a clip."""
+
+    card = Card(
+        name="sample-cnn",
+        title="Sample-CNN",
+        citation="T. Kim, J. Lee and J. Nam, Sample-level CNN architectures for music auto-tagging using raw "
+        "waveforms, ICASSP 2018",
+        year=2018,
+        input="waveform, 22.05 kHz, 59,049 samples (2.68 s)",
+        guesses=(
+            "Softmax and cross-entropy replace the sigmoids of music tagging.",
+            "Excerpts are random in training and three evenly spaced ones at test.",
+            "paper: at most 100 epochs over the five stages, which the source leaves open.",
+            "quick and smoke replace the staged rate by a cosine to 0 and keep the last weights; smoke "
+            "is an eighth as wide.",
+        ),
+    )
+    Params: ClassVar[type[Params]] = SampleCnnParams
+    params: SampleCnnParams
+
+    def front_end(self) -> Waveform:
+        """Samples as they are."""
+        return Waveform(sample_rate_hz=22_050)
+
+    def build(self) -> nn.Module:
+        """Stem, nine blocks of convolution and pooling by three, and two dense layers."""
+        from torch import nn
+
+        from asc_bench.modules.conv import AddChannel
+        from asc_bench.modules.initialise import glorot_uniform, he_uniform
+        from asc_bench.modules.pooling import LastLevels
+
+        narrow = 8 if self.budget is Budget.SMOKE else 1
+        widths = [width // narrow for width in (_STEM_WIDTH, *_WIDTHS)]
+        n_levels = 3 if self.params.multi else 1
+        n_last = sum(widths[-n_levels:])
+        stem = nn.Sequential(nn.Conv1d(1, widths[0], 3, stride=3), nn.BatchNorm1d(widths[0]), nn.ReLU())
+        blocks = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Conv1d(n_in, n_out, 3, padding=1), nn.BatchNorm1d(n_out), nn.ReLU(), nn.MaxPool1d(3)
+                )
+                for n_in, n_out in pairwise(widths)
+            )
+        )
+        head = nn.Sequential(
+            nn.Linear(n_last, n_last),
+            nn.BatchNorm1d(n_last),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(n_last, len(self.task.labels.fine)),
+        )
+        body = nn.Sequential(AddChannel(), stem, LastLevels(blocks, n_levels))
+        return nn.Sequential(he_uniform(body), glorot_uniform(head))
+
+    def training_plan(self) -> TrainingPlan:
+        """Five stages ended by the validation loss for ``paper``; one cosine otherwise."""
+        crop = Crop(length=_N_SAMPLES, n_test=3)
+        if self.budget is Budget.PAPER:
+            return TrainingPlan(
+                batch_size=23,
+                epochs=100,
+                optimiser="sgd",
+                learning_rate=0.01,
+                momentum=0.9,
+                nesterov=True,
+                schedule=Plateau(gamma=0.2, patience=2, n_stages=5),
+                crop=crop,
+                precision="auto",
+                select="best",
+                monitor="loss",
+                validate_every=1,
+            )
+        smoke = self.budget is Budget.SMOKE
+        return TrainingPlan(
+            batch_size=23,
+            epochs=None if smoke else 10,
+            iterations=40 if smoke else None,
+            optimiser="sgd",
+            learning_rate=0.01,
+            momentum=0.9,
+            nesterov=True,
+            schedule=Cosine(),
+            crop=crop,
+            precision="auto",
+        )

@@ -1,0 +1,1 @@
+"""The systems of the two papers that this benchmark grew around."""
