@@ -159,7 +159,10 @@ class LogMel(FrontEnd):
         for first in range(0, len(frames), _FRAMES_PER_BLOCK):
             block = slice(first, first + _FRAMES_PER_BLOCK)
             spectrum = np.abs(fft.rfft(frames[block] * window, n=self.n_fft, axis=1, workers=1))
-            np.matmul(np.square(spectrum, out=spectrum) if self.power == 2 else spectrum, filters, out=bands[block])
+            if self.power == 2:
+                np.square(spectrum, out=spectrum)
+            # All terms of a band are positive, so single precision loses nothing that matters here.
+            np.matmul(spectrum.astype(np.float32), filters, out=bands[block])
         return self._log(bands)
 
     def mel_filters(self) -> npt.NDArray[np.float32]:
