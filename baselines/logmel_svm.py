@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.api import Card, LogMel, Params, SklearnSystem
+from asc_bench.api import Card, Context, DeviceUse, LabelledClips, LogMel, Params, SklearnSystem
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -87,3 +87,48 @@ class LogmelSvm(SklearnSystem):
         n_vectors, n_dimensions = svm.support_vectors_.shape
         n_stored = n_vectors * n_dimensions + svm.dual_coef_.size + svm.intercept_.size
         return {"n_parameters": int(n_stored), "n_multiply_adds": int(n_vectors * n_dimensions)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogmelSvmOneDeviceParams(LogmelSvmParams):
+    """Settings of ``LogmelSvm``, and the device.
+
+    Attributes
+    ----------
+    train_device : str
+        The only device whose training clips are used.
+    """
+
+    train_device: str = "A"
+
+
+class LogmelSvmOneDevice(LogmelSvm):
+    """The same classifier trained on one device's clips: its other columns show what a device mismatch costs."""
+
+    card = Card(
+        name="logmel-svm-one-device",
+        title="Log-mel statistics + SVM, trained on one device",
+        citation=LogmelSvm.card.citation,
+        year=LogmelSvm.card.year,
+        input=LogmelSvm.card.input,
+        guesses=LogmelSvm.card.guesses,
+    )
+    Params: ClassVar[type[Params]] = LogmelSvmOneDeviceParams
+    params: LogmelSvmOneDeviceParams
+
+    @property
+    def needs_device(self) -> DeviceUse:
+        """To choose training clips by; test clips are all treated alike."""
+        return "training"
+
+    def refuses(self) -> str | None:
+        """Nothing to choose from without device names."""
+        if self.params.train_device not in self.task.devices:
+            return f"there are no training clips of device {self.params.train_device!r}"
+        return None
+
+    def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
+        """Fit on the clips of ``train_device`` alone."""
+        assert train.device is not None
+        chosen = train.device == self.task.devices.index(self.params.train_device)
+        super().fit(train.where(chosen), validation, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,11 @@ from asc_bench.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from asc_bench.cli.screen import Screen
     from asc_bench.experiment.parallel import Workers
     from asc_bench.experiment.plan import Bench, RunSpec
+    from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import ResultsStore, StoredRun
 
 
@@ -48,6 +49,7 @@ def command(
     from asc_bench.cli.screen import Screen
     from asc_bench.experiment.parallel import Workers
     from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.runner import Settings, skipped
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.variant import parse_variants
 
@@ -62,7 +64,10 @@ def command(
             bench = source.bench(protocol, progress)
         specs = plan(bench, variants, budget=chosen_budget, repeats=range(repeats), folds=options.split(folds))
         store = ResultsStore(results)
-        stored = {} if force else {s.key: run for s in specs if (run := store.load(s)) is not None}
+        settings = Settings(cache=source.cache_folder, device=device)
+        refused = {s.key: skipped(s, bench, settings) for s in specs if s.refusal}
+        kept = {} if force else {s.key: run for s in specs if (run := store.load(s)) is not None}
+        stored = kept | refused
         todo = _select(specs, stored, only)
         _announce(screen, bench, specs, stored, todo)
         if dry_run:
@@ -73,7 +78,7 @@ def command(
         if todo:
             if force:
                 store.forget(specs)
-            stored |= _compute(screen, todo, bench, store, source.cache_folder, workers, device)
+            stored |= _compute(screen, todo, bench, store, settings, workers)
         with screen.phase("tables") as progress:
             from asc_bench.experiment.summary import report as write_report
 
@@ -88,7 +93,7 @@ def command(
     typer.echo(report.text)
     if not quiet:
         typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
-    left = [s for s in specs if s.key not in stored or not stored[s.key].done]
+    left = [s for s in specs if not s.refusal and (s.key not in stored or not stored[s.key].done)]
     if left:
         typer.echo(f"{len(left)} of {len(specs)} runs failed or are missing", err=True)
         raise typer.Exit(1)
@@ -96,7 +101,7 @@ def command(
 
 def _select(specs: Sequence[RunSpec], stored: dict[str, StoredRun], only: str) -> list[RunSpec]:
     missing = [s for s in specs if s.key not in stored]
-    failed = [s for s in specs if s.key in stored and not stored[s.key].done]
+    failed = [s for s in specs if s.key in stored and stored[s.key].manifest["status"] == "failed"]
     if only == "missing":
         return missing
     return failed if only == "failed" else [s for s in specs if s in missing or s in failed]
@@ -107,21 +112,19 @@ def _compute(
     todo: Sequence[RunSpec],
     bench: Bench,
     store: ResultsStore,
-    cache: Path,
+    settings: Settings,
     workers: Workers,
-    device: str,
 ) -> dict[str, StoredRun]:
     from asc_bench.experiment.parallel import execute
-    from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.session import fill_cache, front_ends
     from asc_bench.training.device import choose_device
 
     try:
         store.sweep()
         with screen.phase("features") as progress:
-            fill_cache(bench, front_ends(todo), cache, progress)
+            fill_cache(bench, front_ends(todo), settings.cache, progress)
         screen.expect(len(todo))
-        settings = Settings(cache=cache, device=str(choose_device(device)))
+        settings = replace(settings, device=choose_device(settings.device))
         runs = execute(todo, bench, store, settings, workers, screen)
     except KeyboardInterrupt:
         screen.console.print("interrupted; the same command goes on where this one stopped")
@@ -141,7 +144,7 @@ def _announce(
     n_folds = len({s.fold for s in specs})
     screen.say(
         f"{bench.protocol.name} on {bench.dataset.name}{kind}: {systems} systems, {n_folds} folds, "
-        f"{len(specs)} runs; {len(stored)} stored, {len(todo)} to compute"
+        f"{len(specs)} runs; {len(specs) - len(todo)} stored or skipped, {len(todo)} to compute"
     )
 
 

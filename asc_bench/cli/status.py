@@ -46,6 +46,10 @@ def command(
     notes: dict[str, str] = {}
     for spec in specs:
         name = str(spec.variant)
+        if spec.refusal:
+            counts.setdefault(name, Counter())["skipped"] += 1
+            notes[name] = spec.refusal
+            continue
         run = store.load(spec)
         beat = read_heartbeat(store.scratch(spec) / HEARTBEAT)
         state = str(run.manifest["status"]) if run else "left"
@@ -54,7 +58,8 @@ def command(
             notes[name] = f"{run.manifest['error']['type']}: {run.manifest['error']['message']}".splitlines()[0]
         elif run is None and beat:
             notes[name] = f"{spec.fold}: {beat[0]:.0%} {beat[1]}"
-    rows = [(n, c["done"], c["failed"], c["left"], notes.get(n, "")) for n, c in counts.items()]
-    typer.echo(tabulate(rows, headers=("system", "done", "failed", "left", "note"), tablefmt="simple"))
+    states = ("done", "failed", "left", "skipped")
+    rows = [(n, *(c[s] for s in states), notes.get(n, "")) for n, c in counts.items()]
+    typer.echo(tabulate(rows, headers=("system", *states, "note"), tablefmt="simple"))
     for fault in bench.faults():
         typer.echo(f"incomplete: {fault}")

@@ -108,6 +108,8 @@ class RunSpec:
     front_end: FrontEnd | None
     """None if the system crashes when it is asked for it; then the run will fail, and say so."""
     parts: Mapping[str, object] = field(hash=False)
+    refusal: str | None = None
+    """Why the system cannot work on this task; such a run is skipped."""
 
     @cached_property
     def key(self) -> str:
@@ -167,7 +169,7 @@ def plan(
         code = keys.code_parts(systems().get(variant.name))
         for fold in chosen:
             task = bench.task(fold)
-            front_end = _front_end(variant, task, budget)
+            front_end, refusal = _ask(variant, task, budget)
             for repeat in repeats:
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
@@ -193,16 +195,19 @@ def plan(
                         seed,
                         front_end,
                         parts,
+                        refusal,
                     )
                 )
     return specs
 
 
-def _front_end(variant: Variant, task: Task, budget: Budget) -> FrontEnd | None:
+def _ask(variant: Variant, task: Task, budget: Budget) -> tuple[FrontEnd | None, str | None]:
+    """Front end and refusal of a system."""
     try:
-        return variant.build(task, budget).front_end()
+        system = variant.build(task, budget)
+        return system.front_end(), system.refuses()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
-        return None
+        return None, None
 
 
 def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool) -> Fold:

@@ -64,6 +64,20 @@ def run_once(
         return None
 
 
+def skipped(spec: RunSpec, bench: Bench, settings: Settings) -> StoredRun:
+    """The row of a run that its system refuses; it is not stored."""
+    now = datetime.now(UTC)
+    manifest = _header(spec, bench, settings, now) | {
+        "status": "skipped",
+        "error": {"type": "", "message": spec.refusal},
+        "durations_s": {},
+        "peak_memory_bytes": 0,
+        "finished": now.isoformat(timespec="milliseconds"),
+        "digest": spec.key,
+    }
+    return StoredRun(Path(), manifest)
+
+
 def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
     started, memory = datetime.now(UTC), PeakMemory()
     manifest = _header(spec, bench, settings, started)

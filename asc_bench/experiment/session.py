@@ -89,7 +89,7 @@ class Source:
 
 def front_ends(specs: Iterable[RunSpec]) -> list[FrontEnd]:
     """The distinct front ends of some runs, in order."""
-    return list(dict.fromkeys(spec.front_end for spec in specs if spec.front_end is not None))
+    return list(dict.fromkeys(spec.front_end for spec in specs if spec.front_end and not spec.refusal))
 
 
 def fill_cache(bench: Bench, ends: Sequence[FrontEnd], cache: Path, progress: Progress) -> None:

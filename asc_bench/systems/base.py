@@ -123,6 +123,15 @@ class LabelledClips(Clips):
     location: npt.NDArray[np.str_] | None = None
     """Recording location, shape (n_clips,): what a cross-validation inside the system must keep together."""
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledClips:
+        """The clips for which ``chosen``, shape (n_clips,), is true."""
+        return LabelledClips(
+            Features(self.features.source, self.features.rows[chosen]),
+            None if self.device is None else self.device[chosen],
+            {level: classes[chosen] for level, classes in self.labels.items()},
+            None if self.location is None else self.location[chosen],
+        )
+
 
 def _ignore(fraction: float, message: str) -> None:
     pass
@@ -173,6 +182,13 @@ class System(ABC):
     @classmethod
     def unavailable(cls) -> str | None:
         """Why this system cannot run here (weights or a package missing) and what to do, or None."""
+        return None
+
+    def refuses(self) -> str | None:
+        """Why these settings make no sense for ``self.task`` (no device to condition on, say), or None.
+
+        Such a run is skipped, with this reason in the table.
+        """
         return None
 
     @property
