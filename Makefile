@@ -43,7 +43,7 @@ bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py
 
 reference: install
-	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick
+	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick --results results/reference
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -64,7 +64,7 @@ def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
             env={**environment, **extra},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=1800,
             check=False,
         )
 

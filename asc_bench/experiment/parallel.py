@@ -102,9 +102,11 @@ def _serial(
     wait: bool,
 ) -> Outcomes:  # fmt: skip
     for spec in specs:
+        heartbeat = Heartbeat(store.scratch(spec) / HEARTBEAT)
 
-        def report(fraction: float, text: str, spec: RunSpec = spec) -> None:
+        def report(fraction: float, text: str, spec: RunSpec = spec, beat: Heartbeat = heartbeat) -> None:
             monitor.progress(spec, fraction, text)
+            beat(fraction, text)
 
         report(0.0, "starting")
         yield spec, run_once(spec, bench, store, settings, report, wait=wait)

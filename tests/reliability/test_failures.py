@@ -118,3 +118,15 @@ def test_a_missing_audio_file_gives_incomplete_and_no_score(cli: Cli, tmp_path: 
     assert "incomplete" in done.stderr
     assert "1 audio files are missing" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_system_that_refuses_the_task_is_skipped_with_its_reason(cli: Cli, tmp_path: Path) -> None:
+    system = "logmel-svm-one-device[train_device=Z]"
+    done = cli(*run_arguments(tmp_path / "results", f"toy-a,{system}"))
+    assert done.returncode == 0, done.stderr
+    assert "skipped" in done.stdout
+    assert "no training clips of device 'Z'" in " ".join(done.stdout.split())
+    assert len(digests(tmp_path / "results")) == 1
+    status = cli("status", *run_arguments(tmp_path / "results", f"toy-a,{system}")[1:])
+    (row,) = (line for line in status.stdout.splitlines() if line.startswith("logmel"))
+    assert row.split()[1:5] == ["0", "0", "0", "1"]

@@ -98,6 +98,7 @@ def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
     assert status.returncode == 0, status.stderr
     rows = {line.split()[0]: line.split()[1:4] for line in status.stdout.splitlines() if line.startswith("toy")}
     assert rows == {"toy-a": ["1", "0", "0"], "toy-b[pause_s=30.0]": ["0", "0", "1"]}
+    assert "pausing" in status.stdout
 
 
 @pytest.mark.parametrize("disjoint", [False, True])

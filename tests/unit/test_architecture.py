@@ -1,0 +1,69 @@
+"""The arrows of the design: who may import whom, and who must stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def imported(path: Path, *, top_level_only: bool = False) -> set[str]:
+    """Modules that a file imports."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files(*folders: str) -> list[Path]:
+    return [p for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", files("asc_bench/evaluation", "asc_bench/reporting"), ids=lambda p: p.name)
+def test_evaluation_and_reporting_know_no_torch_and_no_runner(path: Path) -> None:
+    forbidden = ("torch", "asc_bench.training.loop", "asc_bench.experiment", "asc_bench.cli", "asc_bench.features")
+    assert not {m for m in imported(path) if m.startswith(forbidden)}
+
+
+@pytest.mark.parametrize("path", files("asc_bench"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_harness_names_no_system_and_nothing_imports_the_command_line(path: Path) -> None:
+    names = imported(path)
+    plugins = {
+        m for m in names if m.startswith(("asc_bench.baselines.", "asc_bench.proposed", "asc_bench.protocols"))
+    }
+    assert not plugins
+    if "cli" not in path.parts:
+        assert not {m for m in names if m.startswith("asc_bench.cli")}
+
+
+@pytest.mark.parametrize("path", files("baselines", "proposed"), ids=lambda p: p.name)
+def test_a_system_imports_no_other_system_and_nothing_heavy_at_the_top(path: Path) -> None:
+    names = imported(path)
+    assert not {m for m in names if m.startswith(("asc_bench.baselines", "asc_bench.proposed"))}
+    assert not imported(path, top_level_only=True) & {"torch", "sklearn", "librosa", "torchaudio"}
+
+
+@pytest.mark.parametrize("path", files("asc_bench", "baselines", "proposed", "protocols"), ids=lambda p: p.name)
+def test_print_and_pickle_are_nowhere(path: Path) -> None:
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+    if "cli" not in path.parts:
+        assert "print" not in calls
+    assert not calls & {"pickle.load", "pickle.loads", "joblib.load", "dill.load", "eval", "exec"}
+
+
+def test_the_command_line_starts_without_numpy() -> None:
+    code = (
+        "import sys; from asc_bench.cli.main import build_app; build_app(); "
+        "assert not {'numpy', 'pandas', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
