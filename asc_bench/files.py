@@ -1,30 +1,63 @@
-"""Files that are either whole or absent."""
+"""Writing files: whole or absent, with room asked for first, and a refusal told as what it is."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from asc_bench.errors import StoreError
 
 
-@contextlib.contextmanager
-def storing(path: Path, *, n_bytes: int | None = None) -> Iterator[None]:
-    """Turn an operating system's refusal while writing ``path`` into a StoreError that says what to do."""
+def free_bytes(folder: Path) -> int:
+    """Bytes that may still be written under ``folder``, which need not exist yet."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    return shutil.disk_usage(existing).free
+
+
+def require_space(folder: Path, n_bytes: int, *, purpose: str) -> None:
+    """Refuse work that cannot fit.
+
+    Raises
+    ------
+    StoreError
+        If fewer than ``n_bytes`` are free under ``folder``.
+    """
+    free = free_bytes(folder)
+    if free < n_bytes:
+        raise StoreError(
+            f"{folder}: {purpose} needs {n_bytes:,} bytes and {free:,} are free; "
+            f"make room for {n_bytes - free:,} more or choose another folder"
+        )
+
+
+@contextmanager
+def writing(path: Path, *, n_bytes: int | None = None) -> Iterator[None]:
+    """Turn an operating system's refusal to write ``path`` (``n_bytes`` in all) into a StoreError."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            need = f"{n_bytes:,} bytes are needed" if n_bytes is not None else "more space is needed"
-            raise StoreError(f"the disk is full at {path}: {need}; free some, then run the same command") from error
-        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            raise StoreError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
-        raise StoreError(f"{path} could not be written: {error}") from error
+        needed = "" if n_bytes is None else f"{n_bytes:,} bytes were needed, "
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror or error}): "
+            f"{needed}{free_bytes(path.parent):,} bytes are free there"
+        ) from error
+
+
+def write_all(sink: IO[bytes], chunk: bytes) -> None:
+    """Write to an unbuffered file, which may take less than it is given.
+
+    Unbuffered, because a full disk is then met while writing and not when the file is closed.
+    """
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[sink.write(rest) :]
 
 
 def temporary_beside(path: Path) -> Path:
@@ -42,7 +75,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = temporary_beside(path)
-    with storing(path, n_bytes=len(data)):
+    with writing(path, n_bytes=len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
@@ -57,7 +90,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 def publish_folder(temporary: Path, target: Path) -> None:
     """Flush every file of a finished folder and rename it into place, over an older one if there is one."""
-    with storing(target):
+    with writing(target):
         for path in temporary.rglob("*"):
             if path.is_file():
                 with path.open("rb") as file:

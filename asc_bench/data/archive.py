@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from asc_bench.data.archive_formats import Entry, open_entries
-from asc_bench.data.space import require_space, write_all, writing
 from asc_bench.errors import DataError
+from asc_bench.files import require_space, write_all, writing
 
 SCRATCH_PREFIX = ".asc-bench-extracting-"
 """Name of the folder inside the target in which an archive is unpacked before it is merged."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from asc_bench.data.archive import SCRATCH_PREFIX, extract
 from asc_bench.data.resources import Archive, archives_of
-from asc_bench.data.space import require_space, writing
 from asc_bench.data.transfer import Patience, Progress, silent
 from asc_bench.data.verified_download import digest_of, download, require_fetchable
 from asc_bench.errors import DataError, StoreError
+from asc_bench.files import require_space, writing
 
 __all__ = ["Archive", "Patience", "archives_of", "download", "fetch_archives", "fetch_dataset"]
 

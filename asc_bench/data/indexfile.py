@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asc_bench.files import storing, write_atomic
+from asc_bench.files import write_atomic, writing
 
 VERSION = 1
 """Raised whenever inspection would find something else; older files are then read anew."""
@@ -98,7 +98,7 @@ def _digest(table: pa.Table) -> bytes:
 
 def _set_aside(path: Path, error: Exception) -> str:
     quarantine = path.parents[1] / "quarantine"
-    with storing(quarantine):
+    with writing(quarantine):
         quarantine.mkdir(parents=True, exist_ok=True)
         aside = quarantine / f"{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}"
         path.replace(aside)

@@ -27,8 +27,8 @@ from asc_bench.data.server_answer import (
     redirect_target,
     require_status,
 )
-from asc_bench.data.space import require_space, write_all, writing
 from asc_bench.errors import DataError
+from asc_bench.files import require_space, write_all, writing
 
 if TYPE_CHECKING:
     import requests

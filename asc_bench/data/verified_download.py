@@ -7,9 +7,9 @@ from pathlib import Path
 
 from asc_bench.data.resources import Archive
 from asc_bench.data.server_answer import HEAD_BYTES, check_head, require_safe_url
-from asc_bench.data.space import writing
 from asc_bench.data.transfer import Patience, Progress, forget, silent, transfer
 from asc_bench.errors import ConfigError, DataError
+from asc_bench.files import writing
 
 
 def download(

@@ -136,6 +136,7 @@ def _fit_and_predict(
         "uses_validation": system.uses_validation,
         "n_parameters": complexity.get("n_parameters"),
         "n_multiply_adds": complexity.get("n_multiply_adds"),
+        "facts": dict(system.facts()),
         "n_clips": _counts(fold),
     }
     return pd.concat(frames, ignore_index=True), facts

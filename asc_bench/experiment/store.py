@@ -20,7 +20,7 @@ from asc_bench.errors import StoreError
 from asc_bench.evaluation.predictions import read_predictions, write_predictions
 from asc_bench.experiment.keys import digest
 from asc_bench.experiment.plan import RunSpec
-from asc_bench.files import publish_folder, storing, temporary_beside
+from asc_bench.files import publish_folder, temporary_beside, writing
 from asc_bench.labels import LabelSpace
 
 SCHEMA_VERSION = 1
@@ -70,7 +70,7 @@ class ResultsStore:
     def lock(self, spec: RunSpec) -> FileLock:
         """Held by the process that computes this run. The operating system frees it when that process dies."""
         path = self.root / "locks" / f"{spec.key[:24]}.lock"
-        with storing(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
 
@@ -107,7 +107,7 @@ class ResultsStore:
         """
         target = self.runs / spec.folder
         temporary = temporary_beside(target)
-        with storing(target):
+        with writing(target):
             temporary.mkdir(parents=True)
             try:
                 files = {}
@@ -131,7 +131,7 @@ class ResultsStore:
         """Remove stored runs and their checkpoints, so that they are computed again."""
         for spec in specs:
             for folder in (self.runs / spec.folder, self.scratch(spec)):
-                with storing(folder):
+                with writing(folder):
                     if folder.exists():
                         shutil.rmtree(folder)
 
@@ -164,7 +164,7 @@ class ResultsStore:
 
     def _quarantine(self, folder: Path, reason: str) -> None:
         place = self.root / "quarantine" / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
-        with storing(place):
+        with writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(place)
         _log.warning("damaged result put aside: %s (%s); it will be computed again", place, reason)

@@ -20,7 +20,6 @@ import numpy.typing as npt
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from asc_bench.data.space import writing
 from asc_bench.errors import ConfigError, DataError, SystemFailure
 from asc_bench.features.entry import (
     PARTIAL,
@@ -32,6 +31,7 @@ from asc_bench.features.entry import (
     quarantine,
 )
 from asc_bench.features.frontends import FrontEnd
+from asc_bench.files import writing
 
 Progress = Callable[[float, str], None]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.data.space import require_space, writing
 from asc_bench.errors import StoreError
+from asc_bench.files import require_space, writing
 
 DATA_FILE = "features.npy"
 META_FILE = "meta.json"

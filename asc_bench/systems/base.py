@@ -221,6 +221,10 @@ class System(ABC):
         """Read what ``save`` wrote."""
         raise NotImplementedError(f"{self.card.name} cannot be loaded")
 
+    def facts(self) -> Mapping[str, str | int | float]:
+        """Anything else that the manifest should tell of a fitted system, such as its arithmetic."""
+        return {}
+
     def complexity(self) -> Mapping[str, int]:
         """``n_parameters`` and ``n_multiply_adds`` (per clip) of the fitted system, where they are defined."""
         return {}

@@ -169,6 +169,13 @@ class TorchSystem(System):
         if "statistics/mean" in tensors:
             self._statistics = Statistics(tensors["statistics/mean"], tensors["statistics/std"])
 
+    def facts(self) -> Mapping[str, str | int | float]:
+        """The arithmetic of the training: ``precision="auto"`` depends on the machine."""
+        from asc_bench.training.device import training_dtype
+
+        dtype = training_dtype(self.training_plan().precision, self._device)
+        return {"training_precision": str(dtype).removeprefix("torch.")}
+
     def complexity(self) -> Mapping[str, int]:
         """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""
         from asc_bench.training.complexity import count_multiply_adds, count_parameters

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from asc_bench.errors import StoreError
+from asc_bench.files import write_atomic
 
 _FORMAT = "asc-bench-tensors-1"
 
@@ -35,20 +35,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     held = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
     text = json.dumps(facts, sort_keys=True)
     metadata = {"format": _FORMAT, "facts": text, "sha256": _digest(held, text)}
-    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(save(held, metadata=metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        n_bytes = sum(t.numel() * t.element_size() for t in held.values())
-        raise StoreError(
-            f"cannot write {n_bytes} bytes to {path}: {error.strerror}; free space or choose another folder"
-        ) from error
+    write_atomic(path, save(held, metadata=metadata))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

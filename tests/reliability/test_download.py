@@ -22,8 +22,8 @@ import pytest
 import requests
 
 import asc_bench.data
+from asc_bench import files
 from asc_bench.data import download as download_module
-from asc_bench.data import space
 from asc_bench.data.download import (
     LEDGER,
     Archive,
@@ -469,7 +469,7 @@ def test_unverified_file_put_there_by_hand(tmp_path: Path) -> None:
 
 def test_disk_full(server: fs.FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = archive(server.put("a.zip", fs.whole(BODY)))
-    monkeypatch.setattr(space, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr(files, "free_bytes", lambda folder: 1000)
     with pytest.raises(StoreError, match=rf"downloading a\.zip needs {len(BODY):,} bytes and 1,000 are free"):
         download(one, tmp_path)
 
@@ -572,7 +572,7 @@ def test_room_for_everything_is_asked_first(
     server: fs.FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = [a.n_bytes or 0 for a in three(server)]
-    monkeypatch.setattr(space, "free_bytes", lambda folder: 3000)
+    monkeypatch.setattr(files, "free_bytes", lambda folder: 3000)
     with pytest.raises(
         StoreError, match=rf"3 archives \({sum(sizes):,} bytes.* needs {sum(sizes) + max(sizes):,} bytes"
     ):

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asc_bench.data import archive_formats, space
+from asc_bench import files
+from asc_bench.data import archive_formats
 from asc_bench.data.archive import extract
 from asc_bench.errors import DataError, StoreError
 
@@ -336,7 +337,7 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
 
 def test_disk_full_is_known_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = write_zip(tmp_path / "a.zip", {"a.wav": bytes(5000)})
-    monkeypatch.setattr(space, "free_bytes", lambda folder: 4000)
+    monkeypatch.setattr(files, "free_bytes", lambda folder: 4000)
     with pytest.raises(StoreError, match="needs 5,000 bytes and 4,000 are free"):
         extract(archive, tmp_path / "target")
     assert not (tmp_path / "target").exists()

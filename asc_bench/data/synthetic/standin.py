@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from asc_bench.data.space import require_space, writing
 from asc_bench.data.synthetic.seeds import VERSION
 from asc_bench.data.synthetic.sizes import SIZES
 from asc_bench.data.synthetic.write import LAYOUT_NAMES, StandIn, plan_stand_in
 from asc_bench.errors import ConfigError, StoreError
+from asc_bench.files import require_space, writing
 
 MARKER = "asc-bench-synthetic.json"
 _PLAN = "asc-bench-plan.json"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_bench.data.space import writing
 from asc_bench.data.synthetic.devices import apply_device
 from asc_bench.data.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.data.synthetic.esc import synthesise_esc
@@ -25,6 +24,7 @@ from asc_bench.data.synthetic.scenes import synthesise_scene
 from asc_bench.data.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.data.synthetic.sizes import SIZES, Size
 from asc_bench.data.synthetic.textures import Wave
+from asc_bench.files import writing
 
 SAMPLE_RATE_HZ = 44100
 SCENE_S, ESC_S = 10.0, 5.0
