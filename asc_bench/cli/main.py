@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -40,8 +42,22 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_version_option)
     for name, module in VERBS.items():
-        app.command(name)(importlib.import_module(f"asc_bench.cli.{module}").command)
+        app.command(name)(_interruptible(importlib.import_module(f"asc_bench.cli.{module}").command))
     return app
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn Ctrl-C into a sentence and exit code 130, wherever a verb is."""
+
+    @functools.wraps(command)
+    def run(*args: object, **kwargs: object) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+            raise typer.Exit(130) from None
+
+    return run
 
 
 def _version_option(
@@ -64,9 +80,6 @@ def main() -> None:
     except AscBenchError as error:
         typer.echo(f"asc-bench: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

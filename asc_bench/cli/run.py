@@ -119,16 +119,12 @@ def _compute(
     from asc_bench.experiment.session import fill_cache, front_ends
     from asc_bench.training.device import choose_device
 
-    try:
-        store.sweep()
-        with screen.phase("features") as progress:
-            fill_cache(bench, front_ends(todo), settings.cache, progress)
-        screen.expect(len(todo))
-        settings = replace(settings, device=choose_device(settings.device))
-        runs = execute(todo, bench, store, settings, workers, screen)
-    except KeyboardInterrupt:
-        screen.console.print("interrupted; the same command goes on where this one stopped")
-        raise typer.Exit(130) from None
+    store.sweep()
+    with screen.phase("features") as progress:
+        fill_cache(bench, front_ends(todo), settings.cache, progress)
+    screen.expect(len(todo))
+    settings = replace(settings, device=choose_device(settings.device))
+    runs = execute(todo, bench, store, settings, workers, screen)
     return {spec.key: run for spec, run in zip(todo, runs, strict=True)}
 
 

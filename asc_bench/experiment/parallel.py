@@ -17,6 +17,7 @@ from asc_bench.experiment.host import n_cores
 from asc_bench.experiment.plan import Bench, RunSpec
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore, StoredRun
+from asc_bench.interrupts import undisturbed
 
 Backend = Literal["loky", "dask"]
 
@@ -120,7 +121,10 @@ def _side_by_side(
         parallel = joblib.Parallel(n_jobs=workers.n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         # A front end of a plug-in could not be unpickled there; the runner asks the system for it anyway.
         portable = [replace(spec, front_end=None) for spec in specs]
-        jobs = (joblib.delayed(_work)(i, spec, bench, store, settings, wait) for i, spec in enumerate(portable))
+        jobs = (
+            joblib.delayed(undisturbed)(_work, i, spec, bench, store, settings, wait)
+            for i, spec in enumerate(portable)
+        )
         for i, run in parallel(jobs):
             yield specs[i], run
 

@@ -118,7 +118,7 @@ def _write(
         confusions = {
             name: _confusions(predictions[predictions["system"] == name], protocol.labels.fine) for name in whole
         }
-    write_report(
+    written = write_report(
         folder,
         scores=scores,
         significance=significance,
@@ -130,6 +130,8 @@ def _write(
         tied=tied,
         notes=notes,
     )
+    for figure in set(folder.glob("confusion-*")) - set(written):
+        figure.unlink()
     tables = [
         results_table(
             scores,

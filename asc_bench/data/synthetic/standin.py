@@ -12,6 +12,7 @@ from asc_bench.data.synthetic.sizes import SIZES
 from asc_bench.data.synthetic.write import LAYOUT_NAMES, StandIn, plan_stand_in
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.files import require_space, writing
+from asc_bench.interrupts import undisturbed
 
 MARKER = "asc-bench-synthetic.json"
 _PLAN = "asc-bench-plan.json"
@@ -137,7 +138,7 @@ def _run_jobs(partial: Path, stand_in: StandIn, n_jobs: int, progress: Progress)
 
     n = len(stand_in.jobs)
     finished = Parallel(n_jobs=min(n_jobs, n), return_as="generator_unordered")(
-        delayed(job)(partial) for job in stand_in.jobs
+        delayed(undisturbed)(job, partial) for job in stand_in.jobs
     )
     for index, _ in enumerate(finished, start=1):
         progress(index / n, f"synthesising {partial.name[1:].removesuffix('.partial')}")
