@@ -119,11 +119,11 @@ def _compute(
     from asc_bench.experiment.session import fill_cache, front_ends
     from asc_bench.training.device import choose_device
 
+    settings = replace(settings, device=choose_device(settings.device))
     store.sweep()
     with screen.phase("features") as progress:
         fill_cache(bench, front_ends(todo), settings.cache, progress)
     screen.expect(len(todo))
-    settings = replace(settings, device=choose_device(settings.device))
     runs = execute(todo, bench, store, settings, workers, screen)
     return {spec.key: run for spec, run in zip(todo, runs, strict=True)}
 
@@ -136,12 +136,19 @@ def _announce(
     todo: Sequence[RunSpec],
 ) -> None:
     kind = " (SYNTHETIC stand-in)" if bench.dataset.synthetic else ""
-    systems = len({str(s.variant) for s in specs})
-    n_folds = len({s.fold for s in specs})
-    screen.say(
-        f"{bench.protocol.name} on {bench.dataset.name}{kind}: {systems} systems, {n_folds} folds, "
-        f"{len(specs)} runs; {len(specs) - len(todo)} stored or skipped, {len(todo)} to compute"
+    counted = (
+        _count(len({str(s.variant) for s in specs}), "system"),
+        _count(len({s.fold for s in specs}), "fold"),
+        _count(len(specs), "run"),
     )
+    screen.say(
+        f"{bench.protocol.name} on {bench.dataset.name}{kind}: {', '.join(counted)}; "
+        f"{len(specs) - len(todo)} stored or skipped, {len(todo)} to compute"
+    )
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def _print_plan(specs: Sequence[RunSpec], stored: dict[str, StoredRun]) -> None:
