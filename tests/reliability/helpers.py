@@ -10,7 +10,7 @@ from pathlib import Path
 
 def digests(results: Path) -> dict[str, str]:
     """sha256 of every stored prediction file, by its place."""
-    found = (results / "runs").rglob("predictions.parquet")
+    found = (results / "runs").rglob("predictions.parquet") if results.exists() else ()
     return {
         str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in found

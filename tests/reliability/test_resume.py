@@ -35,31 +35,38 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
 ) -> None:
     undisturbed = tmp_path / "undisturbed"
     assert cli(*run_arguments(undisturbed, SYSTEMS, *REPEATS)).returncode == 0
+    started = time.monotonic()
+    assert cli(*run_arguments(tmp_path / "timed", SYSTEMS, *REPEATS)).returncode == 0
+    duration_s = time.monotonic() - started
     expected = digests(undisturbed)
     assert len(expected) == 6
     log = tmp_path / "toy.log"
     log.unlink()
 
-    results, rng, n_killed = tmp_path / "killed", random.Random(7), 0
-    arguments = run_arguments(results, SYSTEMS, *REPEATS)
-    done_before: set[str] = set()
-    for _ in range(10):
+    rng, n_killed, n_finished, n_halfway = random.Random(7), 0, 0, 0
+    while n_killed < 10:
+        results = tmp_path / f"killed-{n_finished}"
+        arguments = run_arguments(results, SYSTEMS, *REPEATS)
+        before = digests(results)
         process = start(arguments, environment, tmp_path)
         try:
-            process.wait(timeout=1.2 + rng.random() * 1.5)
+            assert process.wait(timeout=duration_s * rng.uniform(0.3, 0.9)) == 0
+            n_finished += 1
+            assert digests(results) == expected
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             n_killed += 1
-        stored = digests(results) if results.exists() else {}
+        stored = digests(results)
         assert stored.items() <= expected.items(), "a half-written or different result was published"
-        assert done_before <= set(stored), "a finished run was lost"
-        done_before = set(stored)
-    assert n_killed >= 3, "too few kills for the test to mean anything"
+        assert before.keys() <= stored.keys(), "a finished run was lost"
+        n_halfway += 0 < len(stored) < len(expected)
+    assert n_halfway >= 2, "no kill came between two runs, so nothing was tested"
 
     assert cli(*arguments).returncode == 0
     assert digests(results) == expected
-    assert sum(fits(log).values()) <= 6 + n_killed, "more than one run was repeated for a kill"
+    n_fits = sum(fits(log).values())
+    assert n_fits <= 6 * (n_finished + 1) + n_killed, "more than one run was repeated for a kill"
     assert not list((results / "scratch").iterdir())
 
 
