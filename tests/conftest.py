@@ -1,4 +1,4 @@
-"""Shared by all tests: a cache that survives one test session, and the command line as a subprocess."""
+"""Shared by all tests: a cache for one run of the tests, and the command line as a subprocess."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asc_bench.experiment.plan import Bench
-from asc_bench.experiment.session import Source
+from asc_bench.experiment.source import Source
 
 PLUGINS = Path(__file__).parent / "plugins"
 

@@ -19,7 +19,7 @@ def command(
     On a tiny synthetic three-device set: shapes, seeds, independence of clips, saving, cost.
     """
     from asc_bench.experiment.conformance import examine, subject
-    from asc_bench.experiment.session import Source
+    from asc_bench.experiment.source import Source
     from asc_bench.experiment.variant import parse_variants
 
     source = Source(synthetic=True, synthetic_size="tiny", cache=cache)

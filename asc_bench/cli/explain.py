@@ -63,7 +63,7 @@ def _find(results: Path, text: str) -> StoredRun:
 def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> list[str]:
     from asc_bench.experiment.keys import changed_parts
     from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.session import Source
+    from asc_bench.experiment.source import Source
     from asc_bench.experiment.variant import parse_variants
 
     m = found.manifest

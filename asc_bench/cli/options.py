@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from asc_bench.experiment.session import Source
+    from asc_bench.experiment.source import Source
     from asc_bench.training.budget import Budget
 
 RESULTS = Path("results")
@@ -55,7 +55,7 @@ def source(
     """
     from asc_bench.data.synthetic import SIZES
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.session import Source
+    from asc_bench.experiment.source import Source
     from asc_bench.registry import near
 
     if synthetic_size not in SIZES:

@@ -84,7 +84,7 @@ def _describe(dataset: Dataset) -> None:
 
 def _features(screen, bench, systems: str, budget: str, cache: Path) -> None:  # type: ignore[no-untyped-def]
     from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.session import fill_cache, front_ends
+    from asc_bench.experiment.source import fill_cache, front_ends
     from asc_bench.experiment.variant import parse_variants
 
     ends = front_ends(plan(bench, parse_variants(systems), budget=options.budget(budget)))

@@ -116,7 +116,7 @@ def _compute(
     workers: Workers,
 ) -> dict[str, StoredRun]:
     from asc_bench.experiment.parallel import execute
-    from asc_bench.experiment.session import fill_cache, front_ends
+    from asc_bench.experiment.source import fill_cache, front_ends
     from asc_bench.training.device import choose_device
 
     settings = replace(settings, device=choose_device(settings.device))

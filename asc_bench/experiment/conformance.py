@@ -19,7 +19,7 @@ from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold, Protocol
 from asc_bench.experiment.plan import Bench, limited
 from asc_bench.experiment.runner import by_level, labelled, unlabelled
-from asc_bench.experiment.session import Source
+from asc_bench.experiment.source import Source
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.features.cache import feature_array
 from asc_bench.labels import FINE, LabelSpace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asc_bench.experiment.conformance import CHECKS, examine, subject
-from asc_bench.experiment.session import Source
+from asc_bench.experiment.source import Source
 from asc_bench.registry import systems
 
 
