@@ -41,8 +41,8 @@ class Toy(System):
         jitter = context.rng().normal(scale=self.params.jitter, size=(len(self.task.labels.fine), x.shape[1]))
         self.means = jitter + np.stack([x[y == c].mean(0) for c in range(len(self.task.labels.fine))])
         for step in range(10):
-            time.sleep(self.params.pause_s / 10)
             context.progress(step / 10, "pausing")
+            time.sleep(self.params.pause_s / 10)
 
     def predict(self, clips: Clips) -> np.ndarray:
         scores = -((self.embed(clips)[:, None] - self.means) ** 2).sum(-1)

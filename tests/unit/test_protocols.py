@@ -17,9 +17,9 @@ from asc_bench.data.index import index_dataset
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
+from tests.real_data import real_esc10
 from tests.unit.layout_factory import esc50_row, write_esc10, write_esc50, write_tut
 
-REAL_ESC10 = Path(__file__).parents[3] / "shared" / "data" / "ESC-10"
 PROTOCOLS: tuple[type[Protocol], ...] = (Dcase2018, Dcase2019, Esc10, Esc50)
 
 
@@ -145,10 +145,9 @@ def test_importing_protocols_reads_nothing_heavy() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(not REAL_ESC10.is_dir(), reason="the real ESC-10 is not at ../shared/data")
 def test_real_esc10_is_usable_as_a_whole(tmp_path: Path) -> None:
     """Including its one recording of 3.644 s, which is read with zeros after it."""
-    dataset = index_dataset(LAYOUTS["esc-10"].read(REAL_ESC10), cache=tmp_path)
+    dataset = index_dataset(LAYOUTS["esc-10"].read(real_esc10()), cache=tmp_path)
     assert len(dataset.file_digests) == 400
     (path,) = (p for p in dataset.clips["path"] if p.endswith("4-164661-B.ogg"))
     clip = read_audio(Path(path), sample_rate_hz=44_100, duration_s=5.0)

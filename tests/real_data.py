@@ -1,0 +1,18 @@
+"""Real recordings, where ASC_BENCH_DATA names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asc_bench.data.store import data_roots, find_dataset
+from asc_bench.errors import DataError
+
+
+def real_esc10() -> Path:
+    """Folder of the real ESC-10; skips the test with the reason where it is absent."""
+    try:
+        return find_dataset("esc-10", data_roots())
+    except DataError as error:
+        pytest.skip(str(error).splitlines()[0])
