@@ -90,6 +90,7 @@ def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
     process = subprocess.Popen(
         [sys.executable, "-m", "asc_bench.cli.main", *arguments],
         env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=listen,
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while (
@@ -108,6 +109,11 @@ def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
     rows = {line.split()[0]: line.split()[1:4] for line in status.stdout.splitlines() if line.startswith("toy")}
     assert rows == {"toy-a": ["1", "0", "0"], "toy-b[pause_s=30.0]": ["0", "0", "1"]}
     assert "pausing" in status.stdout
+
+
+def listen() -> None:
+    """Undo what a runner in the background leaves to its children: Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("disjoint", [False, True])
