@@ -10,13 +10,17 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asc_bench.cli.screen import Screen
     from asc_bench.data.manifest import Dataset
+    from asc_bench.experiment.plan import Bench
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Data set or protocol.")],
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch the archives if the data set is absent.")
+        bool, typer.Option("--download", help="Fetch the archives unless the data set is complete.")
     ] = False,
     allow_unverified: Annotated[
         bool, typer.Option("--allow-unverified", help="Also fetch archives that have no published digest.")
@@ -57,15 +61,28 @@ def command(
         raise typer.Exit(1)
 
 
-def _download(names: tuple[str, ...], roots: list[Path], progress, keep: bool, unverified: bool) -> None:  # type: ignore[no-untyped-def]
+def _download(
+    names: tuple[str, ...], roots: list[Path], progress: Callable[[float, str], None], keep: bool, unverified: bool
+) -> None:
+    """Fetch the data set, unless it is there and complete; an incomplete one is mended where it lies."""
     from asc_bench.data.download import fetch_dataset
     from asc_bench.data.layouts import LAYOUTS
+    from asc_bench.data.store import load_dataset
     from asc_bench.errors import DataError
 
-    layout = LAYOUTS[names[0]]
+    layout = next((LAYOUTS[n] for n in names if LAYOUTS[n].archives), LAYOUTS[names[0]])
+    place = roots[0]
+    try:
+        found = load_dataset(names, roots)
+    except DataError:
+        pass  # absent, or its lists are damaged: fetching is what was asked for
+    else:
+        if found.complete:
+            return
+        layout, place = LAYOUTS[found.name], found.root.parent
     if layout.archives is None:
         raise DataError(f"{layout.title} has no list of archives here; get it from {layout.homepage}")
-    fetch_dataset(layout.archives, roots[0], keep_archives=keep, allow_unverified=unverified, progress=progress)
+    fetch_dataset(layout.archives, place, keep_archives=keep, allow_unverified=unverified, progress=progress)
 
 
 def _describe(dataset: Dataset) -> None:
@@ -82,7 +99,7 @@ def _describe(dataset: Dataset) -> None:
     typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
 
 
-def _features(screen, bench, systems: str, budget: str, cache: Path) -> None:  # type: ignore[no-untyped-def]
+def _features(screen: Screen, bench: Bench, systems: str, budget: str, cache: Path) -> None:
     from asc_bench.experiment.plan import plan
     from asc_bench.experiment.source import fill_cache, front_ends
     from asc_bench.experiment.variant import parse_variants

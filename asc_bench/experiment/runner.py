@@ -35,7 +35,6 @@ class Settings:
     cache: Path
     device: str = "cpu"
     n_threads: int = 1
-    retry_failed: bool = True
 
 
 def run_once(
@@ -57,7 +56,7 @@ def run_once(
     try:
         with store.lock(spec).acquire(timeout=-1 if wait else 0):
             stored = store.load(spec)
-            if stored is not None and (stored.done or not settings.retry_failed):
+            if stored is not None and stored.done:
                 return stored
             return _compute(spec, bench, store, settings, progress)
     except Timeout:

@@ -88,6 +88,15 @@ def test_a_broken_file_stops_everything_before_training(cli: Cli, tmp_path: Path
     assert not (tmp_path / "toy.log").exists()
 
 
+def test_download_leaves_a_complete_data_set_alone(cli: Cli, cache: Path) -> None:
+    name = "tut-urban-2018-mobile"
+    assert cli("prepare", name, "--synthetic", "--synthetic-size", "tiny").returncode == 0
+    place = cache / "synthetic" / "tiny"
+    done = cli("prepare", name, "--download", "--data", str(place), https_proxy="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert not list(place.glob(".asc-bench-archives.json"))
+
+
 def test_the_printed_table_is_the_stored_predictions(cli: Cli, tmp_path: Path) -> None:
     results = tmp_path / "results"
     done = cli(*run_arguments(results, "toy-a,toy-b"))
