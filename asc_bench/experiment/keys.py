@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asc_bench
+from asc_bench.errors import ConfigError
 from asc_bench.systems.base import System
 
 OUTSIDE = (
@@ -24,6 +25,8 @@ OUTSIDE = (
 """Packages that no fitted number depends on; audio decoding, which one does, is added by name."""
 
 ALWAYS = ("asc_bench.data.audio",)
+TRANSPARENT = ("asc_bench.api",)
+"""Modules that only pass names on: a further name there changes no number, but what they import counts."""
 DEPENDENCIES = ("torch", "numpy", "scipy", "scikit-learn", "librosa", "soxr")
 
 
@@ -35,24 +38,51 @@ def digest(value: object) -> str:
 def code_parts(system: type[System]) -> dict[str, str]:
     """Digest by module of all code that the fitted numbers depend on.
 
-    The closure of imports, also those inside functions, from the system's own file through asc_bench.
-    Comments, docstrings and formatting do not count; a module that this system never imports does not either.
+    The closure of imports, also those inside functions, from the system's own file through asc_bench and
+    through the files beside it that it imports relatively. Comments, docstrings and formatting do not count; a
+    module that this system never imports does not either.
     """
     own = inspect.getsourcefile(system)
     if own is None:
         raise TypeError(f"{system} has no source file")
     parts = {"system": _file_digest(Path(own))}
+    passed: set[str] = set()
     pending = [*ALWAYS, *_imports(Path(own))]
+    beside = [*_siblings(Path(own))]
+    while beside:
+        sibling = beside.pop()
+        if sibling.name not in parts:
+            parts[sibling.name] = _file_digest(sibling)
+            pending += _imports(sibling)
+            beside += _siblings(sibling)
     while pending:
         module = pending.pop()
-        if module in parts or (module.startswith(OUTSIDE) and module not in ALWAYS):
+        if module in parts or module in passed or (module.startswith(OUTSIDE) and module not in ALWAYS):
             continue
         path = _source(module)
         if path is None:
             continue
-        parts[module] = _file_digest(path)
+        if module in TRANSPARENT:
+            passed.add(module)
+        else:
+            parts[module] = _file_digest(path)
         pending += _imports(path)
     return dict(sorted(parts.items()))
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def versions() -> dict[str, str]:
@@ -95,6 +125,13 @@ def _imports(path: Path) -> tuple[str, ...]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(sorted(n for n in names if n.startswith("asc_bench.")))
+
+
+def _siblings(path: Path) -> tuple[Path, ...]:
+    """Files beside this one that it imports relatively (``from ._name import x``, ``from . import _name``)."""
+    nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.level == 1]
+    names = {n.module for n in nodes if n.module} | {a.name for n in nodes if not n.module for a in n.names}
+    return tuple(p for name in sorted(names) if (p := path.parent / f"{name.replace('.', '/')}.py").is_file())
 
 
 @cache

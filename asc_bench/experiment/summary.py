@@ -168,7 +168,8 @@ def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) ->
         if manifest["system"] in systems().found:
             params = manifest["params"]
             for entry in systems().get(manifest["system"]).card.published:
-                same_settings = all(str(params.get(k, v)) == v for k, v in entry.where.items())
+                asked = {**entry.where, **entry.when}
+                same_settings = all(str(params.get(k, v)) == v for k, v in asked.items())
                 if entry.protocol == protocol and same_settings:
                     yield manifest["variant"], entry
 

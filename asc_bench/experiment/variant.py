@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from asc_bench.errors import ConfigError
@@ -47,6 +48,9 @@ def _read_one(text: str) -> Variant:
 def parse_variants(text: str) -> list[Variant]:
     """Read ``all``, names, globs and ``name[param=value,...]``, separated by commas; repeats are dropped.
 
+    ``param=*`` stands for every choice of a parameter that has choices, and ``param=a|b`` for some of them.
+    Combinations that the system's settings refuse are left out then, unless all are.
+
     Raises
     ------
     ConfigError
@@ -60,8 +64,8 @@ def parse_variants(text: str) -> list[Variant]:
         pattern = "*" if name == "all" else name
         names = systems().match(pattern) if any(c in pattern for c in "*?") else [name]
         for found in names:
-            variant = Variant(found, _parse_params(found, settings.removesuffix("]")))
-            variants.setdefault(str(variant), variant)
+            for variant in _expand(found, settings.removesuffix("]")):
+                variants.setdefault(str(variant), variant)
     if not variants:
         raise ConfigError("no system is named; try --systems all")
     return list(variants.values())
@@ -85,11 +89,35 @@ def split_items(text: str) -> Iterable[str]:
         yield item.strip()
 
 
-def _parse_params(name: str, text: str) -> Params:
+def _expand(name: str, text: str) -> Iterator[Variant]:
+    """Every variant that some settings stand for."""
+    choices = _parse_choices(name, text)
+    refused: ConfigError | None = None
+    n_found = 0
+    for combination in itertools.product(*choices.values()):
+        try:
+            params = _make(name, dict(zip(choices, combination, strict=True)))
+        except ConfigError as error:
+            refused = error
+            continue
+        n_found += 1
+        yield Variant(name, params)
+    if refused is not None and not n_found:
+        raise refused
+
+
+def _make(name: str, values: dict[str, object]) -> Params:
+    try:
+        return systems().get(name).Params(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _parse_choices(name: str, text: str) -> dict[str, list[object]]:
     cls = systems().get(name).Params
     hints = typing.get_type_hints(cls)
     known = [f.name for f in dataclasses.fields(cls)]
-    values: dict[str, object] = {}
+    values: dict[str, list[object]] = {}
     for assignment in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (part.strip() for part in assignment.partition("="))
         if not equals:
@@ -99,11 +127,13 @@ def _parse_params(name: str, text: str) -> Params:
             raise ConfigError(f"{name} has no parameter {key!r}{hint}")
         if key in values:
             raise ConfigError(f"{name}: parameter {key!r} is given twice")
-        values[key] = _convert(f"{name}: {key}", value, hints[key])
-    try:
-        return cls(**values)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name}: {error}") from error
+        named = typing.get_origin(hints[key]) is typing.Literal
+        if value == "*" and not named:
+            raise ConfigError(f"{name}: {key} has no list of choices that * could stand for")
+        texts = [str(c) for c in typing.get_args(hints[key])] if value == "*" else [value]
+        texts = [t.strip() for t in value.split("|")] if named and "|" in value else texts
+        values[key] = [_convert(f"{name}: {key}", t, hints[key]) for t in texts]
+    return values
 
 
 def _convert(where: str, text: str, kind: object) -> object:

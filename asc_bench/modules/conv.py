@@ -28,21 +28,37 @@ class ConvStack(nn.Module):
         Odd side of the kernels.
     pool : int
         Side and stride of the max pooling after each layer; 1 for none.
+    dilations : sequence of int, optional
+        Dilation of each layer; 1 if not given.
     """
 
-    def __init__(self, widths: Sequence[int], *, kernel: int = 5, pool: int = 2) -> None:
+    def __init__(
+        self, widths: Sequence[int], *, kernel: int = 5, pool: int = 2, dilations: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self.n_layers = len(widths)
+        steps = dilations if dilations is not None else [1] * len(widths)
         # Layers are named as in the checkpoints of CAA-Net's authors: conv1, bn1, conv2, ...
-        for i, (n_in, n_out) in enumerate(zip((1, *widths[:-1]), widths, strict=True), start=1):
-            self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False))
+        for i, (n_in, n_out, step) in enumerate(zip((1, *widths[:-1]), widths, steps, strict=True), start=1):
+            convolution = nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2 * step, dilation=step, bias=False)
+            self.add_module(f"conv{i}", convolution)
             self.add_module(f"bn{i}", nn.BatchNorm2d(n_out))
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, 1, time, mel) to (n, widths[-1], time', mel')."""
+    def forward(self, x: Tensor, *, shift: Tensor | None = None, shifted_layer: int = 0) -> Tensor:
+        """(n, 1, time, mel) to (n, widths[-1], time', mel').
+
+        Parameters
+        ----------
+        shift : Tensor, shape (n, channels), optional
+            Added to all bins of the convolution's output at ``shifted_layer`` (counted from 1), before its batch
+            normalisation.
+        """
         for i in range(1, self.n_layers + 1):
-            x = self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x))
-            x = self.pool(self.activation(x))
+            x = self.get_submodule(f"conv{i}")(x)
+            if shift is not None and i == shifted_layer:
+                x = x + shift.to(x.dtype)[:, :, None, None]
+            # ReLU after the maximum gives the same numbers as before it, on a quarter of the bins.
+            x = self.activation(self.pool(self.get_submodule(f"bn{i}")(x)))
         return x

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.errors import ConfigError
 from asc_bench.labels import LabelSpace
 from asc_bench.training.budget import Budget
 
@@ -50,6 +51,8 @@ class Published:
     table: str
     where: Mapping[str, str]
     comment: str = ""
+    when: Mapping[str, str] = field(default_factory=dict)
+    """Further settings that must hold for the number to be comparable, though no column tells them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,13 @@ class Clips:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Clips:
+        """The clips for which ``chosen``, shape (n_clips,), is true."""
+        return Clips(
+            Features(self.features.source, self.features.rows[chosen]),
+            None if self.device is None else self.device[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -191,6 +201,10 @@ class System(ABC):
         """
         return None
 
+    def external_files(self) -> tuple[Path, ...]:
+        """Files that these settings name, such as weights; their contents are a part of the run key."""
+        return ()
+
     @property
     def needs_device(self) -> DeviceUse:
         """Whether the device label is read: never, in training only, or also at test time (marked in tables)."""
@@ -213,6 +227,21 @@ class System(ABC):
     def predict(self, clips: Clips) -> Probabilities:
         """Class probabilities of clips: finite, non-negative, rows summing to one."""
 
+    def attention(self, clips: Clips) -> npt.NDArray[np.float32]:
+        """Where a fitted system looks.
+
+        Returns
+        -------
+        float32 ndarray, shape (n_clips, n_classes, time, bands)
+            Weight of every bin for every fine class; each map sums to one. Bins may be coarser than the input's.
+
+        Raises
+        ------
+        ConfigError
+            If the system has nothing of the kind.
+        """
+        raise ConfigError(f"{self.card.name} has no attention to show")
+
     def save(self, folder: Path) -> None:
         """Write the fitted state (safetensors or JSON, never pickle) into ``folder``."""
         raise NotImplementedError(f"{self.card.name} cannot be saved")
@@ -220,6 +249,9 @@ class System(ABC):
     def load(self, folder: Path) -> None:
         """Read what ``save`` wrote."""
         raise NotImplementedError(f"{self.card.name} cannot be loaded")
+
+    def move_to(self, device: str) -> None:  # noqa: B027 - not abstract: most have no choice
+        """Compute on this torch device from now on, before or after ``load``; by default there is no choice."""
 
     def facts(self) -> Mapping[str, str | int | float]:
         """Anything else that the manifest should tell of a fitted system, such as its arithmetic."""

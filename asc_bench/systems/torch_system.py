@@ -76,6 +76,10 @@ class TorchSystem(System):
     def validated(self, module: nn.Module, validation: Evaluation) -> None:
         """Look at a validation before training goes on; by default nothing follows from it."""
 
+    def wants_validation(self, module: nn.Module) -> bool:
+        """Whether a validation now could still change anything; asked before each one that is due."""
+        return True
+
     @property
     def uses_validation(self) -> bool:
         """Whether the plan looks at a validation split."""
@@ -156,6 +160,7 @@ class TorchSystem(System):
         """
         from asc_bench.training.batches import Statistics
         from asc_bench.training.checkpoint import load_matching, read_tensors
+        from asc_bench.training.device import in_layout
 
         tensors, facts = read_tensors(folder / _WEIGHTS)
         if facts.get("system") != self.card.name:
@@ -165,9 +170,15 @@ class TorchSystem(System):
         module = self.build()
         state = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
         load_matching(module, state, source=str(folder / _WEIGHTS))
-        self.module = module.to(self._device)
+        self.module = in_layout(module, self.training_plan()).to(self._device)
         if "statistics/mean" in tensors:
             self._statistics = Statistics(tensors["statistics/mean"], tensors["statistics/std"])
+
+    def move_to(self, device: str) -> None:
+        """See ``System.move_to``."""
+        self._device = device
+        if self.module is not None:
+            self.module.to(device)
 
     def facts(self) -> Mapping[str, str | int | float]:
         """The arithmetic of the training: ``precision="auto"`` depends on the machine."""

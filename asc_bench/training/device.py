@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from asc_bench.errors import ConfigError
+from asc_bench.training.plan import TrainingPlan
 
 RESIDENT_SHARE = 0.4
 """Share of the free memory that a split's features may take to be held as one tensor on the device."""
@@ -49,6 +51,13 @@ def _native_bfloat16(device: str) -> bool:
     # torch has no public name for these two; a version without them is a CPU we know nothing of.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(probe() for name in probes if (probe := getattr(torch.cpu, name, None)) is not None)
+
+
+def in_layout(module: nn.Module, plan: TrainingPlan) -> nn.Module:
+    """The network itself, its weights in the memory layout of its plan: another layout rounds otherwise."""
+    if plan.channels_last:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
 def fits_on(device: str, n_bytes: int, *, share: float = RESIDENT_SHARE) -> bool:

@@ -40,6 +40,9 @@ class Learner(Protocol):
     def validated(self, module: nn.Module, validation: Evaluation) -> None:
         """Look at a validation before training goes on."""
 
+    def wants_validation(self, module: nn.Module) -> bool:
+        """Whether a validation now could still change anything."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -18,7 +18,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.checkpoint import read_tensors, write_tensors
-from asc_bench.training.device import reproducible, training_dtype
+from asc_bench.training.device import in_layout, reproducible, training_dtype
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
 from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
@@ -92,9 +92,7 @@ class _Training:
         plan: TrainingPlan,
         seed: int,
     ) -> None:
-        if plan.channels_last:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.module, self.learner, self.data, self.validation = module, learner, data, validation
+        self.module, self.learner, self.data, self.validation = in_layout(module, plan), learner, data, validation
         self.plan, self.seed = plan, seed
         self.optimiser = self._new_optimiser()
         self.n_steps = plan.n_steps(len(data))
@@ -182,6 +180,8 @@ class _Training:
 
     def _validation_due(self, epoch_done: bool) -> bool:
         if self.validation is None or not self.plan.validate_every:
+            return False
+        if not (self.plan.needs_validation or self.learner.wants_validation(self.module)):
             return False
         if self.at.step == self.n_steps:
             return True

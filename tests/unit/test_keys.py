@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -99,3 +100,33 @@ def test_changed_parts_are_named() -> None:
     before = {"seed": 1, "code": {"system": "a", "loop": "b"}, "gone": 1}
     now = {"seed": 1, "code": {"system": "a", "loop": "c"}, "came": 1}
     assert keys.changed_parts(before, now) == ["came", "code: loop", "gone"]
+
+
+def test_files_beside_a_system_that_it_imports_count(tmp_path: Path) -> None:
+    """Also through another such file, and never one that nothing imports."""
+    (tmp_path / "_inner.py").write_text("x = 1\n")
+    (tmp_path / "_net.py").write_text("from ._inner import x\n")
+    (tmp_path / "_stranger.py").write_text("y = 1\n")
+    source = tmp_path / "with_sibling.py"
+    source.write_text("class Toy:\n    def build(self):\n        from . import _net\n")
+    spec = importlib.util.spec_from_file_location("with_sibling", source)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["with_sibling"] = module
+    spec.loader.exec_module(module)
+
+    def parts() -> dict[str, str]:
+        for cached in (keys._file_digest, keys._tree, keys._imports):
+            cached.cache_clear()
+        return keys.code_parts(module.Toy)
+
+    before = parts()
+    assert {"system", "_net.py", "_inner.py"} <= set(before) and "_stranger.py" not in before
+    (tmp_path / "_inner.py").write_text("x = 2\n")
+    after = parts()
+    assert {name for name in after if after[name] != before[name]} == {"_inner.py"}
+
+
+def test_further_names_in_the_api_change_no_key() -> None:
+    parts = keys.code_parts(registry.systems().get("sb-cnn"))
+    assert "asc_bench.api" not in parts and "asc_bench.systems.torch_system" in parts

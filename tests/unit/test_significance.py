@@ -43,8 +43,8 @@ def published(topology: str, pooling: str, training: str) -> tuple[list[float], 
 
 def test_the_published_claim_three_ways() -> None:
     """68.0 against 65.0, "p < 0.01": true only of a device mean that is taken for one proportion."""
-    best, best_average = published("atrous-cnn", "att", "multi-task")
-    single, single_average = published("atrous-cnn", "att", "single-device")
+    best, best_average = published("atrous", "att", "multi-task")
+    single, single_average = published("atrous", "att", "single-device")
     assert (best_average, single_average) == (0.68, 0.65)
     n = sum(N_TEST)
 
@@ -63,15 +63,15 @@ def test_the_published_claim_three_ways() -> None:
 def test_the_published_claim_on_device_a_alone_and_per_device() -> None:
     z, p = two_proportion_z(0.68, 0.65, 2518, 2518)
     assert (round(z, 2), round(p, 3)) == (2.26, 0.012)
-    best, _ = published("atrous-cnn", "att", "multi-task")
-    single, _ = published("atrous-cnn", "att", "single-device")
+    best, _ = published("atrous", "att", "multi-task")
+    single, _ = published("atrous", "att", "single-device")
     tests = [two_proportion_z(a, b, n, n) for a, b, n in zip(best, single, N_TEST, strict=True)]
     assert [round(test.z, 2) for test in tests] == [1.34, 1.55, -0.10]
     assert [round(test.p, 2) for test in tests] == [0.09, 0.06, 0.54]
 
 
 def test_the_other_published_claim_holds_either_way() -> None:
-    best, _ = published("atrous-cnn", "att", "multi-task")
+    best, _ = published("atrous", "att", "multi-task")
     roi, average = published("cnn-no-pool", "roi", "single-device")
     assert average == 0.49
     assert round(stratified_z(best, roi, N_TEST).z, 1) == 7.8

@@ -52,3 +52,36 @@ def test_globs() -> None:
 def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_variants(text)
+
+
+def test_star_and_bar_stand_for_choices() -> None:
+    names = [str(v) for v in parse_variants("caa-net[training=*]")]
+    assert names == [
+        "caa-net[training=single-device]",
+        "caa-net",
+        "caa-net[training=teacher-forcing]",
+        "caa-net[training=multi-task]",
+    ]
+    assert [str(v) for v in parse_variants("caa-net[pooling=max | avg]")] == [
+        "caa-net[pooling=max]",
+        "caa-net[pooling=avg]",
+    ]
+
+
+def test_grid_leaves_out_what_the_system_refuses_unless_all_is() -> None:
+    assert len(parse_variants("caa-net[topology=*,pooling=*]")) == 14
+    assert len(parse_variants("caa-net[topology=*,pooling=*,training=*,condition_layer=*]")) == 14 * (1 + 1 + 4 + 4)
+    with pytest.raises(ConfigError, match="does not go with topology cnn-pool"):
+        parse_variants("caa-net[topology=cnn-pool,pooling=roi|roi+att]")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("caa-net[weights=*]", "weights has no list of choices that \\* could stand for"),
+        ("caa-net[pooling=max|avrg]", "pooling is 'avrg', but must be one of"),
+    ],
+)
+def test_wrong_grids(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_variants(text)
