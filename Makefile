@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow lint format bench-features reference clean
+.PHONY: help install demo test test-slow lint format bench-features bench-caa-net reference clean
 
 help:
 	@echo "make demo            run all systems on a synthetic stand-in, a few minutes"
@@ -12,7 +13,8 @@ help:
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
 	@echo "make lint            ruff and mypy"
 	@echo "make bench-features  feature extraction against the authors' extractor"
-	@echo "make reference       the ESC-10 reference table; needs ASC_BENCH_DATA"
+	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
+	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
 
@@ -22,7 +24,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: install
-	$(BIN)/asc-bench run --protocol dcase2018 --systems all --synthetic --budget smoke
+	$(BIN)/asc-bench run --protocol dcase2018 --systems 'all,caa-net[training=*]' --synthetic --budget smoke
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -42,8 +44,14 @@ format: install
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py
 
+bench-caa-net: install
+	$(BIN)/python -m tests.benchmarks.bench_caa_net
+
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick --results results/reference
+	$(BIN)/asc-bench run --protocol esc10-devices --systems $(STRATEGIES) --budget quick --hold-out --results results/reference
+	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
+		--hold-out --repeats 2 --results results/reference
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
