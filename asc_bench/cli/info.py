@@ -84,12 +84,19 @@ def _protocol(cls: type[Protocol]) -> list[str]:
 def _dataset(layout: Layout) -> list[str]:
     return [
         f"{layout.name}: {layout.title}",
+        *_field("holds", layout.nature),
         *_field("folder", " or ".join(layout.folders)),
         *_field("home page", layout.homepage),
         *_field("licence", layout.licence),
         *_field("clip length", f"{layout.clip_duration_s:g} s"),
-        *_field("download", f"asc-bench prepare {layout.name} --download" if layout.archives else "by hand"),
+        *_field("how to get it", _how_to_get(layout)),
     ]
+
+
+def _how_to_get(layout: Layout) -> str:
+    if layout.derived_from:
+        return f"computed into the cache on first use, from {' or '.join(layout.derived_from)}"
+    return f"asc-bench prepare {layout.name} --download" if layout.archives else "by hand"
 
 
 def _field(name: str, text: str) -> list[str]:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from asc_bench.cli import options
 
+if TYPE_CHECKING:
+    from asc_bench.experiment.paper import PaperItem
+    from asc_bench.registry import Registry
+
+Item = TypeVar("Item", bound="PaperItem")
+
 
 def command(
-    kind: Annotated[str, typer.Argument(help="systems, protocols or datasets; all three if not given.")] = "",
+    kind: Annotated[
+        str, typer.Argument(help="systems, protocols, datasets, reproductions or figures; all if not given.")
+    ] = "",
     data: options.Data = None,
 ) -> None:
-    """List systems, protocols and data sets."""
+    """List systems, protocols, data sets, and the papers' tables and figures that can be made again."""
     kinds: dict[str, Callable[[], str]] = {
         "systems": _systems,
         "protocols": _protocols,
         "datasets": partial(datasets, data),
+        "reproductions": _reproductions,
+        "figures": _figures,
     }
     options.one_of("kind", kind, ("", *kinds))
     for i, name in enumerate([kind] if kind else kinds):
@@ -53,17 +63,44 @@ def _protocols() -> str:
     return _table(rows, ("protocol", "title", "data set", "note"))
 
 
+def _reproductions() -> str:
+    from asc_bench.registry import reproductions
+
+    return _papers(reproductions())
+
+
+def _figures() -> str:
+    from asc_bench.registry import figures
+
+    return _papers(figures())
+
+
+def _papers(found: Registry[Item]) -> str:
+    rows = [(n, found.found[n].title, found.found[n].protocol, "") for n in found.names()]
+    rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
+    return _table(rows, (found.kind, "title", "protocol", "note"))
+
+
 def datasets(data: list[Path] | None) -> str:
     from asc_bench.data.layouts import LAYOUTS
-    from asc_bench.data.store import data_roots, find_dataset
-    from asc_bench.errors import DataError
+    from asc_bench.data.store import data_roots
 
     roots = data_roots(tuple(data or ()))
     rows = []
     for name, layout in sorted(LAYOUTS.items()):
-        try:
-            place = str(find_dataset(name, roots))
-        except DataError:
-            place = "not found"
+        places = [_place(source, roots) for source in layout.derived_from or (name,)]
+        place = next((p for p in places if p), "not found")
+        if layout.derived_from:
+            place = f"computed from {' or '.join(layout.derived_from)}: {place}"
         rows.append((name, layout.title, layout.licence, place))
     return _table(rows, ("data set", "title", "licence", "place"))
+
+
+def _place(name: str, roots: Sequence[Path]) -> str:
+    from asc_bench.data.store import find_dataset
+    from asc_bench.errors import DataError
+
+    try:
+        return str(find_dataset(name, roots))
+    except DataError:
+        return ""

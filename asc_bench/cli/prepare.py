@@ -49,7 +49,8 @@ def command(
     with Screen() as screen:
         if download and not synthetic:
             with screen.phase("download") as progress:
-                _download(names, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
+                wanted = LAYOUTS[names[0]].derived_from or names
+                _download(wanted, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
         with screen.phase("recordings") as progress:
             dataset = source.dataset(names, progress)
         _describe(dataset)
@@ -86,7 +87,9 @@ def _download(
 
 
 def _describe(dataset: Dataset) -> None:
-    kind = "SYNTHETIC stand-in" if dataset.synthetic else "real recordings"
+    from asc_bench.data.layouts import LAYOUTS
+
+    kind = "SYNTHETIC stand-in" if dataset.synthetic else LAYOUTS[dataset.name].nature
     typer.echo(f"{dataset.name}: {dataset.root} ({kind})")
     table = dataset.clips
     typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asc_bench.data.index import index_dataset
+from asc_bench.data.layouts import Layout
 from asc_bench.data.manifest import Dataset
-from asc_bench.data.store import cache_root, data_roots, load_dataset
-from asc_bench.errors import StoreError
+from asc_bench.data.store import cache_root, data_roots, get_layout, load_dataset
+from asc_bench.errors import DataError, StoreError
 from asc_bench.experiment.host import n_cores
 from asc_bench.experiment.plan import Bench, RunSpec
 from asc_bench.features.cache import feature_array
@@ -54,11 +55,17 @@ class Source:
     def dataset(self, names: Sequence[str], progress: Progress) -> Dataset:
         """The first data set of ``names`` that is found, every file of it checked.
 
+        One that is computed from another is computed into the cache on first use; if ``names`` begins with
+        such a one, the others are not looked for.
+
         Raises
         ------
         DataError
             If none is found (and no stand-in was asked for), or a file is broken.
         """
+        first = get_layout(names[0])
+        if first.derived_from:
+            return self._derived(first, progress)
         if self.synthetic:
             from asc_bench.data.synthetic import write_synthetic
 
@@ -80,6 +87,30 @@ class Source:
         else:
             found = load_dataset(names, data_roots(self.roots))
         return index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+
+    def _derived(self, layout: Layout, progress: Progress) -> Dataset:
+        source = self.dataset(layout.derived_from, progress)
+        if not source.complete:
+            reason = next(iter(source.shortfalls), f"{len(source.missing)} audio files are missing")
+            raise DataError(
+                f"{layout.title} is computed from {source.name}, but {source.root} is incomplete: {reason}; "
+                f"see `asc-bench prepare {source.name}`"
+            )
+        root = self.cache_folder / "derived" / f"{source.name}-{source.digest()[:12]}"
+        if source.synthetic:
+            # The name of the folder above a stand-in tells its size, in tables and in the names of results.
+            root /= source.root.parent.name
+        found = layout.read(layout.derive(source, root, n_jobs=n_cores(), progress=progress))
+        try:
+            found = index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+            if found.missing:
+                raise DataError(f"{len(found.missing)} audio files are missing, such as {found.missing[0]}")
+        except DataError as error:
+            raise DataError(
+                f"{error}\nNo archive has these files, asc-bench computed them: remove the folder {found.root}, "
+                "and they are computed again"
+            ) from error
+        return found
 
     def bench(self, protocol: str, progress: Progress) -> Bench:
         """A protocol applied to its data."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import hashlib
 import json
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asc_bench.data.computed import run_jobs
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
@@ -32,7 +32,7 @@ from asc_bench.data.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
-from asc_bench.data.synthetic.write import StandIn, plan_stand_in
+from asc_bench.data.synthetic.write import LAYOUT_NAMES, StandIn, plan_stand_in
 from asc_bench.errors import ConfigError, StoreError
 
 TUT, TAU = "tut-urban-2018-mobile", "tau-urban-2019-mobile"
@@ -61,7 +61,7 @@ def _folder(root: Path, name: str) -> Path:
     return root / LAYOUTS[name].folders[0]
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_the_layout_reads_its_stand_in_as_complete(root: Path, name: str) -> None:
     dataset = LAYOUTS[name].read(_folder(root, name))
     assert dataset.synthetic
@@ -126,7 +126,7 @@ def test_lists_are_in_the_official_format(root: Path) -> None:
     assert lines[1].split(",")[2:5] == ["0", "dog", "True"]
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_the_folder_says_that_it_is_synthetic(root: Path, name: str) -> None:
     folder = _folder(root, name)
     assert "SYNTHETIC" in (folder / "README.md").read_text().splitlines()[0]
@@ -138,8 +138,7 @@ def test_the_folder_says_that_it_is_synthetic(root: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [TUT, "esc-10"])
 def test_bytes_do_not_depend_on_the_number_of_processes(root: Path, name: str, tmp_path: Path) -> None:
     plan = plan_stand_in(name, size="tiny", seed=0)
-    few = dataclasses.replace(plan, jobs=plan.jobs[-6:])
-    standin._run_jobs(tmp_path, few, 2, lambda fraction, message: None)
+    run_jobs(plan.jobs[-6:], tmp_path, n_jobs=2)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) >= 6
     for path in written:

@@ -1,4 +1,4 @@
-"""Official on-disk layouts, one file each."""
+"""Layouts on disk, one file each: the official ones, and those of data sets that are computed from them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from asc_bench.data.layouts.base import Layout
 from asc_bench.data.layouts.esc10 import ESC_10
+from asc_bench.data.layouts.esc10_devices import ESC_10_DEVICES
 from asc_bench.data.layouts.esc50 import ESC_50
 from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
-    {layout.name: layout for layout in (TUT_2018_MOBILE, TAU_2019_MOBILE, ESC_50, ESC_10)}
+    {layout.name: layout for layout in (TUT_2018_MOBILE, TAU_2019_MOBILE, ESC_50, ESC_10, ESC_10_DEVICES)}
 )
 """Every layout by its name."""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from asc_bench.data.computed import Progress
 from asc_bench.data.layouts.counts import Counts, shortfalls, synthetic_counts
 from asc_bench.data.manifest import Dataset, Split, clip_table
-from asc_bench.errors import DataError
+from asc_bench.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,10 @@ class Layout(ABC):
         Every scene that may occur.
     counts : Counts
         Official numbers.
+    nature : str
+        What its sounds are, for messages.
+    derived_from : tuple of str
+        Layouts from any one of which this data set is computed; empty for one that was published as it is.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Layout(ABC):
     clip_duration_s: float
     scenes: tuple[str, ...]
     counts: Counts
+    nature: str = "real recordings"
+    derived_from: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
@@ -61,6 +68,34 @@ class Layout(ABC):
         DataError
             If lists are missing, malformed or contradict each other; the message names file, line and value.
         """
+
+    def derive(self, source: Dataset, root: Path, *, n_jobs: int, progress: Progress) -> Path:
+        """Compute this data set from another one, unless that was done before.
+
+        Parameters
+        ----------
+        source : Dataset
+            Complete and indexed, one of ``derived_from``.
+        root : Path
+            Folder below which the data set's own folder is made.
+        n_jobs : int
+            Processes to write with; the files do not depend on it.
+        progress : callable
+            Given the finished fraction, from 0 to 1, and a message.
+
+        Returns
+        -------
+        Path
+            The data set's folder, for ``read``.
+
+        Raises
+        ------
+        ConfigError
+            If this data set is not a derived one.
+        StoreError
+            If there is no room, or the folder cannot be written.
+        """
+        raise ConfigError(f"{self.name} is not computed from {source.name} or from any other data set")
 
     def dataset(
         self,

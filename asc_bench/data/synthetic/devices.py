@@ -12,6 +12,9 @@ import numpy.typing as npt
 from asc_bench.data.synthetic.textures import Curve, Wave, from_db, stretch
 from asc_bench.errors import ConfigError, DataError
 
+DEVICES_VERSION = 1
+"""Version of what the devices do. Raise it with every change that moves a sample."""
+
 _BLOCK_S = 0.01
 _LIMIT = 0.7
 

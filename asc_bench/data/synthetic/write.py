@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asc_bench.data.computed import Job, write_whole
 from asc_bench.data.synthetic.devices import apply_device
 from asc_bench.data.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.data.synthetic.esc import synthesise_esc
@@ -24,7 +25,6 @@ from asc_bench.data.synthetic.scenes import synthesise_scene
 from asc_bench.data.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.data.synthetic.sizes import SIZES, Size
 from asc_bench.data.synthetic.textures import Wave
-from asc_bench.files import writing
 
 SAMPLE_RATE_HZ = 44100
 SCENE_S, ESC_S = 10.0, 5.0
@@ -49,7 +49,7 @@ class StandIn:
         About what the audio takes, rather more than less.
     """
 
-    jobs: tuple[Callable[[Path], None], ...]
+    jobs: tuple[Job, ...]
     lists: tuple[tuple[str, str], ...]
     counts: dict[str, object]
     n_bytes: int
@@ -76,7 +76,7 @@ class _MobileJob:
             clean = instant_waveform(instant, layout=self.layout, seed=self.seed)
             for device in absent:
                 heard = record_instant(clean, instant, device, layout=self.layout, seed=self.seed)
-                _write(
+                write_whole(
                     folder / instant.file_name(device),
                     wav_bytes(heard, sample_rate_hz=SAMPLE_RATE_HZ, bits=24),
                 )
@@ -132,16 +132,7 @@ class _EscJob:
                 content = ogg_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, serial=serial)
             else:
                 content = wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=16)
-            _write(folder / file_name, content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside and rename, so that a file which exists is whole."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with writing(path, n_bytes=len(content)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+            write_whole(folder / file_name, content)
 
 
 def _tut_2018(size: Size, seed: int) -> StandIn:
