@@ -1,8 +1,10 @@
-"""All that the author of a system or a protocol imports."""
+"""All that the author of a system, a protocol or a paper's table or figure imports."""
 
 from asc_bench.data.manifest import Dataset, Split
 from asc_bench.errors import AscBenchError, ConfigError, DataError, StoreError, SystemFailure
 from asc_bench.evaluation.protocol import Fold, Measure, Protocol, Reference
+from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part
+from asc_bench.experiment.reproduction import Cell, Reproduction
 from asc_bench.features.frontends import FrontEnd, LogMel, Waveform, caa_net_log_mel
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.systems.base import (
@@ -29,6 +31,7 @@ __all__ = [
     "AscBenchError",
     "Budget",
     "Card",
+    "Cell",
     "Clips",
     "ConfigError",
     "Constant",
@@ -38,19 +41,24 @@ __all__ = [
     "DataError",
     "Dataset",
     "DeviceUse",
+    "Drawn",
     "Features",
     "Fold",
     "FrontEnd",
     "LabelSpace",
     "LabelledClips",
     "LogMel",
+    "Material",
     "Measure",
+    "PaperFigure",
     "Params",
+    "Part",
     "Plateau",
     "Probabilities",
     "Protocol",
     "Published",
     "Reference",
+    "Reproduction",
     "SklearnSystem",
     "Split",
     "Step",

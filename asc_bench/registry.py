@@ -1,4 +1,4 @@
-"""Names to systems and protocols: built in, from plug-in folders and from other packages' entry points."""
+"""Names to systems, protocols and papers' tables and figures: built in, plugged in or from other packages."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ from typing import Generic, TypeVar
 
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.evaluation.protocol import Protocol
+from asc_bench.experiment.paper import PaperItem
+from asc_bench.experiment.paper_figure import PaperFigure
+from asc_bench.experiment.reproduction import Reproduction
 from asc_bench.systems.base import Card, System
 
 T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+PAPER_NAME = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 API_VERSION = 1
 PLUGINS_VARIABLE = "ASC_BENCH_PLUGINS"
 
@@ -102,6 +106,20 @@ def protocols() -> Registry[Protocol]:
     """Every protocol that is built in or plugged in."""
     packages = ("asc_bench.protocols",)
     return _discover("protocol", Protocol, _protocol_fault, packages)  # type: ignore[type-abstract]
+
+
+@cache
+def reproductions() -> Registry[Reproduction]:
+    """Every published table that can be run again, by ``system/table``."""
+    packages = ("asc_bench.baselines", "asc_bench.proposed")
+    return _discover("reproduction", Reproduction, _paper_fault, packages)  # type: ignore[type-abstract]
+
+
+@cache
+def figures() -> Registry[PaperFigure]:
+    """Every published figure that can be drawn again, by ``system/figure``."""
+    packages = ("asc_bench.baselines", "asc_bench.proposed")
+    return _discover("figure", PaperFigure, _paper_fault, packages)  # type: ignore[type-abstract]
 
 
 def _discover(
@@ -190,6 +208,14 @@ def _protocol_fault(cls: type[Protocol]) -> str | None:
     return None
 
 
+def _paper_fault(cls: type[PaperItem]) -> str | None:
+    if not PAPER_NAME.fullmatch(cls.name):
+        return f"its name {cls.name!r} is not of the form system/item, in lower-case words joined by hyphens"
+    if inspect.isabstract(cls):
+        return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
+    return None
+
+
 def _built_in(packages: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], object]]]:
     for package in packages:
         folder = importlib.import_module(package).__path__
@@ -199,7 +225,7 @@ def _built_in(packages: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], obj
 
 
 def plugin_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """Folders named in ASC_BENCH_PLUGINS, whose Python files are read as systems and protocols."""
+    """Folders named in ASC_BENCH_PLUGINS, whose Python files are read as systems, protocols and so on."""
     return [Path(p) for p in environment.get(PLUGINS_VARIABLE, "").split(os.pathsep) if p]
 
 

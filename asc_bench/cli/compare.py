@@ -14,6 +14,9 @@ def command(
     b: Annotated[str, typer.Argument(help="Another one.")],
     protocol: options.Protocol,
     budget: options.BudgetName = "quick",
+    as_published: options.AsPublished = False,
+    hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     measure: Annotated[str, typer.Option(help="Measure; the protocol's primary one if not given.")] = "",
     synthetic: options.Synthetic = False,
     results: options.Results = options.RESULTS,
@@ -31,7 +34,9 @@ def command(
     if measure and measure not in measures:
         raise ConfigError(f"{protocol} has no measure {measure!r}{near(measure, measures)}")
     chosen = measures[measure] if measure else instance.measures[0]
-    for runs in stored_runs(results, protocol, budget, "*", synthetic).values():
+    selection = options.selection(as_published, hold_out)
+    copies = options.augmentation(augment)
+    for runs in stored_runs(results, protocol, budget, "*", synthetic, selection, copies).values():
         done = [run for run in runs if run.done]
         names = sorted({str(run.manifest["variant"]) for run in done})
         for name in (a, b):

@@ -32,6 +32,10 @@ def command(
     typer.echo(
         f"  took     {seconds}; peak memory {m['peak_memory_bytes'] / 2**20:.0f} MiB; {m['n_threads']} threads"
     )
+    if m.get("selection", "own") != "own":
+        typer.echo(f"  choice   selection {m['selection']}")
+    if m.get("augmentation"):
+        typer.echo(f"  copies   augmentation {m['augmentation']}: {m.get('n_training_examples')} training examples")
     if not found.done:
         typer.echo(f"  error    {m['error']['type']}: {m['error']['message']}")
     try:
@@ -62,13 +66,13 @@ def _find(results: Path, text: str) -> StoredRun:
 
 def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> list[str]:
     from asc_bench.experiment.keys import changed_parts
-    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.plan import Selection, plan
     from asc_bench.experiment.source import Source
     from asc_bench.experiment.variant import parse_variants
 
     m = found.manifest
     size, _, seed = str(m["synthetic_size"]).partition("-seed")
-    source = Source(tuple(data or ()), m["synthetic"], size, int(seed or 0), cache)
+    source = Source(tuple(data or ()), m["synthetic"], size, int(seed or 0), cache, tuple(m.get("sources", ())))
     bench = source.bench(m["protocol"], lambda fraction, text: None)
     (now,) = plan(
         bench,
@@ -76,5 +80,7 @@ def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> l
         budget=options.budget(m["budget"]),
         repeats=[m["repeat"]],
         folds=[m["fold"]],
+        selection=Selection(m.get("selection", Selection.OWN)),
+        augmentation=options.augmentation(m.get("augmentation", "")),
     )
     return changed_parts(m["key_parts"], dict(now.parts))

@@ -61,7 +61,7 @@ def _protocol(cls: type[Protocol]) -> list[str]:
     protocol = cls()
     lines = [
         f"{cls.name}: {cls.title} (version {cls.version})",
-        *_field("data sets", " or ".join(cls.datasets)),
+        *_data(cls),
         *_field("scenes", ", ".join(cls.labels.fine)),
     ]
     for coarse in cls.labels.coarse:
@@ -69,16 +69,33 @@ def _protocol(cls: type[Protocol]) -> list[str]:
             f for f, c in zip(cls.labels.fine, cls.labels.coarse_of, strict=True) if cls.labels.coarse[c] == coarse
         ]
         lines += _field(f"coarse {coarse}", ", ".join(members))
-    for measure in cls.measures:
+    for measure in (m for m in cls.measures if not m.group):
         strata = f", mean over {measure.strata} {', '.join(measure.of)}".rstrip() if measure.strata else ""
         top = f"top-{measure.top_k} " if measure.top_k > 1 else ""
-        lines += _field(f"measure {measure.name}", f"{top}accuracy ({measure.average}{strata})")
+        level = f", {measure.level} classes" if cls.sources else ""
+        derived = " derived from the fine prediction" if measure.derived and measure.kind == "accuracy" else ""
+        lines += _field(
+            f"measure {measure.name}", f"{top}{measure.kind} ({measure.average}{strata}{level}{derived})"
+        )
+    columns = list(dict.fromkeys(m.column for m in cls.measures if m.group))
+    if columns:
+        groups = list(dict.fromkeys(m.group for m in cls.measures if m.group))
+        lines += _field(f"on each of {', '.join(groups)} alone", ", ".join(columns))
     for reference in protocol.references:
         values = ", ".join(f"{k} {v}" for k, v in reference.values.items())
         lines += _field(f"published {reference.title}", f"{values} ({reference.source})")
     if cls.notes:
         lines += _field("notes", cls.notes)
     return lines
+
+
+def _data(cls: type[Protocol]) -> list[str]:
+    if not cls.sources:
+        return _field("data sets", " or ".join(cls.datasets))
+    joined = [
+        name if layouts == (name,) else f"{name} ({' and '.join(layouts)})" for name, layouts in cls.sources.items()
+    ]
+    return _field("sources", f"{', '.join(joined)}; all of them are joined, or those of --sources")
 
 
 def _dataset(layout: Layout) -> list[str]:

@@ -12,6 +12,7 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
+    from asc_bench.evaluation.protocol import Protocol
     from asc_bench.experiment.paper import PaperItem
     from asc_bench.registry import Registry
 
@@ -58,9 +59,14 @@ def _protocols() -> str:
     from asc_bench.registry import protocols
 
     found = protocols()
-    rows = [(n, found.found[n].title, " or ".join(found.found[n].datasets), "") for n in found.names()]
+    rows = [(n, found.found[n].title, _data(found.found[n]), "") for n in found.names()]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, ("protocol", "title", "data set", "note"))
+
+
+def _data(protocol: type[Protocol]) -> str:
+    """Any one of several data sets, or sources that are joined."""
+    return " + ".join(protocol.sources) if protocol.sources else " or ".join(protocol.datasets)
 
 
 def _reproductions() -> str:

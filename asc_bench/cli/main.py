@@ -11,6 +11,8 @@ import typer
 
 VERBS = {
     "run": "run",
+    "reproduce": "reproduce",
+    "figure": "figure",
     "list": "list_",
     "info": "info",
     "prepare": "prepare",
@@ -18,6 +20,7 @@ VERBS = {
     "report": "report",
     "compare": "compare",
     "explain": "explain",
+    "explain-clip": "explain_clip",
     "check": "check",
     "new": "new",
     "env": "env",
@@ -42,7 +45,8 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_version_option)
     for name, module in VERBS.items():
-        app.command(name)(_interruptible(importlib.import_module(f"asc_bench.cli.{module}").command))
+        verb = importlib.import_module(f"asc_bench.cli.{module}")
+        app.command(name, context_settings=getattr(verb, "CONTEXT", None))(_interruptible(verb.command))
     return app
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from asc_bench.experiment.augmented import Augmentation
+    from asc_bench.experiment.plan import Selection
     from asc_bench.experiment.source import Source
     from asc_bench.training.budget import Budget
 
@@ -37,14 +39,83 @@ Data = Annotated[
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Folder for features and stand-ins; else $ASC_BENCH_CACHE.")
 ]
+Sources = Annotated[
+    str,
+    typer.Option(help="For a protocol that joins data sets: which of its sources, separated by commas; else all."),
+]
 Results = Annotated[Path, typer.Option("--results", help="Folder for results.")]
 Repeats = Annotated[int, typer.Option(help="Repeats of every run, each with a seed of its own.", min=1)]
 Folds = Annotated[str, typer.Option(help="Folds, separated by commas; all if not given.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the table only.")]
 
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Runs side by side.", min=1)]
+Backend = Annotated[str, typer.Option(help="loky or dask, for more than one job.")]
+Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler; a local cluster if empty.")]
+Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
+Force = Annotated[bool, typer.Option("--force", help="Compute again what is stored.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+KeepWeights = Annotated[
+    bool,
+    typer.Option("--keep-weights", help="Keep the fitted systems; runs without are computed again."),
+]
+
+
+AsPublished = Annotated[
+    bool,
+    typer.Option("--as-published", help="Choose on the test split where the papers did; every table says so."),
+]
+HoldOut = Annotated[
+    bool, typer.Option("--hold-out", help="Let no system train on the validation clips, for equal terms.")
+]
+
+Augment = Annotated[
+    str,
+    typer.Option(
+        help="Also train on deformed copies of each training clip: so many of 20, all, or names such as ts,bg-park."
+    ),
+]
+
+
+def augmentation(text: str) -> Augmentation | None:
+    """Which copies; None for an empty text.
+
+    Raises
+    ------
+    ConfigError
+        For a number or name that there is not.
+    """
+    from asc_bench.experiment.augmented import Augmentation
+
+    return Augmentation.parse(text) if text else None
+
+
+def selection(as_published: bool, hold_out: bool) -> Selection:
+    """What may be chosen on which clips.
+
+    Raises
+    ------
+    ConfigError
+        If both are asked for.
+    """
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.plan import Selection
+
+    if as_published and hold_out:
+        raise ConfigError("--as-published and --hold-out contradict each other; give one of them")
+    if as_published:
+        return Selection.TEST
+    return Selection.HELD_OUT if hold_out else Selection.OWN
+
 
 def source(
-    data: list[Path] | None, cache: Path | None, synthetic: bool, synthetic_size: str, synthetic_seed: int = 0
+    data: list[Path] | None,
+    cache: Path | None,
+    synthetic: bool,
+    synthetic_size: str,
+    synthetic_seed: int = 0,
+    sources: str = "",
 ) -> Source:
     """Where recordings come from, checked.
 
@@ -60,7 +131,7 @@ def source(
 
     if synthetic_size not in SIZES:
         raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, SIZES)}")
-    return Source(tuple(data or ()), synthetic, synthetic_size, synthetic_seed, cache)
+    return Source(tuple(data or ()), synthetic, synthetic_size, synthetic_seed, cache, tuple(split(sources)))
 
 
 def split(text: str) -> list[str]:

@@ -31,6 +31,7 @@ def command(
     synthetic: options.Synthetic = False,
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
+    sources: options.Sources = "",
     data: options.Data = None,
     cache: options.Cache = None,
 ) -> None:
@@ -41,23 +42,33 @@ def command(
     from asc_bench.errors import ConfigError
     from asc_bench.registry import near, protocols
 
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     is_protocol = name in protocols().found
     if not is_protocol and name not in LAYOUTS:
         raise ConfigError(f"there is no data set {name!r}{near(name, [*LAYOUTS, *protocols().names()])}")
-    names = protocols().get(name).datasets if is_protocol else (name,)
+    if sources and not is_protocol:
+        raise ConfigError(f"{name} is a data set: --sources chooses those of a protocol that joins several")
+    protocol = protocols().get(name) if is_protocol else None
+    names = protocol.datasets if protocol else (name,)
+    joined: list[tuple[str, ...]] = []
+    if protocol:
+        joined = [(layout,) for s in source.chosen(protocol) for layout in protocol.sources[s]]
     with Screen() as screen:
         if download and not synthetic:
             with screen.phase("download") as progress:
-                wanted = LAYOUTS[names[0]].derived_from or names
-                _download(wanted, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
+                for wanted in joined or [LAYOUTS[names[0]].derived_from or names]:
+                    _download(wanted, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
         with screen.phase("recordings") as progress:
-            dataset = source.dataset(names, progress)
-        _describe(dataset)
+            dataset = source.dataset_of(protocol, progress) if protocol else source.dataset(names, progress)
+        for part in dataset.parts or (dataset,):
+            _describe(part)
+        if dataset.parts:
+            _describe_joined(dataset)
         if systems:
-            benches = [p for p in protocols().names() if dataset.name in protocols().get(p).datasets]
-            for protocol in [name] if is_protocol else benches:
-                _features(screen, source.bench(protocol, lambda f, m: None), systems, budget, source.cache_folder)
+            alone = [p for p in protocols().names() if not protocols().get(p).sources]
+            benches = [p for p in alone if dataset.name in protocols().get(p).datasets]
+            for each in [name] if is_protocol else benches:
+                _features(screen, source.bench(each, lambda f, m: None), systems, budget, source.cache_folder)
     if not dataset.complete:
         raise typer.Exit(1)
 
@@ -100,6 +111,19 @@ def _describe(dataset: Dataset) -> None:
     if dataset.missing:
         typer.echo(f"  INCOMPLETE: {len(dataset.missing)} audio files are missing, such as {dataset.missing[0]}")
     typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
+
+
+def _describe_joined(dataset: Dataset) -> None:
+    """What became of the recordings: how many clips of each source, and which of them are unusual."""
+    table = dataset.clips
+    typer.echo(f"joined: {len(table)} clips of {table['duration_s'].iloc[0]:g} s")
+    for name, clips in table.groupby("source", sort=False):
+        flags = clips["flag"].value_counts().drop("", errors="ignore").sort_index()
+        flagged = ", ".join(f"{n} {flag}" for flag, n in flags.items()) or "none"
+        typer.echo(f"  {name}: {len(clips)} clips, {clips['location'].nunique()} locations; flagged: {flagged}")
+    typer.echo(
+        f"  no clip is left out here (`asc-bench info` says what flags mean); digest {dataset.digest()[:16]}"
+    )
 
 
 def _features(screen: Screen, bench: Bench, systems: str, budget: str, cache: Path) -> None:

@@ -10,12 +10,17 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
+    from asc_bench.experiment.augmented import Augmentation
+    from asc_bench.experiment.plan import Selection
     from asc_bench.experiment.store import StoredRun
 
 
 def command(
     protocol: options.Protocol,
     budget: options.BudgetName = "quick",
+    as_published: options.AsPublished = False,
+    hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     systems: Annotated[str, typer.Option("--systems", "-s", help="Globs over stored systems.")] = "*",
     synthetic: options.Synthetic = False,
     folds: options.Folds = "",
@@ -30,7 +35,9 @@ def command(
     from asc_bench.registry import protocols
 
     instance = protocols().get(protocol)()
-    for tag, runs in stored_runs(results, protocol, budget, systems, synthetic).items():
+    selection = options.selection(as_published, hold_out)
+    copies = options.augmentation(augment)
+    for tag, runs in stored_runs(results, protocol, budget, systems, synthetic, selection, copies).items():
         written = report(
             instance,
             runs,
@@ -43,7 +50,13 @@ def command(
 
 
 def stored_runs(
-    results: Path, protocol: str, budget: str, systems: str, synthetic: bool
+    results: Path,
+    protocol: str,
+    budget: str,
+    systems: str,
+    synthetic: bool,
+    selection: Selection,
+    augmentation: Augmentation | None = None,
 ) -> dict[str, list[StoredRun]]:
     """The newest stored run of each system, fold and repeat, by data tag.
 
@@ -55,6 +68,7 @@ def stored_runs(
     import fnmatch
 
     from asc_bench.errors import ConfigError
+    from asc_bench.experiment.plan import Selection
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.variant import split_items
 
@@ -64,12 +78,18 @@ def stored_runs(
     for run in ResultsStore(results).iterate(f"{protocol}-*", budget):
         m = run.manifest
         wanted = any(fnmatch.fnmatchcase(m["variant"], p) or m["variant"] == p for p in patterns)
-        if m["protocol"] == protocol and m["synthetic"] == synthetic and wanted:
+        same = m["protocol"] == protocol and m["synthetic"] == synthetic
+        # Runs stored before there was a choice have none in their manifest.
+        same &= m.get("selection", Selection.OWN) == selection
+        same &= m.get("augmentation", "") == str(augmentation or "")
+        if same and wanted:
             newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
     if not newest:
         kind = "synthetic" if synthetic else "real"
+        chosen = "" if selection is Selection.OWN else f" with selection {selection}"
+        chosen += f" with augmentation {augmentation}" if augmentation else ""
         raise ConfigError(
-            f"{results} holds no run of {protocol} at budget {budget} on {kind} data for {systems}; "
+            f"{results} holds no run of {protocol} at budget {budget} on {kind} data{chosen} for {systems}; "
             "see `asc-bench run` and `asc-bench status`"
         )
     tags: dict[str, list[StoredRun]] = {}

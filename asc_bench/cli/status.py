@@ -13,9 +13,13 @@ def command(
     protocol: options.Protocol,
     systems: options.Systems = "all",
     budget: options.BudgetName = "quick",
+    as_published: options.AsPublished = False,
+    hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     synthetic: options.Synthetic = False,
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
+    sources: options.Sources = "",
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -31,7 +35,7 @@ def command(
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.variant import parse_variants
 
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(protocol, progress)
     specs = plan(
@@ -40,6 +44,8 @@ def command(
         budget=options.budget(budget),
         repeats=range(repeats),
         folds=options.split(folds),
+        selection=options.selection(as_published, hold_out),
+        augmentation=options.augmentation(augment),
     )
     store = ResultsStore(results)
     counts: dict[str, Counter[str]] = {}

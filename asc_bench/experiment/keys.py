@@ -85,6 +85,7 @@ def file_digest(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
+@cache
 def versions() -> dict[str, str]:
     """Major versions of the libraries that compute."""
     return {name: version(name).split(".")[0] for name in DEPENDENCIES}
@@ -127,6 +128,7 @@ def _imports(path: Path) -> tuple[str, ...]:
     return tuple(sorted(n for n in names if n.startswith("asc_bench.")))
 
 
+@cache
 def _siblings(path: Path) -> tuple[Path, ...]:
     """Files beside this one that it imports relatively (``from ._name import x``, ``from . import _name``)."""
     nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.level == 1]
@@ -150,6 +152,12 @@ def _has_docstring(body: Iterable[ast.stmt]) -> bool:
     return (
         isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     )
+
+
+def module_digest(*modules: str) -> str:
+    """Digest of the code of some modules, comments and docstrings apart."""
+    sources = {module: _source(module) for module in modules}
+    return digest({module: _file_digest(path) for module, path in sources.items() if path is not None})
 
 
 def package_digest(*packages: str) -> str:

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold, Protocol
 from asc_bench.experiment import keys
+from asc_bench.experiment.augmented import Augmentation
 from asc_bench.experiment.seeds import derive_seed
 from asc_bench.experiment.variant import Variant
+from asc_bench.experiment.views import waveform_rows, waveform_table
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.registry import near, protocols, systems
 from asc_bench.slugs import slug
 from asc_bench.systems.base import Task
 from asc_bench.training.budget import Budget
+
+
+class Selection(StrEnum):
+    """What may be chosen on which clips: a part of every run key and, but for ``OWN``, of every table title.
+
+    ``OWN``: a system that chooses something does so on the protocol's validation clips; the others train on
+    these clips as well. ``HELD_OUT``: no system trains on them, so that all have seen the same clips.
+    ``TEST``: chosen on the test split, trained on the whole official training split, as some papers did.
+    """
+
+    OWN = "own"
+    HELD_OUT = "held-out"
+    TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -60,12 +77,34 @@ class Bench:
     def tag(self) -> str:
         """Folder name that keeps results of different data apart."""
         kind = f"synthetic-{self.dataset.root.parent.name}" if self.dataset.synthetic else self.dataset.name
+        if self.dataset.synthetic and self.dataset.sources:
+            kind = f"{kind}-{self.dataset.name}"
         return slug(f"{self.protocol.name}-{kind}")
+
+    def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
+        """Folder name that keeps runs of another selection or with augmentation apart, too."""
+        chosen = "" if selection is Selection.OWN else f"-selection-{selection}"
+        return f"{self.tag}{chosen}" + (f"-augment-{slug(str(augmentation))}" if augmentation else "")
 
     @cached_property
     def rows(self) -> Mapping[str, int]:
-        """Row of each clip id in the clip table and in every feature array."""
+        """Row of each clip id in the clip table."""
         return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"])}
+
+    @cached_property
+    def waveforms(self) -> pd.DataFrame:
+        """What features are made of, row by row of every feature array: the clips, or several views of each."""
+        return waveform_table(self.clips)
+
+    def feature_rows(self, clip_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows of these clips in a feature array, and for each row the number of its clip among them."""
+        rows = [self._waveform_rows[c] for c in clip_ids]
+        none = np.empty(0, dtype=np.int64)
+        return np.concatenate([none, *rows]), np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+
+    @cached_property
+    def _waveform_rows(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        return waveform_rows(self.clips)
 
     def select(self, clip_ids: Sequence[str]) -> pd.DataFrame:
         """Clip table rows of these clips, in this order."""
@@ -108,8 +147,10 @@ class RunSpec:
     front_end: FrontEnd | None
     """None if the system crashes when it is asked for it; then the run will fail, and say so."""
     parts: Mapping[str, object] = field(hash=False)
+    selection: Selection = Selection.OWN
     refusal: str | None = None
     """Why the system cannot work on this task; such a run is skipped."""
+    augmentation: Augmentation | None = None
 
     @cached_property
     def key(self) -> str:
@@ -137,6 +178,8 @@ def plan(
     budget: Budget,
     repeats: Sequence[int] = (0,),
     folds: Sequence[str] = (),
+    selection: Selection = Selection.OWN,
+    augmentation: Augmentation | None = None,
 ) -> list[RunSpec]:
     """List the runs of a command, system by system.
 
@@ -152,11 +195,15 @@ def plan(
         Repetitions; each has a seed of its own.
     folds : sequence of str
         Fold names; empty for all.
+    selection : Selection
+        What may be chosen on which clips.
+    augmentation : Augmentation, optional
+        Deformed copies of the training clips to train on as well.
 
     Raises
     ------
     ConfigError
-        For an unknown fold.
+        For an unknown fold, or a file that a system's settings name and that cannot be read.
     """
     known = [f.name for f in bench.folds]
     for name in folds:
@@ -164,12 +211,17 @@ def plan(
             raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
     chosen = [f for f in bench.folds if not folds or f.name in folds]
     data_digest = bench.dataset.digest()
+    views = keys.module_digest("asc_bench.data.views", "asc_bench.experiment.views") if bench.protocol.views else ""
+    copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
+    code_of: dict[str, dict[str, str]] = {}
     specs = []
     for variant in variants:
-        code = keys.code_parts(systems().get(variant.name))
+        if variant.name not in code_of:
+            code_of[variant.name] = keys.code_parts(systems().get(variant.name))
+        code = code_of[variant.name]
         for fold in chosen:
             task = bench.task(fold)
-            front_end, refusal = _ask(variant, task, budget)
+            front_end, refusal, files = _ask(variant, task, budget)
             for repeat in repeats:
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
@@ -183,11 +235,15 @@ def plan(
                     "seed": seed,
                     "budget": str(budget),
                     "versions": keys.versions(),
+                    **({"selection": str(selection)} if selection is not Selection.OWN else {}),
+                    **({"files": files} if files else {}),
+                    **({"views": views} if views else {}),
+                    **({"augmentation": copies[fold.name]} if augmentation else {}),
                 }
                 specs.append(
                     RunSpec(
                         bench.protocol.name,
-                        bench.tag,
+                        bench.tagged(selection, augmentation),
                         variant,
                         fold.name,
                         repeat,
@@ -195,28 +251,35 @@ def plan(
                         seed,
                         front_end,
                         parts,
+                        selection,
                         refusal,
+                        augmentation,
                     )
                 )
     return specs
 
 
-def _ask(variant: Variant, task: Task, budget: Budget) -> tuple[FrontEnd | None, str | None]:
-    """Front end and refusal of a system."""
+def _ask(variant: Variant, task: Task, budget: Budget) -> tuple[FrontEnd | None, str | None, list[str]]:
+    """Front end and refusal of a system, and digests of the files that its settings name."""
     try:
         system = variant.build(task, budget)
-        return system.front_end(), system.refuses()
+        front_end, refusal, files = system.front_end(), system.refuses(), system.external_files()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
-        return None, None
+        return None, None, []
+    return front_end, refusal, [keys.file_digest(path) for path in files]
 
 
-def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool) -> Fold:
-    """The fold as a system sees it: one that selects nothing on validation trains on those clips as well."""
-    if uses_validation or not fold.validation:
+def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool, selection: Selection = Selection.OWN) -> Fold:
+    """The fold as a system sees it: training clips, and those to choose on (none if it chooses nothing).
+
+    The validation clips are training clips for a system that chooses nothing, unless they are held out.
+    """
+    if selection is Selection.HELD_OUT or (uses_validation and selection is Selection.OWN):
         return fold
     order = {c: i for i, c in enumerate(table["clip_id"])}
     train = sorted((*fold.train, *fold.validation), key=order.__getitem__)
-    return replace(fold, train=tuple(train), validation=())
+    chosen_on = fold.test if selection is Selection.TEST and uses_validation else ()
+    return replace(fold, train=tuple(train), validation=chosen_on)
 
 
 def encode_devices(devices: Sequence[str], known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,19 @@ from filelock import Timeout
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
+from asc_bench.experiment.augmented import expanded, with_copies
 from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
-from asc_bench.experiment.plan import Bench, RunSpec, encode_devices, limited
-from asc_bench.experiment.store import ResultsStore, StoredRun
+from asc_bench.experiment.plan import Bench, RunSpec, Selection, encode_devices, limited
+from asc_bench.experiment.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.experiment.views import averaged
 from asc_bench.features.cache import feature_array
+from asc_bench.files import writing
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.systems.base import Clips, Context, Features, LabelledClips, Probabilities, System
 
 Progress = Callable[[float, str], None]
+
+_log = logging.getLogger("asc_bench")
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Settings:
     cache: Path
     device: str = "cpu"
     n_threads: int = 1
+    keep_weights: bool = False
+    """Store what ``System.save`` writes beside the predictions; a stored run without it is computed again."""
 
 
 def run_once(
@@ -55,7 +65,7 @@ def run_once(
     """
     try:
         with store.lock(spec).acquire(timeout=-1 if wait else 0):
-            stored = store.load(spec)
+            stored = store.load(spec, with_weights=settings.keep_weights)
             if stored is not None and stored.done:
                 return stored
             return _compute(spec, bench, store, settings, progress)
@@ -83,7 +93,7 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
     watch = Stopwatch()
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
-        frame, facts = _fit_and_predict(spec, bench, store, settings, progress, watch)
+        frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001
@@ -92,43 +102,68 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
             "error": {"type": type(error).__name__, "message": str(error)},
             **_footer(watch, memory),
         }
-        return store.publish(spec, manifest, traceback=traceback.format_exc())
+        return _failed(spec, store, manifest, traceback.format_exc())
     manifest |= {"status": "done", **facts, **_footer(watch, memory)}
-    return store.publish(spec, manifest, predictions=frame, labels=bench.protocol.labels)
+    return store.publish(spec, manifest, predictions=frame, labels=bench.protocol.labels, weights=weights)
+
+
+def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], text: str) -> StoredRun:
+    """Publish a failure, unless the run is stored and was computed again for its weights alone."""
+    earlier = store.load(spec)
+    if earlier is None or not earlier.done:
+        return store.publish(spec, manifest, traceback=text)
+    scratch = store.scratch(spec)
+    _log.warning("%s failed when it was computed again for its weights; the stored run stays", spec.title)
+    with writing(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
+        (scratch / TRACEBACK).write_text(text)
+    return StoredRun(scratch, {**manifest, "digest": spec.key})
 
 
 def _fit_and_predict(
     spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, watch: Stopwatch
-) -> tuple[pd.DataFrame, dict[str, object]]:
+) -> tuple[pd.DataFrame, dict[str, object], Path | None]:
     official = next(f for f in bench.folds if f.name == spec.fold)
     task = bench.task(official)
     system = spec.variant.build(task, spec.budget)
-    fold = limited(official, bench.clips, system.uses_validation)
+    fold = limited(official, bench.clips, system.uses_validation, spec.selection)
     with watch("features"):
-        array = feature_array(
-            bench.clips,
-            system.front_end(),
+        cached = partial(
+            feature_array,
+            front_end=system.front_end(),
             file_digests=bench.dataset.file_digests,
             cache=settings.cache,
             n_jobs=settings.n_threads,
-        ).array
+        )
+        array = cached(bench.waveforms).array
+        train = labelled(bench, fold.train, array, system)
+        if spec.augmentation:
+            table, first_row = expanded(bench.waveforms, bench.folds, spec.augmentation)
+            copies = cached(table).array
+            train = with_copies(
+                train,
+                fold.train,
+                array=copies,
+                first_row=first_row,
+                n_each=spec.augmentation.n_each,
+                owner=bench.feature_rows(fold.train)[1],
+            )
     scratch = store.scratch(spec)
     context = Context(seed=spec.seed, folder=scratch, device=settings.device, progress=progress)
     limit_threads(settings.n_threads)
     with watch("fit"):
-        train = labelled(bench, fold.train, array, system)
-        validation = labelled(bench, fold.validation, array, system) if fold.validation else None
+        chosen_on = fold.validation if system.uses_validation else ()
+        validation = labelled(bench, chosen_on, array, system) if chosen_on else None
         scratch.mkdir(parents=True, exist_ok=True)
         system.fit(train, validation, context)
     frames = []
     with watch("predict"):
         for split, ids in (("validation", fold.validation), ("test", fold.test)):
-            if ids:
+            if ids and (split == "test" or spec.selection is not Selection.TEST):
                 progress(1.0, f"predicting {split}")
-                given = system.predict(unlabelled(bench, ids, array, system))
-                frames.append(
-                    prediction_frame(bench.select(ids), task.labels, by_level(given, task.labels), split=split)
-                )
+                given = by_level(system.predict(unlabelled(bench, ids, array, system)), task.labels)
+                given = averaged(given, bench.feature_rows(ids)[1])
+                frames.append(prediction_frame(bench.select(ids), task.labels, given, split=split))
     complexity = system.complexity()
     facts: dict[str, object] = {
         "needs_device": system.needs_device,
@@ -137,29 +172,57 @@ def _fit_and_predict(
         "n_multiply_adds": complexity.get("n_multiply_adds"),
         "facts": dict(system.facts()),
         "n_clips": _counts(fold),
+        "n_training_examples": len(train),
     }
-    return pd.concat(frames, ignore_index=True), facts
+    weights = None
+    if settings.keep_weights:
+        with watch("save"):
+            weights, note = _save(system, scratch / WEIGHTS)
+        facts |= note
+    return pd.concat(frames, ignore_index=True), facts, weights
+
+
+def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]:
+    """Write a fitted system; a note for the manifest, and a warning, where it cannot be saved.
+
+    Raises
+    ------
+    SystemFailure
+        If it claims to be saved and wrote nothing.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with writing(folder):
+        folder.mkdir(parents=True)
+    try:
+        system.save(folder)
+    except NotImplementedError as error:
+        reason = str(error) or f"{system.card.name} cannot be saved"
+        _log.warning("%s: its predictions are kept, its weights are not", reason)
+        return None, {NOT_SAVED: reason}
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise SystemFailure(f"{system.card.name}: save wrote no file")
+    return folder, {}
 
 
 def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> Clips:
     """Clips as ``predict`` sees them: the device only if the system is given it at test time, labels never."""
-    rows = np.array([bench.rows[c] for c in ids], dtype=np.int64)
+    rows, owner = bench.feature_rows(ids)
     device = None
     if system.needs_device == "test":
-        device = encode_devices(list(bench.select(ids)["device"]), system.task.devices)
+        device = encode_devices(list(bench.select(ids)["device"]), system.task.devices)[owner]
     return Clips(Features(array, rows), device)
 
 
 def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> LabelledClips:
-    """Clips as ``fit`` sees them."""
-    table = bench.select(ids)
+    """Clips as ``fit`` sees them, every waveform of a clip as an example of its own."""
+    rows, owner = bench.feature_rows(ids)
+    table = bench.select(ids).iloc[owner]
     labels = system.task.labels
     fine = labels.encode(table["scene"])
     targets = {FINE: fine} | ({COARSE: labels.to_coarse(fine)} if labels.coarse else {})
     device = None
     if system.needs_device != "no":
         device = encode_devices(list(table["device"]), system.task.devices)
-    rows = np.array([bench.rows[c] for c in ids], dtype=np.int64)
     return LabelledClips(Features(array, rows), device, targets, table["location"].to_numpy(dtype=np.str_))
 
 
@@ -216,12 +279,15 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "protocol_title": bench.protocol.title,
         "protocol_version": bench.protocol.version,
         "dataset": dataset.name,
+        **({"sources": list(dataset.sources)} if dataset.sources else {}),
         "synthetic": dataset.synthetic,
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
         "system": spec.variant.name,
         "variant": str(spec.variant),
         "params": asdict(spec.variant.params),
         "budget": str(spec.budget),
+        "selection": str(spec.selection),
+        "augmentation": str(spec.augmentation or ""),
         "fold": spec.fold,
         "repeat": spec.repeat,
         "seed": spec.seed,

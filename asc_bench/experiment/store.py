@@ -27,6 +27,10 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.parquet"
 TRACEBACK = "traceback.txt"
+WEIGHTS = "weights"
+NOT_SAVED = "not_saved"
+"""Manifest entry of a run whose weights were asked for: why its system cannot be saved."""
+
 STALE_S = 3600.0
 
 _log = logging.getLogger("asc_bench")
@@ -48,6 +52,12 @@ class StoredRun:
     def predictions(self) -> pd.DataFrame:
         """One row per split, label level and clip."""
         return read_predictions(self.folder / PREDICTIONS)
+
+    @property
+    def weights(self) -> Path | None:
+        """The folder that ``System.save`` wrote, or None if the weights were not kept."""
+        kept = any(name.startswith(f"{WEIGHTS}/") for name in self.manifest.get("files", ()))
+        return self.folder / WEIGHTS if kept else None
 
 
 class ResultsStore:
@@ -74,12 +84,23 @@ class ResultsStore:
             path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
 
-    def load(self, spec: RunSpec) -> StoredRun | None:
-        """The stored run of this key, or None. A damaged folder is put aside and counts as absent."""
+    def load(self, spec: RunSpec, *, with_weights: bool = False) -> StoredRun | None:
+        """The stored run of this key, or None. A damaged folder is put aside and counts as absent.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            Which run.
+        with_weights : bool
+            A finished run without weights counts as absent too, and stays where it is. One whose system
+            cannot be saved does not: computing it again would give no weights either.
+        """
         folder = self.runs / spec.folder
         run = self._read(folder)
         if run is not None and run.manifest["key"] != spec.key:
             self._quarantine(folder, f"its key is {run.manifest['key'][:12]}")
+            return None
+        if with_weights and run is not None and run.done and run.weights is None and NOT_SAVED not in run.manifest:
             return None
         return run
 
@@ -97,8 +118,11 @@ class ResultsStore:
         predictions: pd.DataFrame | None = None,
         labels: LabelSpace | None = None,
         traceback: str | None = None,
+        weights: Path | None = None,
     ) -> StoredRun:
         """Write a run and rename it into place. Its scratch folder goes then.
+
+        The files of the folder ``weights`` are moved into the run, as ``weights/``.
 
         Raises
         ------
@@ -110,13 +134,14 @@ class ResultsStore:
         with writing(target):
             temporary.mkdir(parents=True)
             try:
-                files = {}
                 if predictions is not None and labels is not None:
                     write_predictions(predictions, temporary / PREDICTIONS, labels)
-                    files[PREDICTIONS] = _sha256(temporary / PREDICTIONS)
                 if traceback is not None:
                     (temporary / TRACEBACK).write_text(traceback)
-                    files[TRACEBACK] = _sha256(temporary / TRACEBACK)
+                if weights is not None:
+                    shutil.move(weights, temporary / WEIGHTS)
+                written = sorted(p for p in temporary.rglob("*") if p.is_file())
+                files = {p.relative_to(temporary).as_posix(): _sha256(p) for p in written}
                 content = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
                 content["digest"] = digest(content)
                 (temporary / MANIFEST).write_text(json.dumps(content, indent=1) + "\n")

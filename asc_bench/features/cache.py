@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +34,9 @@ from asc_bench.features.entry import (
 )
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.files import writing
+
+if TYPE_CHECKING:
+    from asc_bench.features.deform import Deformation
 
 Progress = Callable[[float, str], None]
 
@@ -77,7 +82,9 @@ def feature_array(
     Parameters
     ----------
     clips : DataFrame
-        Clip table; all clips must be equally long.
+        Clip table; all clips must be equally long. A column ``deformation``, if there is one, holds what is done
+        to the waveform of a row before the front end sees it (a ``Deformation``, or None). A column ``view`` says
+        which waveform of a binaural recording a row is (see ``asc_bench.data.views``), ``""`` for the mean.
     front_end : FrontEnd
         What turns a waveform into features.
     file_digests : mapping
@@ -119,10 +126,72 @@ def feature_array(
             if array is None:
                 _remove_leftovers(folder)
                 with new_entry(folder, expected, shape=shape) as write:
-                    _extract(clips, front_end, write, shape=shape[1:], n_jobs=n_jobs, progress=progress)
+                    _extract(clips, front_end, write, n_jobs=n_jobs, progress=progress)
                 array = open_entry(folder, expected)
     assert array is not None
     return FeatureArray(array=array, key=key, folder=folder)
+
+
+def clip_features(
+    path: Path,
+    front_end: FrontEnd,
+    *,
+    start_s: float,
+    duration_s: float,
+    where: str = "",
+    deformation: Deformation | None = None,
+    view: str = "",
+) -> npt.NDArray[np.float32]:
+    """Features of one clip: decoded, brought to the front end's rate and transformed.
+
+    Parameters
+    ----------
+    path : Path
+        Audio file.
+    front_end : FrontEnd
+        What turns a waveform into features.
+    start_s, duration_s : float
+        Where the clip lies in the file, in seconds.
+    where : str
+        What messages call the clip; by default the path.
+    deformation : Deformation, optional
+        What is done to the waveform first, at the front end's rate.
+    view : str
+        Which waveform of a binaural recording; the mean of the channels if empty.
+
+    Returns
+    -------
+    float32 array, shape ``front_end.shape(duration_s)``
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or does not hold the clip.
+    SystemFailure
+        If the front end gives another shape than it announces, or values that are not finite.
+    """
+    from asc_bench.data.audio import read_audio
+    from asc_bench.data.views import read_view
+
+    rate_hz = front_end.sample_rate_hz
+    if view:
+        waveform = read_view(path, view, sample_rate_hz=rate_hz, start_s=start_s, duration_s=duration_s)
+    else:
+        waveform = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, duration_s=duration_s)
+    try:
+        if deformation is not None:
+            waveform = deformation(waveform, sample_rate_hz=front_end.sample_rate_hz)
+        features = front_end(waveform)
+        shape = front_end.shape(duration_s)
+    except DataError as error:
+        raise DataError(f"{where or path}: {error}") from error
+    n_bad = np.count_nonzero(~np.isfinite(features))
+    if features.shape != shape or features.dtype != np.float32 or n_bad:
+        raise SystemFailure(
+            f"{where or path}: {type(front_end).__name__} announced finite float32 of shape "
+            f"{shape} and gave {features.dtype} of shape {features.shape}, {n_bad} values not finite"
+        )
+    return features
 
 
 def feature_key_parts(
@@ -140,23 +209,48 @@ def feature_key_parts(
         If the front end's settings or source code cannot be told.
     """
     from asc_bench.data import audio
+    from asc_bench.data import views as binaural
+    from asc_bench.features import deform
 
     try:
         settings = json.loads(json.dumps(front_end.key()))
     except TypeError as error:
         raise ConfigError(f"{type(front_end).__name__}: settings must be JSON values: {error}") from None
     content = hashlib.sha256()
-    for path, start_s, duration_s in zip(clips["path"], clips["start_s"], clips["duration_s"], strict=True):
+    deformations = _deformations(clips)
+    views = _views(clips)
+    columns = (clips["path"], clips["start_s"], clips["duration_s"], deformations, views)
+    for path, start_s, duration_s, deformation, view in zip(*columns, strict=True):
         if path not in file_digests:
             raise DataError(f"{path} was not indexed, so its features cannot be cached")
-        content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}\n".encode())
+        change = ("" if deformation is None else f" {deformation!r}") + (f" view {view}" if view else "")
+        content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}{change}\n".encode())
     modules = {c.__module__ for c in type(front_end).__mro__ if issubclass(c, FrontEnd)}
     return {
         "front_end": settings,
         "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})},
         "libraries": {name: version(name).split(".")[0] for name in _LIBRARIES},
         "clips": content.hexdigest(),
+        **({"deformations": _package_digest(deform)} if any(deformations) else {}),
+        **({"views": _source_digest(binaural.__name__)} if any(views) else {}),
     }
+
+
+def _deformations(clips: pd.DataFrame) -> list[Deformation | None]:
+    """What is done to each clip; nothing where the table does not say."""
+    return clips["deformation"].tolist() if "deformation" in clips else [None] * len(clips)
+
+
+def _views(clips: pd.DataFrame) -> list[str]:
+    """Which waveform each row is; the mean of all channels where the table does not say."""
+    return clips["view"].tolist() if "view" in clips else [""] * len(clips)
+
+
+def _package_digest(package: ModuleType) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(package.__path__[0]).glob("*.py")):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _source_digest(module: str) -> str:
@@ -229,32 +323,26 @@ def _extract(
     front_end: FrontEnd,
     write: WriteRow,
     *,
-    shape: tuple[int, ...],
     n_jobs: int,
     progress: Progress,
 ) -> None:
     from threadpoolctl import threadpool_limits
 
-    from asc_bench.data.audio import read_audio
-
-    columns = ("clip_id", "path", "start_s", "duration_s")
-    rows = list(zip(*(clips[name].tolist() for name in columns), strict=True))
+    columns = [clips[name].tolist() for name in ("clip_id", "path", "start_s", "duration_s")]
+    rows = list(zip(*columns, _deformations(clips), _views(clips), strict=True))
 
     def extract(index: int) -> None:
-        clip_id, path, start_s, duration_s = rows[index]
-        waveform = read_audio(
-            Path(path), sample_rate_hz=front_end.sample_rate_hz, start_s=start_s, duration_s=duration_s
+        clip_id, path, start_s, duration_s, deformation, view = rows[index]
+        changed = (f", {view}" if view else "") + (f", {deformation.name}" if deformation is not None else "")
+        features = clip_features(
+            Path(path),
+            front_end,
+            start_s=start_s,
+            duration_s=duration_s,
+            where=f"{path} (clip {clip_id!r}{changed})",
+            deformation=deformation,
+            view=view,
         )
-        try:
-            features = front_end(waveform)
-        except DataError as error:
-            raise DataError(f"{path} (clip {clip_id!r}): {error}") from error
-        n_bad = np.count_nonzero(~np.isfinite(features))
-        if features.shape != shape or features.dtype != np.float32 or n_bad:
-            raise SystemFailure(
-                f"{path} (clip {clip_id!r}): {type(front_end).__name__} announced finite float32 of shape "
-                f"{shape} and gave {features.dtype} of shape {features.shape}, {n_bad} values not finite"
-            )
         write(index, features)
 
     # BLAS threads inside these threads would fight for the same cores: on two busy ones, 1.6 ms become 50 ms.

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 DPI = 200
-_INK = "#1a1a1a"
+INK = "#1a1a1a"
 _BLUE = "#0072B2"
 """Of the palette of Okabe and Ito, told apart by all common kinds of colour vision."""
-_TITLE_PT = 9.0
-_LINE_IN = 0.18
+TITLE_PT = 9.0
+LINE_IN = 0.18
 _MIN_WIDTH_IN = 3.0
 _FEW_CLASSES = 20
 """Up to here a cell has room for its percentage above its count."""
@@ -90,15 +90,15 @@ def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> F
     n_columns = len(frames) if few else 1
     n_rows = len(frames) // n_columns
     width_in = max(label_in + n_columns * (side_in + 0.15) + 0.8, _MIN_WIDTH_IN)
-    lines = _title_lines(title, width_in)
-    height_in = n_rows * (side_in + 0.3) + label_in + _LINE_IN * len(lines)
+    lines = title_lines(title, width_in)
+    height_in = n_rows * (side_in + 0.3) + label_in + LINE_IN * len(lines)
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     axes = list(grid.flat)
     for ax, (name, frame) in zip(axes, frames.items(), strict=True):
         image = _draw_matrix(ax, frame.to_numpy(dtype=float), few=few, font=font)
-        ax.set_title(_plain(name), fontsize=font + 2, color=_INK)
-    shown = [_plain(c) for c in classes]
+        ax.set_title(plain(name), fontsize=font + 2, color=INK)
+    shown = [plain(c) for c in classes]
     for ax in axes:
         ax.set_xticks(range(len(classes)), shown, rotation=90, fontsize=font)
         ax.set_yticks(range(len(classes)), shown, fontsize=font)
@@ -110,7 +110,7 @@ def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> F
     bar.set_label("percent of the true class (clips)" if few else "percent of the true class", fontsize=font + 1)
     bar.ax.tick_params(labelsize=font)
     if title:
-        figure.suptitle("\n".join(lines), fontsize=_TITLE_PT, color=_INK)
+        figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
     return figure
 
 
@@ -123,7 +123,7 @@ def _draw_matrix(
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
     for i, j in np.argwhere(counts > 0):
         text = f"{shares[i, j]:.0f}\n({counts[i, j]:.0f})" if few else f"{counts[i, j]:.0f}"
-        colour = "white" if shares[i, j] > 55 else _INK
+        colour = "white" if shares[i, j] > 55 else INK
         ax.text(j, i, text, ha="center", va="center", fontsize=font - 1.2, color=colour, linespacing=0.95)
     ax.set_xticks(np.arange(len(counts) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(counts) + 1) - 0.5, minor=True)
@@ -151,12 +151,12 @@ def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: st
     panels = [m for m in (measures or list(dict.fromkeys(scores["measure"]))) if (whole["measure"] == m).any()]
     first = whole[whole["measure"] == panels[0]] if panels else whole
     systems = [str(s) for s in first.sort_values("value", ascending=True, kind="stable")["system"]]
-    names = [_plain(s) for s in systems]
+    names = [plain(s) for s in systems]
     label_in = 0.068 * max(map(len, names), default=8) + 0.3
     n_panels = max(len(panels), 1)
     width_in = label_in + 1.9 * n_panels
-    lines = _title_lines(title, width_in)
-    height_in = 0.8 + 0.24 * max(len(systems), 2) + _LINE_IN * len(lines)
+    lines = title_lines(title, width_in)
+    height_in = 0.8 + 0.24 * max(len(systems), 2) + LINE_IN * len(lines)
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     grid = figure.subplots(1, n_panels, squeeze=False, sharex=True, sharey=True)[0]
     for ax, measure in zip(grid, panels or [""], strict=True):
@@ -165,19 +165,19 @@ def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: st
         places = np.arange(len(systems))
         ax.hlines(places, low, high, color=_BLUE, linewidth=1.4)
         ax.plot(value, places, "o", color=_BLUE, markersize=5)
-        ax.set_title(_plain(measure), fontsize=9, color=_INK)
-        ax.set_xlabel("accuracy, percent", fontsize=8, color=_INK)
+        ax.set_title(plain(measure), fontsize=9, color=INK)
+        ax.set_xlabel("accuracy, percent", fontsize=8, color=INK)
         ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
         ax.set_axisbelow(True)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-        ax.tick_params(axis="both", length=0, labelsize=8, colors=_INK)
+        ax.tick_params(axis="both", length=0, labelsize=8, colors=INK)
         ax.spines[["top", "right", "left"]].set_visible(False)
     grid[0].set_yticks(range(len(systems)), names)
     grid[0].set_ylim(-0.6, max(len(systems), 1) - 0.4)
     if not panels:
         grid[0].text(0.5, 0.5, "no score", transform=grid[0].transAxes, ha="center", va="center")
     if title:
-        figure.suptitle("\n".join(lines), fontsize=_TITLE_PT, color=_INK)
+        figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
     return figure
 
 
@@ -215,12 +215,14 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _title_lines(title: str, width_in: float) -> list[str]:
+def title_lines(title: str, width_in: float) -> list[str]:
+    """A figure's title, wrapped to its width; each line takes ``LINE_IN`` of its height."""
     # A letter is about half as wide as the type is high, and there are 72 points to the inch.
-    letters = int(width_in * 72 / (0.55 * _TITLE_PT))
-    return [part for line in title.splitlines() for part in wrap(_plain(line), letters)]
+    letters = int(width_in * 72 / (0.55 * TITLE_PT))
+    return [part for line in title.splitlines() for part in wrap(plain(line), letters)]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Foreign text as one line that matplotlib shows as it is."""
     # Between two dollar signs matplotlib would read a formula, and fail where it is none.
     return one_line(text, limit=160).replace("$", r"\$")

@@ -26,7 +26,7 @@ def published_values(published: Published) -> dict[str, float]:
     """Look up what a paper printed.
 
     A column ``device`` names the measure by its value (``A``, ``B``, ``C``, ``average``). Otherwise the
-    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top1``),
+    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top-1``),
     then several value columns by their titles (``top1``, ``top3``). A single number of a table without any of
     these is ``accuracy``.
 
@@ -45,7 +45,7 @@ def published_values(published: Published) -> dict[str, float]:
     values: dict[str, float] = {}
     value_columns = [c for c in _VALUES if c in columns]
     for row in chosen:
-        named = [row[c] if c != "top_k" else f"top{row[c]}" for c in _NAMES_THE_MEASURE if c in columns]
+        named = [row[c] if c != "top_k" else f"top-{row[c]}" for c in _NAMES_THE_MEASURE if c in columns]
         for column in value_columns:
             name = " ".join([*named, column] if len(value_columns) > 1 else named) or "accuracy"
             if published.table in _AVERAGES_ONLY:

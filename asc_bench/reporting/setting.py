@@ -20,7 +20,22 @@ _MUST_AGREE = (
     "synthetic",
     "synthetic_size",
     "budget",
+    "selection",
+    "augmentation",
 )
+
+_OWN = "own"
+_SELECTIONS = {
+    "held-out": (
+        "validation clips held out",
+        "No system was trained on the validation clips, whether it chose anything on them or not.",
+    ),
+    "test": (
+        "selection on the test split, as published",
+        "What is chosen in training was chosen on the test split, as the papers did: these numbers flatter.",
+    ),
+}
+"""What title and notes say of a selection other than the usual one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +55,8 @@ class Setting:
     synthetic: bool
     synthetic_size: str
     budget: str
+    selection: str
+    augmentation: str
     n_repeats: int
     first: str
     last: str
@@ -68,6 +85,8 @@ class Setting:
             synthetic=bool(one["synthetic"]),
             synthetic_size=str(one.get("synthetic_size") or ""),
             budget=str(one["budget"]),
+            selection=str(one.get("selection") or _OWN),
+            augmentation=str(one.get("augmentation") or ""),
             n_repeats=len({m["repeat"] for m in manifests}),
             first=days[0] if days else "",
             last=days[-1] if days else "",
@@ -85,7 +104,9 @@ class Setting:
     def title(self) -> str:
         """Caption for every table and figure of this setting."""
         repeats = "1 seed" if self.n_repeats == 1 else f"{self.n_repeats} seeds"
-        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}"
+        chosen = f", {_SELECTIONS[self.selection][0]}" if self.selection in _SELECTIONS else ""
+        copies = f", augmentation {self.augmentation}" if self.augmentation else ""
+        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}{chosen}{copies}"
 
     @property
     def comparable(self) -> bool:
@@ -105,6 +126,10 @@ class Setting:
             found.append("Smoke budget: narrowed and barely trained systems, not comparable with anything.")
         elif self.budget == Budget.QUICK:
             found.append("Quick budget: published architectures, trained for fewer steps than published.")
+        if self.selection in _SELECTIONS:
+            found.append(_SELECTIONS[self.selection][1])
+        if self.augmentation:
+            found.append(_copies(self.augmentation))
         return tuple(found)
 
     @property
@@ -115,6 +140,14 @@ class Setting:
             return text
         days = self.first if self.first == self.last else f"{self.first} to {self.last}"
         return f"{text} Runs started {days} (UTC)."
+
+
+def _copies(augmentation: str) -> str:
+    count = f"{augmentation} of the 20" if augmentation.isdecimal() else f"these ({augmentation})"
+    return (
+        f"Every system was also trained on deformed copies of each training clip: {count} deformations of "
+        "Salamon and Bello (2017), the noise synthesised."
+    )
 
 
 def _agree(what: str, values: Sequence[object]) -> None:

@@ -30,6 +30,7 @@ _LATEX = {
     "≥": r"$\geq$",
     "×": r"$\times$",
     "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
     "…": r"\ldots{}",
 }
 _MARKDOWN = {"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in "\\|`*_"}}

@@ -41,7 +41,7 @@ def test_value_columns_name_the_measure() -> None:
 
 def test_level_and_top_k_name_the_measure() -> None:
     found = published_values(published("hierarchical_table2", labels="coarse+fine", attention="yes"))
-    assert found == {"coarse top1": 85.7, "coarse top3": 92.1, "fine top1": 86.2, "fine top3": 92.6}
+    assert found == {"coarse top-1": 85.7, "coarse top-3": 92.1, "fine top-1": 86.2, "fine top-3": 92.6}
 
 
 def test_a_single_number_is_the_accuracy() -> None:

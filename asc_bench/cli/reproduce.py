@@ -1,0 +1,101 @@
+"""``asc-bench reproduce``: a published table run again, every measured number above the published one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from asc_bench.cli import options
+from asc_bench.cli.cut import CONTEXT
+
+__all__ = ["CONTEXT", "command"]
+
+
+def command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Such as caa-net/table2; without a name, all are listed.")] = "",
+    budget: options.BudgetName = "quick",
+    as_published: options.AsPublished = False,
+    hold_out: options.HoldOut = False,
+    synthetic: options.Synthetic = False,
+    synthetic_size: options.SyntheticSize = "small",
+    synthetic_seed: options.SyntheticSeed = 0,
+    sources: options.Sources = "",
+    repeats: options.Repeats = 1,
+    jobs: options.Jobs = 1,
+    backend: options.Backend = "loky",
+    scheduler: options.Scheduler = "",
+    threads: options.Threads = 0,
+    device: options.Device = "auto",
+    only: options.Only = "",
+    force: options.Force = False,
+    dry_run: options.DryRun = False,
+    keep_weights: options.KeepWeights = False,
+    data: options.Data = None,
+    cache: options.Cache = None,
+    results: options.Results = options.RESULTS,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run a published table again, or a part of it.
+
+    The table's own parameters are options too (`asc-bench reproduce` lists them): --topology atrous
+    --pooling att,max computes and prints these cells; the files hold all that is stored of the table.
+    """
+    from asc_bench.cli.cut import find, listing, own_options
+    from asc_bench.cli.screen import Screen
+    from asc_bench.cli.work import carry_out, conclude, orders
+    from asc_bench.experiment.reproduced import asked, reproduce, table_cells
+    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.registry import reproductions
+
+    arguments = [*([name] if name else []), *context.args]
+    if not arguments:
+        typer.echo(listing(reproductions()))
+        return
+    item, cut = find(reproductions(), arguments, own_options(context))
+    order = orders(
+        budget=budget,
+        as_published=as_published,
+        hold_out=hold_out,
+        synthetic=synthetic,
+        synthetic_size=synthetic_size,
+        synthetic_seed=synthetic_seed,
+        sources=sources,
+        repeats=repeats,
+        jobs=jobs,
+        backend=backend,
+        scheduler=scheduler,
+        threads=threads,
+        device=device,
+        only=only,
+        force=force,
+        dry_run=dry_run,
+        keep_weights=keep_weights,
+        data=data,
+        cache=cache,
+        results=results,
+    )
+    cells = table_cells(item)
+    shown = asked(item, cells, cut)
+    wanted = {cell.variant for cell in shown}
+    part = "" if len(shown) == len(cells) else f" of {len(cells)}"
+    with Screen(quiet=quiet) as screen:
+        work = carry_out(
+            order,
+            screen,
+            item.protocol,
+            parse_variants(",".join(cell.variant for cell in cells)),
+            wanted=lambda spec: str(spec.variant) in wanted,
+            heading=f"{item.name}, {len(shown)}{part} cells",
+        )
+        if work is None:
+            return
+        with screen.phase("table") as progress:
+            progress(0.0, "resampling recording locations")
+            folder = results / "reproductions" / item.name / work.bench.tagged(order.selection) / budget
+            written = reproduce(item, work, folder, cut=cut)
+    typer.echo(written.text)
+    if not quiet:
+        typer.echo(f"The whole table, with intervals: {written.folder}/table.md .csv .tex", err=True)
+    conclude(work)

@@ -1,0 +1,203 @@
+"""What ``run``, ``reproduce`` and ``figure`` share: their options, the plan on the screen, the computing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from asc_bench.cli.screen import Screen
+    from asc_bench.experiment.augmented import Augmentation
+    from asc_bench.experiment.parallel import Workers
+    from asc_bench.experiment.plan import RunSpec, Selection
+    from asc_bench.experiment.runner import Settings
+    from asc_bench.experiment.source import Source
+    from asc_bench.experiment.store import ResultsStore
+    from asc_bench.experiment.variant import Variant
+    from asc_bench.experiment.work import Work
+    from asc_bench.training.budget import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """How a command is to work, from its options."""
+
+    source: Source
+    budget: Budget
+    selection: Selection
+    augmentation: Augmentation | None
+    repeats: int
+    folds: Sequence[str]
+    store: ResultsStore
+    settings: Settings
+    workers: Workers
+    only: str
+    force: bool
+    dry_run: bool
+
+
+def orders(
+    *,
+    budget: str,
+    as_published: bool,
+    hold_out: bool,
+    augment: str = "",
+    synthetic: bool,
+    synthetic_size: str,
+    synthetic_seed: int,
+    sources: str,
+    repeats: int,
+    folds: str = "",
+    jobs: int,
+    backend: str,
+    scheduler: str,
+    threads: int,
+    device: str,
+    only: str,
+    force: bool,
+    dry_run: bool,
+    keep_weights: bool,
+    data: list[Path] | None,
+    cache: Path | None,
+    results: Path,
+) -> Orders:
+    """Check the options.
+
+    Raises
+    ------
+    ConfigError
+        For a value that there is not, with the near ones.
+    """
+    from asc_bench.experiment.parallel import Workers
+    from asc_bench.experiment.runner import Settings
+    from asc_bench.experiment.store import ResultsStore
+
+    options.one_of("--only", only, ("", "missing", "failed"))
+    options.one_of("--backend", backend, ("loky", "dask"))
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    return Orders(
+        source=source,
+        budget=options.budget(budget),
+        selection=options.selection(as_published, hold_out),
+        augmentation=options.augmentation(augment),
+        repeats=repeats,
+        folds=options.split(folds),
+        store=ResultsStore(results),
+        settings=Settings(cache=source.cache_folder, device=device, keep_weights=keep_weights),
+        workers=Workers(jobs, backend, threads, scheduler),  # type: ignore[arg-type] # checked above
+        only=only,
+        force=force,
+        dry_run=dry_run,
+    )
+
+
+def carry_out(
+    order: Orders,
+    screen: Screen,
+    protocol: str,
+    variants: Sequence[Variant],
+    *,
+    wanted: Callable[[RunSpec], bool] = lambda spec: True,
+    heading: str = "",
+) -> Work | None:
+    """Plan, say so, and compute what is not stored; None after ``--dry-run``.
+
+    Parameters
+    ----------
+    order : Orders
+        The options.
+    screen : Screen
+        Where progress is shown.
+    protocol : str
+        Its name.
+    variants : sequence of Variant
+        All systems that are shown.
+    wanted : callable
+        Which of their runs are to be computed.
+    heading : str
+        What the command makes of the runs; ``--dry-run`` prints it.
+
+    Raises
+    ------
+    Exit
+        With code 1 if the data set lacks files.
+    """
+    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.work import compute, prepare, survey
+
+    with screen.phase("recordings") as progress:
+        bench = order.source.bench(protocol, progress)
+    specs = plan(
+        bench,
+        variants,
+        budget=order.budget,
+        repeats=range(order.repeats),
+        folds=order.folds,
+        selection=order.selection,
+        augmentation=order.augmentation,
+    )
+    work = survey(specs, bench, order.store, order.settings, wanted=wanted, only=order.only, force=order.force)
+    told = _told(work, heading)
+    if order.dry_run:
+        (typer.echo if heading else screen.say)(told)
+        _print_plan(work)
+        return None
+    screen.say(told)
+    if bench.faults():
+        _refuse(work)
+    if not work.todo:
+        return work
+    with screen.phase("features") as progress:
+        settings = prepare(work, order.store, order.settings, progress, force=order.force)
+    screen.expect(len(work.todo))
+    return compute(work, order.store, settings, order.workers, screen)
+
+
+def conclude(work: Work) -> None:
+    """Exit with code 1 if a wanted run failed or is missing."""
+    if work.unfinished:
+        typer.echo(f"{len(work.unfinished)} of {len(work.wanted)} runs failed or are missing", err=True)
+        raise typer.Exit(1)
+
+
+def count(n: int, thing: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def _told(work: Work, heading: str) -> str:
+    bench = work.bench
+    kind = " (SYNTHETIC stand-in)" if bench.dataset.synthetic else ""
+    counted = (
+        count(len({str(s.variant) for s in work.wanted}), "system"),
+        count(len({s.fold for s in work.wanted}), "fold"),
+        count(len(work.wanted), "run"),
+    )
+    return (
+        f"{heading}{': ' if heading else ''}{bench.protocol.name} on {bench.dataset.name}{kind}: "
+        f"{', '.join(counted)}; {len(work.wanted) - len(work.todo)} stored or skipped, {len(work.todo)} to compute"
+    )
+
+
+def _print_plan(work: Work) -> None:
+    for spec in work.wanted:
+        run = work.stored.get(spec.key)
+        state = "to do" if run is None else run.manifest["status"]
+        typer.echo(f"{state:7} {spec.key[:12]}  {spec.title}")
+
+
+def _refuse(work: Work) -> None:
+    bench = work.bench
+    typer.echo(f"{bench.protocol.name}: incomplete, so nothing is run and no score is given:", err=True)
+    for fault in bench.faults():
+        typer.echo(f"  {fault}", err=True)
+    for dataset in bench.dataset.parts or (bench.dataset,):
+        if not dataset.complete:
+            typer.echo(f"Mend the data set with: asc-bench prepare {dataset.name} --download", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,63 @@
+"""Scores of many systems, one at a time, kept until a run or the code changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from asc_bench.evaluation.predictions import stack_runs
+from asc_bench.evaluation.protocol import Protocol
+from asc_bench.evaluation.summary import SCORE_COLUMNS, score_table
+from asc_bench.experiment import keys
+from asc_bench.experiment.store import StoredRun
+from asc_bench.files import write_atomic
+
+SCORES = "scores.json"
+
+
+def scored(protocol: Protocol, runs: Mapping[str, Sequence[StoredRun]], folder: Path) -> pd.DataFrame:
+    """``score_table`` of every system, for all measures of the protocol.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Of all runs.
+    runs : mapping
+        Variant to its runs, all of them done.
+    folder : Path
+        Keeps the scores in ``scores.json``; they are read back while runs, protocol and code are the same.
+    """
+    stamp = {
+        "runs": {variant: [run.manifest["digest"] for run in its] for variant, its in runs.items()},
+        "protocol": [protocol.name, protocol.version],
+        "code": keys.package_digest("asc_bench.evaluation", "asc_bench.experiment"),
+    }
+    kept = _kept(folder / SCORES)
+    if kept.get("stamp") == stamp:
+        return pd.DataFrame(kept["scores"], columns=list(SCORE_COLUMNS))
+    frames = [_score(protocol, its) for its in runs.values()]
+    scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(SCORE_COLUMNS))
+    # JSON gives back the very numbers; what pandas reads from CSV may differ in the last bit.
+    write_atomic(folder / SCORES, json.dumps({"stamp": stamp, "scores": scores.to_dict("records")}, indent=1))
+    return scores
+
+
+def _score(protocol: Protocol, runs: Sequence[StoredRun]) -> pd.DataFrame:
+    # A run keeps the predictions it has read; dozens of them at a time would fill the memory.
+    fresh = (StoredRun(run.folder, run.manifest) for run in runs)
+    predictions = stack_runs((run.manifest, run.predictions) for run in fresh)
+    manifest = runs[0].manifest
+    measures = protocol.measures_on(manifest.get("sources", ()))
+    return score_table(predictions, measures, expected=manifest["expected"])
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,140 @@
+"""What a command asks for, what is stored of it, and computing the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from asc_bench.experiment.parallel import Monitor, Workers, execute
+from asc_bench.experiment.plan import Bench, RunSpec
+from asc_bench.experiment.runner import Settings, skipped
+from asc_bench.experiment.source import fill_cache, front_ends
+from asc_bench.experiment.store import ResultsStore, StoredRun
+
+
+@dataclass(frozen=True)
+class Work:
+    """Runs of a command, and what is there of them.
+
+    Attributes
+    ----------
+    bench : Bench
+        Protocol and data.
+    specs : tuple of RunSpec
+        All that are shown.
+    wanted : tuple of RunSpec
+        Those of them that are to be computed where they are not stored.
+    stored : mapping
+        By run key: finished, failed and skipped runs.
+    todo : tuple of RunSpec
+        What is left to compute.
+    """
+
+    bench: Bench
+    specs: tuple[RunSpec, ...]
+    wanted: tuple[RunSpec, ...]
+    stored: Mapping[str, StoredRun]
+    todo: tuple[RunSpec, ...]
+
+    @property
+    def runs(self) -> list[StoredRun]:
+        """What is there, in the order of ``specs``."""
+        return [self.stored[s.key] for s in self.specs if s.key in self.stored]
+
+    @property
+    def unfinished(self) -> list[RunSpec]:
+        """Wanted runs that failed or are missing; a system that refuses its task has none."""
+        return [s for s in self.wanted if not s.refusal and (s.key not in self.stored or not self._done(s))]
+
+    def by_variant(self) -> dict[str, list[StoredRun | None]]:
+        """Every run of a variant, None for one that is missing; variants in the order of ``specs``."""
+        runs: dict[str, list[StoredRun | None]] = {}
+        for spec in self.specs:
+            runs.setdefault(str(spec.variant), []).append(self.stored.get(spec.key))
+        return runs
+
+    def _done(self, spec: RunSpec) -> bool:
+        return self.stored[spec.key].done
+
+
+def survey(
+    specs: Sequence[RunSpec],
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    *,
+    wanted: Callable[[RunSpec], bool] = lambda spec: True,
+    only: str = "",
+    force: bool = False,
+) -> Work:
+    """Look up what is stored.
+
+    Parameters
+    ----------
+    specs : sequence of RunSpec
+        All runs that are shown.
+    bench, store, settings
+        As in ``run_once``.
+    wanted : callable
+        Which of them are to be computed; the others are shown if they are stored.
+    only : {"", "missing", "failed"}
+        Leave the failed or the missing ones alone.
+    force : bool
+        Take no wanted run for stored.
+    """
+    chosen = tuple(s for s in specs if wanted(s))
+    keys = {s.key for s in chosen}
+    stored = {s.key: skipped(s, bench, settings) for s in specs if s.refusal}
+    for spec in specs:
+        if spec.key in stored or (force and spec.key in keys):
+            continue
+        run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
+        if run is not None:
+            stored[spec.key] = run
+    states = {s.key: str(stored[s.key].manifest["status"]) if s.key in stored else "missing" for s in chosen}
+    left = ("missing", "failed") if not only else (only,)
+    return Work(bench, tuple(specs), chosen, stored, tuple(s for s in chosen if states[s.key] in left))
+
+
+def prepare(
+    work: Work,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Callable[[float, str], None],
+    *,
+    force: bool = False,
+) -> Settings:
+    """Clear the way for what is left to compute, and fill the feature cache.
+
+    Parameters
+    ----------
+    work : Work
+        From ``survey``.
+    store, settings
+        As in ``run_once``; the device may be ``auto``.
+    progress : callable
+        Told how far the features are.
+    force : bool
+        Remove the stored runs first.
+
+    Returns
+    -------
+    Settings
+        With the device that was chosen.
+    """
+    from asc_bench.training.device import choose_device
+
+    settings = replace(settings, device=choose_device(settings.device))
+    if force:
+        store.forget(work.todo)
+    store.sweep()
+    augmentation = next((spec.augmentation for spec in work.todo), None)
+    fill_cache(work.bench, front_ends(work.todo), settings.cache, progress, augmentation=augmentation)
+    return settings
+
+
+def compute(work: Work, store: ResultsStore, settings: Settings, workers: Workers, monitor: Monitor) -> Work:
+    """Compute what is left, and return the work as it stands then. Parameters are those of ``execute``."""
+    runs = execute(work.todo, work.bench, store, settings, workers, monitor)
+    fresh = {spec.key: run for spec, run in zip(work.todo, runs, strict=True)}
+    return replace(work, stored={**work.stored, **fresh}, todo=())

@@ -1,0 +1,143 @@
+"""A published table run again: every measured number with the published one below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from asc_bench.reporting.grid import FLAWED, TOLD, Grid, Line
+from asc_bench.reporting.setting import Setting
+from asc_bench.reporting.text import MISSING, percent, percent_with_interval
+
+PUBLISHED = "published"
+_SHORT = {"not run": MISSING, "failed": "fail", "skipped": "skip", "incomplete": "inc."}
+_LEGEND = {
+    "not run": "not run",
+    "failed": "a run failed",
+    "skipped": "the system refuses this task",
+    "incomplete": "test clips are missing, so there is no score",
+}
+
+Row = Mapping[str, Any]
+
+
+def paper_grid(
+    cells: pd.DataFrame,
+    setting: Setting,
+    *,
+    title: str,
+    row_titles: Sequence[str],
+    best_of: str,
+    best_means: str,
+    notes: Sequence[str] = (),
+    intervals: bool = False,
+) -> Grid:
+    """Lay the cells out as the paper does.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell, in the order of the paper: the columns ``row_titles``, ``group``, ``column``,
+        ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions), ``told`` (whether
+        the system was given the device of test clips), ``status`` (empty where there is a value, else ``not
+        run``, ``failed``, ``skipped`` or ``incomplete``), ``reason`` (a sentence) and ``flaw`` (how the
+        published number disagrees with others, or empty).
+    setting : Setting
+        Of the runs.
+    title : str
+        Of the published table.
+    row_titles : sequence of str
+        As in ``Reproduction``.
+    best_of : str
+        Measure whose best value in each row is marked; none is if empty.
+    best_means : str
+        What the mark says.
+    notes : sequence of str
+        Further sentences.
+    intervals : bool
+        Show the 95 % interval behind each value.
+    """
+    columns = list(dict.fromkeys(zip(cells["group"], cells["column"], strict=True)))
+    by_row: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
+    for record in cells.to_dict("records"):
+        label = tuple(str(record[t]) for t in row_titles)
+        by_row.setdefault(label, {})[record["group"], record["column"]] = {str(k): v for k, v in record.items()}
+    told = [_told(cells, column) for column in columns]
+    lines: list[Line] = []
+    for label, found in by_row.items():
+        row = [found.get(column) for column in columns]
+        texts = tuple(_measured(c, intervals, marked=not told[j]) for j, c in enumerate(row))
+        lines.append(Line(labels=label, cells=texts, best=_best(row, best_of)))
+        printed = tuple(percent(c["published"]) + FLAWED * bool(c["flaw"]) if c else "" for c in row)
+        if setting.comparable and any(text not in ("", MISSING) for text in printed):
+            lines.append(Line(labels=(*[""] * (len(label) - 1), PUBLISHED), cells=printed))
+    return Grid(
+        titles=(title, setting.title),
+        row_titles=tuple(row_titles),
+        columns=_headed(columns, told),
+        lines=tuple(lines),
+        best_means=f"{best_means}, of those measured",
+        notes=(
+            *setting.caveats,
+            *_notes(cells, setting, intervals=intervals),
+            *notes,
+            setting.provenance,
+        ),
+    )
+
+
+def _told(cells: pd.DataFrame, column: tuple[str, str]) -> bool:
+    """Whether every system of a column was told the device: then its title bears the mark."""
+    scored = cells[(cells["group"] == column[0]) & (cells["column"] == column[1]) & cells["value"].notna()]
+    return bool(len(scored)) and bool(scored["told"].all())
+
+
+def _headed(columns: Sequence[tuple[str, str]], told: Sequence[bool]) -> tuple[tuple[str, str], ...]:
+    groups = {group for group, _ in columns}
+    whole = {g for g in groups if g and all(t for (group, _), t in zip(columns, told, strict=True) if group == g)}
+    return tuple(
+        (f"{group} {TOLD}", title) if group in whole else (group, f"{title} {TOLD}" if marked else title)
+        for (group, title), marked in zip(columns, told, strict=True)
+    )
+
+
+def _measured(cell: Row | None, intervals: bool, *, marked: bool) -> str:
+    if cell is None:
+        return ""
+    if cell["status"]:
+        return _SHORT[cell["status"]]
+    value = cell["value"]
+    text = percent_with_interval(value, cell["low"], cell["high"]) if intervals else percent(value)
+    return f"{text}{TOLD}" if marked and cell["told"] else text
+
+
+def _best(row: Sequence[Row | None], best_of: str) -> frozenset[int]:
+    """Columns of the highest printed value, where at least two can be compared."""
+    rivals = [(j, c) for j, c in enumerate(row) if c and c["measure"] == best_of and not c["status"]]
+    printed = {j: round(100 * cell["value"], 1) for j, cell in rivals}
+    return frozenset(j for j, v in printed.items() if len(printed) > 1 and v == max(printed.values()))
+
+
+def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool) -> list[str]:
+    scored = cells[cells["status"] == ""]
+    notes = [f"Percent. {len(scored)} of {len(cells)} cells measured."]
+    if intervals and len(scored):
+        notes[0] += " In brackets: 95 % percentile interval of a bootstrap over recording locations."
+    if scored["told"].any():
+        notes.append(f"{TOLD} was told the recording device of every test clip.")
+    notes += [f"{_SHORT[s]} {meaning}." for s, meaning in _LEGEND.items() if (cells["status"] == s).any()]
+    beside = scored[scored["published"].notna() & scored["low"].notna()]
+    if setting.comparable and len(beside):
+        inside = int(((beside["low"] <= beside["published"]) & (beside["published"] <= beside["high"])).sum())
+        notes.append(
+            "The published number lies inside the 95 % interval of the measured one in "
+            f"{inside} of {len(beside)} cells."
+        )
+    if setting.comparable:
+        flaws = dict.fromkeys(str(flaw) for flaw in cells["flaw"] if flaw)
+        notes += [f"{FLAWED} The published numbers disagree: {flaw}" for flaw in flaws]
+    troubled = cells[cells["reason"] != ""]
+    reasons = dict.fromkeys(f"{v}: {r}" for v, r in zip(troubled["variant"], troubled["reason"], strict=True))
+    return [*notes, *(f"{text.rstrip('.')}." for text in reasons)]
