@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from asc_bench.api import FINE, Constant, TorchSystem
+from asc_bench.api import Constant, TorchSystem
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.device import reproducible
 from asc_bench.training.evaluate import Outputs, as_float32, evaluate
@@ -218,7 +218,8 @@ def flops_per_step(system: TorchSystem, shape: tuple[int, ...], batch_size: int)
     """
     ghost = copy.deepcopy(make_module(system, "cpu")).to("meta").train()
     index = torch.zeros(batch_size, dtype=torch.int64, device="meta")
-    batch = Batch(torch.empty((batch_size, *shape), device="meta"), labels={FINE: index}, device=index)
+    labels = dict.fromkeys(system.task.labels.levels, index)
+    batch = Batch(torch.empty((batch_size, *shape), device="meta"), labels=labels, device=index)
     with FlopCounterMode(display=False) as counter:
         system.loss(as_float32(system.forward(ghost, batch)), batch).backward()  # type: ignore[no-untyped-call]
     return int(counter.get_total_flops())

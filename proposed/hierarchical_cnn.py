@@ -1,0 +1,279 @@
+"""The hierarchical CNN: convolutions on raw samples at two resolutions, trained on coarse and fine classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from asc_bench.api import (
+    COARSE,
+    Budget,
+    Card,
+    Clips,
+    Cosine,
+    Params,
+    Plateau,
+    TorchSystem,
+    TrainingPlan,
+    Waveform,
+)
+
+from ._hierarchical_cnn_settings import (
+    CHUNK,
+    HOP,
+    PIPELINES,
+    SAMPLE_RATE_HZ,
+    HierarchicalCnnParams,
+    least_samples,
+    published,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from asc_bench.training.batches import Batch
+    from asc_bench.training.evaluate import Outputs
+
+__all__ = ["HierarchicalCnn", "HierarchicalCnnParams"]
+
+PROTOTYPE_WEIGHT = 0.1
+MARGIN = 1.0
+ORTHOGONALITY_WEIGHT: Mapping[str, float] = {"srip": 1e-2, "so": 1e-4}
+EMBED_BATCH = 16
+
+_DENSE = (512, 128)
+
+
+def orthogonality_factor(progress: float) -> float:
+    """What the weight of the orthogonality penalty is multiplied by, at a share of the training done.
+
+    As the released code of Bansal et al. (2018) lowers it after its epochs 20, 50 and 70, with an epoch taken for a
+    hundredth of the training, which is what it is for ``paper``.
+    """
+    steps = {0.2: 1e-3, 0.5: 1e-4, 0.7: 1e-6}
+    return min((factor for share, factor in steps.items() if progress >= share), default=1.0)
+
+
+class HierarchicalCnn(TorchSystem):
+    """Abrol and Sharma's network, on whole clips: it cuts them into chunks of 2 s itself."""
+
+    card = Card(
+        name="hierarchical-cnn",
+        title="Hierarchical CNN",
+        citation="V. Abrol and P. Sharma, Learning hierarchy aware embedding from raw audio for acoustic scene "
+        "classification, IEEE/ACM Transactions on Audio, Speech, and Language Processing 28, 2020",
+        year=2020,
+        input="waveform, 16 kHz, chunks of 2 s every 1.5 s",
+        guesses=(
+            "A frame of the paper is a chunk of 2 s; the statistics of both pipelines make 2000-D, and attention "
+            "weighs the chunks (reading=A; B to F are the other readings).",
+            "5 s are 3 chunks; 10 s are 6, and their last 0.5 s are not heard. Chunks have no padding; a clip "
+            "below 2 s is one chunk.",
+            "Attention has 128 hidden units. Deviations are of the population, floor 1e-8 on the variance.",
+            "Samples are divided by one number, their deviation in the training split: the paper names no unit, "
+            "and small ones train slowly without batch normalisation. Then pre-emphasis 0.97, then each chunk "
+            "minus its mean.",
+            "Dropout 0.2 (51/256) on single elements after each pooled layer, not after Conv6.",
+            "l2-softmax: p = 0.9, alpha fixed at its lower bound for each head; 4.39 for two classes, where the "
+            "bound is undefined.",
+            "Loss: fine and coarse cross-entropy, plus 0.1 of equation 4 on the normalised embedding, with the "
+            "mean over the other prototypes; prototypes are parameters that begin on the unit sphere.",
+            "Orthogonal weights of gain 1, biases 0; recurrent layers as torch has them. SRIP: weight 0.01 on the "
+            "smaller Gram matrix of each convolution, two iterations; times 1e-3, 1e-4 and 1e-6 after 20, 50 and "
+            "70 % of the training.",
+            "Recurrent layers: one direction, the last state is the embedding, attention is left out.",
+            "A protocol without coarse classes leaves the fine loss alone.",
+            "Augmentation and the four channels made of binaural recordings are the protocol's, not the system's.",
+            "paper: batches of 32, 100 epochs; the rate is halved after 5 epochs without a lower validation loss, "
+            "from the best weights, and training ends after 8 such stages.",
+            "quick and smoke: a cosine to 0, the last weights; smoke is an eighth as wide.",
+        ),
+        published=published(),
+    )
+    Params: ClassVar[type[Params]] = HierarchicalCnnParams
+    params: HierarchicalCnnParams
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Label levels that are trained and predicted here."""
+        return tuple(level for level in self.task.labels.levels if level in self.params.labels.split("+"))
+
+    def refuses(self) -> str | None:
+        """Coarse classes must be there where nothing else is learned, and a clip must fill the receptive field."""
+        n_coarse = len(self.task.labels.coarse)
+        if not self.levels:
+            return "labels=coarse, and the protocol has no coarse classes; use labels=fine"
+        if COARSE in self.levels and n_coarse < 2:
+            return f"labels={self.params.labels}, and there is {n_coarse} coarse class; use labels=fine"
+        (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
+        needed = {name: least_samples(PIPELINES[name]) for name in self.params.names}
+        name = max(needed, key=needed.__getitem__)
+        if n_samples < needed[name]:
+            why = (
+                f"clips of {self.task.clip_duration_s:g} s have {n_samples:,} samples at 16 kHz, and the {name} "
+                f"pipeline needs at least {needed[name]:,} ({needed[name] / SAMPLE_RATE_HZ:.2f} s)"
+            )
+            alone = least_samples(PIPELINES["short"])
+            return f"{why}; pipelines=short needs {alone:,}" if n_samples >= alone else why
+        return None
+
+    def front_end(self) -> Waveform:
+        """Samples as they are."""
+        return Waveform(sample_rate_hz=SAMPLE_RATE_HZ)
+
+    def build(self) -> nn.Module:
+        """Pipelines, dense layers, attention or recurrent layers, heads and prototypes."""
+        from ._hierarchical_cnn_network import HierarchicalNetwork, Shape
+
+        narrow = 8 if self.budget is Budget.SMOKE else 1
+        labels = self.task.labels
+        return HierarchicalNetwork(
+            Shape(
+                pipelines={
+                    name: [replace(layer, width=layer.width // narrow) for layer in PIPELINES[name]]
+                    for name in self.params.names
+                },
+                dense=(_DENSE[0] // narrow, _DENSE[1] // narrow),
+                n_classes={level: len(labels.classes(level)) for level in self.levels},
+                n_prototypes=len(labels.coarse) if self._has_prototypes else 0,
+                reading=self.params.reading,
+                rnn=self.params.rnn,
+                attention=self.params.attention == "yes" and self.params.rnn == "none",
+                chunk=CHUNK,
+                hop=HOP,
+            )
+        )
+
+    def forward(self, module: nn.Module, batch: Batch) -> Outputs:
+        """Run the network; in training also the orthogonality penalty of its convolutions, without its weight."""
+        from ._hierarchical_cnn_network import HierarchicalNetwork
+
+        assert isinstance(module, HierarchicalNetwork)
+        outputs = module(batch.features)
+        if module.training and self.params.orthogonality != "none":
+            outputs["orthogonality"] = module.orthogonality(self.params.orthogonality)
+        return outputs
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Cross-entropy of each level, equation 4 and the orthogonality penalty."""
+        from torch.nn.functional import cross_entropy
+
+        from asc_bench.modules.losses import prototype_loss
+
+        assert isinstance(outputs, Mapping)
+        terms = [cross_entropy(outputs[level], batch.labels[level]) for level in self.levels]
+        if "distances" in outputs:
+            pull_and_push = prototype_loss(outputs["distances"], batch.labels[COARSE], margin=MARGIN)
+            terms.append(PROTOTYPE_WEIGHT * pull_and_push)
+        if "orthogonality" in outputs:
+            weight = ORTHOGONALITY_WEIGHT[self.params.orthogonality] * orthogonality_factor(batch.progress)
+            terms.append(weight * outputs["orthogonality"])
+        return sum(terms[1:], start=terms[0])
+
+    def probabilities(self, outputs: Outputs) -> Mapping[str, Tensor]:
+        """Softmax of each head."""
+        assert isinstance(outputs, Mapping)
+        return {level: outputs[level].softmax(dim=1) for level in self.levels}
+
+    def training_plan(self) -> TrainingPlan:
+        """Adam at 0.001 (section IV.C); 100 epochs at most for ``paper``, else a cosine over a few steps."""
+        if self.budget is Budget.PAPER:
+            return TrainingPlan(
+                batch_size=32,
+                epochs=100,
+                learning_rate=1e-3,
+                schedule=Plateau(gamma=0.5, patience=5, n_stages=8),
+                standardise="global",
+                precision="auto",
+                channels_last=True,
+                select="best",
+                monitor="loss",
+                validate_every=1,
+            )
+        smoke = self.budget is Budget.SMOKE
+        return TrainingPlan(
+            batch_size=4 if smoke else 8,
+            iterations=40 if smoke else 300,
+            learning_rate=1e-3,
+            schedule=Cosine(),
+            standardise="global",
+            precision="auto",
+            channels_last=True,
+        )
+
+    def embed(self, clips: Clips) -> npt.NDArray[np.float32]:
+        """Audio embedding of each clip, before its normalisation.
+
+        Returns
+        -------
+        float32 ndarray, shape (n_clips, 128)
+            Not negative, as it comes from ReLUs; with recurrent layers (n_clips, 30), in -1 to 1. A fitted or
+            loaded system only.
+        """
+        return self._embedded(clips, lambda embedding, weights: embedding)
+
+    def chunk_attention(self, clips: Clips) -> npt.NDArray[np.float32]:
+        """Weight of each chunk of 2 s (the k-th starts at 1.5 k seconds) in the audio embedding.
+
+        Returns
+        -------
+        float32 ndarray, shape (n_clips, n_chunks)
+            Summing to one over the chunks: equal for ``attention=no`` and reading E; with recurrent layers one for
+            the last chunk, whose state is the embedding. A fitted or loaded system only.
+        """
+        return self._embedded(clips, lambda embedding, weights: weights)
+
+    def first_layer_filters(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Impulse responses that the first layers learned, at 16 kHz, by pipeline.
+
+        Returns
+        -------
+        dict
+            ``"short"``: shape (100, 20); ``"long"``: shape (100, 300); of the pipelines that there are. As torch
+            convolves, without reversal in time. A fitted or loaded system only.
+        """
+        from ._hierarchical_cnn_network import HierarchicalNetwork, Pipeline
+
+        module = self._fitted()
+        assert isinstance(module, HierarchicalNetwork)
+        found = {}
+        for name, pipeline in module.pipelines.items():
+            assert isinstance(pipeline, Pipeline)
+            found[name] = pipeline.convolutions()[0].weight.detach().flatten(start_dim=1).float().cpu().numpy()
+        return found
+
+    def facts(self) -> Mapping[str, str | int | float]:
+        """Arithmetic of the training, the label levels that were there, and the chunks of a clip."""
+        from asc_bench.modules.chunks import n_chunks
+
+        (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
+        return {
+            **super().facts(),
+            "levels": "+".join(self.levels),
+            "n_chunks": n_chunks(n_samples, length=CHUNK, hop=HOP),
+        }
+
+    @property
+    def _has_prototypes(self) -> bool:
+        return self.params.prototypes == "yes" and COARSE in self.levels
+
+    def _embedded(self, clips: Clips, choose: Callable[[Tensor, Tensor], Tensor]) -> npt.NDArray[np.float32]:
+        import torch
+
+        from asc_bench.training.batches import ClipStore
+        from asc_bench.training.device import reproducible
+
+        from ._hierarchical_cnn_network import HierarchicalNetwork
+
+        module = self._fitted()
+        assert isinstance(module, HierarchicalNetwork)
+        store = ClipStore(clips, device=self._device, statistics=self._statistics)
+        module.eval()
+        parts = np.array_split(np.arange(len(clips)), -(-len(clips) // EMBED_BATCH))
+        with reproducible(self._device), torch.inference_mode():
+            found = [choose(*module.embed(store.batch(rows).features)).cpu().numpy() for rows in parts]
+        return np.concatenate(found)
