@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow lint format bench-features bench-caa-net reference clean
+.PHONY: help install demo test test-slow lint format bench-features bench-augment bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
 	@echo "make demo            run all systems on a synthetic stand-in, a few minutes"
@@ -13,7 +13,9 @@ help:
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
 	@echo "make lint            ruff and mypy"
 	@echo "make bench-features  feature extraction against the authors' extractor"
+	@echo "make bench-augment   deformed copies of clips per second, by family"
 	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
+	@echo "make bench-hierarchical-cnn  training steps of the hierarchical CNN against the floor of its arithmetic"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
@@ -44,8 +46,14 @@ format: install
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py
 
+bench-augment: install
+	$(BIN)/python tests/benchmarks/bench_augment.py
+
 bench-caa-net: install
 	$(BIN)/python -m tests.benchmarks.bench_caa_net
+
+bench-hierarchical-cnn: install
+	$(BIN)/python -m tests.benchmarks.bench_hierarchical_cnn
 
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick --results results/reference

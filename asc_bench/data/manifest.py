@@ -31,11 +31,19 @@ independence (recording spot, or source recording) and never ``""``; ``recording
 instant recorded in parallel on several devices.
 """
 
-_MAY_BE_EMPTY = {"coarse", "device", "city"}
+EXTRA_COLUMNS: Mapping[str, str] = {"source": "str", "flag": "str", "views": "str"}
+"""Columns that only the clip table of joined data sets has.
+
+``source`` names the data set of the clip; ``flag`` says what is unusual about its energy (see
+``asc_bench.data.levels``), ``""`` where nothing is; ``views`` names the waveforms that a clip is given as (see
+``asc_bench.data.views``), separated by blanks, ``""`` for one that is mixed down to a single one.
+"""
+
+_MAY_BE_EMPTY = {"coarse", "device", "city", "flag", "views"}
 
 
 def clip_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> pd.DataFrame:
-    """Make a validated clip table, one row per clip, with exactly the columns of ``CLIP_COLUMNS``.
+    """Make a validated clip table, one row per clip: the columns of ``CLIP_COLUMNS``, and ``EXTRA_COLUMNS`` if any.
 
     Raises
     ------
@@ -43,16 +51,17 @@ def clip_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> pd.DataFr
         For missing or unknown columns, repeated clip ids, empty obligatory cells or impossible times.
     """
     frame = pd.DataFrame(rows)
-    missing, unknown = set(CLIP_COLUMNS) - set(frame.columns), set(frame.columns) - set(CLIP_COLUMNS)
+    columns = {**CLIP_COLUMNS, **{c: kind for c, kind in EXTRA_COLUMNS.items() if c in frame.columns}}
+    missing, unknown = set(columns) - set(frame.columns), set(frame.columns) - set(columns)
     if missing or unknown:
         raise DataError(f"clip table: missing columns {sorted(missing)}, unknown columns {sorted(unknown)}")
-    frame = frame[list(CLIP_COLUMNS)].astype(dict(CLIP_COLUMNS)).reset_index(drop=True)
+    frame = frame[list(columns)].astype(columns).reset_index(drop=True)
     if frame.empty:
         raise DataError("clip table: no clip at all")
     repeated = frame.loc[frame["clip_id"].duplicated(), "clip_id"]
     if len(repeated):
         raise DataError(f"clip table: {len(repeated)} repeated clip ids, the first is {repeated.iloc[0]!r}")
-    for column in (c for c, kind in CLIP_COLUMNS.items() if kind == "str" and c not in _MAY_BE_EMPTY):
+    for column in (c for c, kind in columns.items() if kind == "str" and c not in _MAY_BE_EMPTY):
         empty = frame[column].isna() | (frame[column] == "")
         if empty.any():
             raise DataError(f"clip table: {column} is empty for clip {frame['clip_id'][empty].iloc[0]!r}")
@@ -95,10 +104,16 @@ class Dataset:
         Clip ids whose audio file does not exist. Such a data set is incomplete: no score comes from it.
     shortfalls : tuple of str
         What the counts should be and are, one sentence each, where they differ from the official ones.
+    binaural : bool
+        Whether every recording has two channels, one for each ear.
     synthetic : bool
         Whether the folder is a stand-in written by ``asc_bench.data.synthetic``.
     file_digests : mapping
         sha256 by absolute path, filled in by ``asc_bench.data.index``.
+    sources : tuple of str
+        For joined data sets what was joined (see ``asc_bench.data.joined``); ``root`` is then the first one's.
+    parts : tuple of Dataset
+        For joined data sets these, as they were read.
     """
 
     name: str
@@ -109,6 +124,9 @@ class Dataset:
     shortfalls: tuple[str, ...] = ()
     synthetic: bool = False
     file_digests: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    parts: tuple[Dataset, ...] = ()
+    binaural: bool = False
 
     @property
     def complete(self) -> bool:

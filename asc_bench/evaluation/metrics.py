@@ -10,6 +10,7 @@ import pandas as pd
 
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.evaluation.protocol import Measure
+from asc_bench.labels import COARSE
 
 
 def label_ranks(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -43,6 +44,42 @@ def label_ranks(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.
     return np.asarray(ahead.sum(axis=1) + 1, dtype=np.int64)
 
 
+def derived_ranks(
+    probabilities: npt.NDArray[np.floating], coarse_of: npt.NDArray[np.integer], labels: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int64]:
+    """Rank of each clip's true coarse class among the coarse classes, taken from fine probabilities alone.
+
+    A coarse class ranks by the most probable of its fine classes (ties: lower fine index first), so that the
+    first coarse class is that of the predicted fine class.
+
+    Parameters
+    ----------
+    probabilities : float array, shape (n_clips, n_fine)
+        Scores of the fine classes.
+    coarse_of : int array, shape (n_fine,)
+        Coarse index of each fine class; every coarse class has one.
+    labels : int array, shape (n_clips,)
+        Index of the true coarse class.
+
+    Raises
+    ------
+    DataError
+        As `label_ranks`.
+    """
+    n_coarse = int(coarse_of.max()) + 1
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(coarse_of):
+        raise DataError(
+            f"probabilities have shape {probabilities.shape}, the map has {len(coarse_of)} fine classes"
+        )
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.arange(order.shape[1])[None, :], axis=1)
+    best = np.stack([place[:, coarse_of == c].min(axis=1) for c in range(n_coarse)], axis=1)
+    if np.isnan(probabilities).any():
+        raise DataError(f"the probabilities of row {np.isnan(probabilities).any(axis=1).argmax()} hold a NaN")
+    return label_ranks(-best, labels)
+
+
 def top_k_correct(
     probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], k: int
 ) -> npt.NDArray[np.bool_]:
@@ -53,6 +90,12 @@ def top_k_correct(
     if k < 1:
         raise ConfigError(f"top-{k} accuracy: k must be at least 1")
     return label_ranks(probabilities, labels) <= k
+
+
+def lacking_levels(predictions: pd.DataFrame, measure: Measure, *, split: str = "test") -> tuple[str, ...]:
+    """Label levels that a measure needs and that a system did not predict at all; then it has no value."""
+    there = set(predictions.loc[predictions["split"] == split, "level"])
+    return tuple(level for level in measure.levels if level not in there) if there else ()
 
 
 def measured_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "test") -> pd.DataFrame:
@@ -75,17 +118,18 @@ def measured_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "
     if "system" in predictions.columns and predictions["system"].nunique() > 1:
         systems = sorted(predictions["system"].unique())
         raise DataError(f"measure {measure.name!r} is of one system, the predictions hold {systems}")
-    chosen = predictions[(predictions["split"] == split) & (predictions["level"] == measure.level)]
+    chosen = predictions[(predictions["split"] == split) & (predictions["level"] == measure.levels[0])]
+    label, correct = _derived(predictions, chosen, measure, split) if measure.derived else _given(chosen, measure)
     rows = pd.DataFrame(
         {
             "fold": chosen["fold"] if "fold" in chosen.columns else "",
             "repeat": chosen["repeat"] if "repeat" in chosen.columns else 0,
             "clip_id": chosen["clip_id"],
             "stratum": chosen[measure.strata] if measure.strata else "",
-            "label": chosen["label"],
+            "label": label,
             "scene": chosen["scene"],
             "location": chosen["location"],
-            "correct": chosen["label_rank"] <= measure.top_k,
+            "correct": correct,
         },
         index=chosen.index,
     )
@@ -97,9 +141,37 @@ def measured_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "
         row = rows.iloc[int(twice.to_numpy().argmax())]
         raise DataError(
             f"{twice.sum()} predictions occur twice, such as {split} clip {row['clip_id']!r} of fold "
-            f"{row['fold']!r}, repeat {row['repeat']}, level {measure.level!r}"
+            f"{row['fold']!r}, repeat {row['repeat']}, level {measure.levels[0]!r}"
         )
     return rows
+
+
+def _given(chosen: pd.DataFrame, measure: Measure) -> tuple[pd.Series, pd.Series]:
+    return chosen["label"], chosen["label_rank"] <= measure.top_k
+
+
+def _derived(
+    predictions: pd.DataFrame, fine: pd.DataFrame, measure: Measure, split: str
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+    """True coarse class of each row of the fine level, and whether the clip counts."""
+    labels = measure.derived
+    assert labels is not None
+    names = np.asarray(labels.coarse, dtype=object)
+    true = labels.to_coarse(labels.encode(fine["scene"]))
+    if measure.kind == "accuracy":
+        probabilities = np.stack(fine["probabilities"].to_list()) if len(fine) else np.empty((0, len(labels.fine)))
+        return names[true], derived_ranks(probabilities, np.asarray(labels.coarse_of), true) <= measure.top_k
+    keys = [name for name in ("fold", "repeat", "clip_id") if name in predictions.columns]
+    coarse = predictions[(predictions["split"] == split) & (predictions["level"] == COARSE)]
+    if coarse.duplicated(keys).any():
+        twice = coarse[coarse.duplicated(keys)].iloc[0]
+        raise DataError(f"measure {measure.name!r}: two coarse predictions of {split} clip {twice['clip_id']!r}")
+    heads = fine[keys].merge(coarse[[*keys, "predicted"]], on=keys, how="left")["predicted"]
+    if heads.isna().any():
+        alone = fine["clip_id"].iloc[int(heads.isna().to_numpy().argmax())]
+        raise DataError(f"measure {measure.name!r}: clip {alone!r} has a fine prediction and no coarse one")
+    mapped = names[labels.to_coarse(labels.encode(fine["predicted"]))]
+    return names[true], np.asarray(mapped == heads.to_numpy(dtype=object), dtype=np.bool_)
 
 
 def clip_scores(predictions: pd.DataFrame, measure: Measure, *, split: str = "test") -> pd.DataFrame:
@@ -131,7 +203,7 @@ def clip_scores(predictions: pd.DataFrame, measure: Measure, *, split: str = "te
     present = set(rows["stratum"].unique())
     absent = [s for s in measure.of if s not in present]
     if absent or rows.empty:
-        where = f"{measure.strata} {absent}" if absent else f"level {measure.level!r}"
+        where = f"{measure.strata} {absent}" if absent else f"level {measure.levels[0]!r}"
         raise DataError(f"measure {measure.name!r}: no {split} prediction for {where}")
     n_repeats = predictions["repeat"].nunique() if "repeat" in predictions.columns else 1
     covered = rows.groupby(["fold", "clip_id"]).size().reset_index(name="n")

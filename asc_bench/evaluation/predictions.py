@@ -19,6 +19,9 @@ from asc_bench.labels import FINE, LabelSpace
 
 SCHEMA_VERSION = 1
 SPLITS = ("test", "validation")
+EXTRA_COLUMNS = ("source", "flag")
+"""Columns of the clip table of joined data sets that predictions carry, too."""
+
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of a clip may sum from one."""
 
@@ -45,7 +48,7 @@ _SCHEMA = pa.schema(
     ]
 )
 PREDICTION_COLUMNS: tuple[str, ...] = tuple(_SCHEMA.names)
-"""Columns of a prediction frame.
+"""Columns of every prediction frame; those of ``EXTRA_COLUMNS`` follow where the clip table has them.
 
 ``label`` and ``predicted`` are class names of ``level``; ``scene`` is the fine label at every level;
 ``label_rank`` is the rank of the true class (1 for the most probable; ties: lower class index first), so that
@@ -106,8 +109,8 @@ def prediction_frame(
     Returns
     -------
     DataFrame
-        The columns of `PREDICTION_COLUMNS`, one row per level and clip. ``predicted`` is the most probable
-        class, the lower class index where two are equal.
+        The columns of `PREDICTION_COLUMNS`, and ``source`` and ``flag`` where the clip table has them, one row
+        per level and clip. ``predicted`` is the most probable class, the lower class index where two are equal.
 
     Raises
     ------
@@ -136,15 +139,24 @@ def prediction_frame(
             "label_rank": label_ranks(values, true).astype(np.int16),
             "probabilities": pd.Series(list(values), dtype=object),
         }
-        for name in ("clip_id", "device", "city", "location", "recording_id", "scene"):
+        extra = _extra_columns(clips)
+        for name in ("clip_id", "device", "city", "location", "recording_id", "scene", *extra):
             columns[name] = clips[name].to_numpy(dtype=object)
-        frame = pd.DataFrame(columns, index=range(len(clips)))[list(PREDICTION_COLUMNS)]
-        frames.append(frame.astype(dict.fromkeys(_text_columns(), "str")))
+        frame = pd.DataFrame(columns, index=range(len(clips)))[[*PREDICTION_COLUMNS, *extra]]
+        frames.append(frame.astype(dict.fromkeys([*_text_columns(), *extra], "str")))
     return pd.concat(frames, ignore_index=True)
 
 
 def _text_columns() -> list[str]:
     return [field.name for field in _SCHEMA if pa.types.is_string(field.type)]
+
+
+def _extra_columns(frame: pd.DataFrame) -> list[str]:
+    return [name for name in EXTRA_COLUMNS if name in frame.columns]
+
+
+def _schema_of(extra: Iterable[str]) -> pa.Schema:
+    return pa.schema([*_SCHEMA, *(pa.field(name, pa.string()) for name in extra)])
 
 
 def write_predictions(frame: pd.DataFrame, path: Path, labels: LabelSpace) -> None:
@@ -153,13 +165,14 @@ def write_predictions(frame: pd.DataFrame, path: Path, labels: LabelSpace) -> No
     Raises
     ------
     StoreError
-        If the frame has other columns than `PREDICTION_COLUMNS`, or the file cannot be written.
+        If the frame has other columns than `prediction_frame` gives, or the file cannot be written.
     """
-    if set(frame.columns) != set(PREDICTION_COLUMNS):
-        raise StoreError(f"{path}: columns {list(frame.columns)}, expected {list(PREDICTION_COLUMNS)}")
+    fields = _schema_of(_extra_columns(frame))
+    if set(frame.columns) != set(fields.names):
+        raise StoreError(f"{path}: columns {list(frame.columns)}, expected {fields.names}")
     about = {"schema_version": SCHEMA_VERSION, "classes": {x: labels.classes(x) for x in labels.levels}}
-    columns = [pa.array(frame[field.name].to_numpy(), type=field.type) for field in _SCHEMA]
-    schema = _SCHEMA.with_metadata({_METADATA_KEY: json.dumps(about).encode()})
+    columns = [pa.array(frame[field.name].to_numpy(), type=field.type) for field in fields]
+    schema = fields.with_metadata({_METADATA_KEY: json.dumps(about).encode()})
     try:
         # The checksums make a flipped bit an error on reading; Parquet has none by default.
         pq.write_table(pa.table(columns, schema=schema), path, compression="zstd", write_page_checksum=True)
@@ -182,9 +195,10 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: predictions could not be read: {error}") from error
     classes = _stored_classes(path, table.schema.metadata)
-    if not table.schema.equals(_SCHEMA, check_metadata=False):
+    fields = _schema_of(name for name in EXTRA_COLUMNS if name in table.column_names)
+    if not table.schema.equals(fields, check_metadata=False):
         raise StoreError(f"{path}: not a prediction file, its columns are {table.schema.to_string()}")
-    holes = [name for name in PREDICTION_COLUMNS if table[name].null_count]
+    holes = [name for name in fields.names if table[name].null_count]
     if holes:
         raise StoreError(f"{path}: empty cells in columns {holes}")
     frame: pd.DataFrame = table.to_pandas()

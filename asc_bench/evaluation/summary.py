@@ -12,7 +12,13 @@ import pandas as pd
 from asc_bench.errors import ConfigError
 from asc_bench.evaluation.completeness import Expected, completeness
 from asc_bench.evaluation.intervals import scores_interval
-from asc_bench.evaluation.metrics import clip_scores, measure, measured_rows, stratum_accuracies
+from asc_bench.evaluation.metrics import (
+    clip_scores,
+    lacking_levels,
+    measure,
+    measured_rows,
+    stratum_accuracies,
+)
 from asc_bench.evaluation.pairing import by_system, first_repeat, side_by_side
 from asc_bench.evaluation.protocol import Measure
 from asc_bench.evaluation.resampling import can_resample, n_locations, resampled_values
@@ -55,6 +61,7 @@ SIGNIFICANCE_COLUMNS = (
     "p_bootstrap_holm",
 )
 SIGNIFICANT = 0.05
+_NO_VALUE = dict.fromkeys(("value", "low", "high", "sd_repeats"), math.nan)
 
 
 def score_table(
@@ -84,7 +91,8 @@ def score_table(
     DataFrame
         One row per system (in order of appearance) and measure, columns `SCORE_COLUMNS`. ``value, low, high``
         are in 0 to 1; ``n`` counts clips (not repeats); ``sd_repeats`` is the sample standard deviation over
-        repeats (NaN if there is one); ``incomplete`` is empty or sentences separated by semicolons.
+        repeats (NaN if there is one); ``incomplete`` is empty or sentences separated by semicolons. A measure
+        of a level that a system does not predict is NaN, its ``n`` is 0.
 
     Raises
     ------
@@ -95,7 +103,10 @@ def score_table(
     for system, frame in by_system(predictions).items():
         gaps = "; ".join(completeness(expected, frame)) if expected is not None else ""
         for wanted in measures:
-            numbers = _without_score(frame, wanted) if gaps else _scored(frame, wanted, n_resamples, seed)
+            if lacking_levels(frame, wanted):
+                numbers = {"n": 0, "n_locations": 0} | _NO_VALUE
+            else:
+                numbers = _without_score(frame, wanted) if gaps else _scored(frame, wanted, n_resamples, seed)
             row = {"system": system, "measure": wanted.name, "n_repeats": frame["repeat"].nunique()}
             rows.append(row | {"incomplete": gaps} | numbers)
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
@@ -104,7 +115,7 @@ def score_table(
 def _without_score(predictions: pd.DataFrame, wanted: Measure) -> dict[str, float]:
     rows = measured_rows(predictions, wanted)
     there = {"n": len(rows[["fold", "clip_id"]].drop_duplicates()), "n_locations": n_locations(rows)}
-    return there | dict.fromkeys(("value", "low", "high", "sd_repeats"), math.nan)
+    return there | _NO_VALUE
 
 
 def _scored(predictions: pd.DataFrame, wanted: Measure, n_resamples: int, seed: int) -> dict[str, float]:

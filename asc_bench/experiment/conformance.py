@@ -65,7 +65,7 @@ class Subject:
         """Features of all clips."""
         chosen = bench or self.bench
         return feature_array(
-            chosen.clips,
+            chosen.waveforms,
             self.system().front_end(),
             file_digests=chosen.dataset.file_digests,
             cache=self.cache,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asc_bench.data.index import index_dataset
+from asc_bench.data.joined import join_datasets
 from asc_bench.data.layouts import Layout
+from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
-from asc_bench.data.store import cache_root, data_roots, get_layout, load_dataset
-from asc_bench.errors import DataError, StoreError
+from asc_bench.data.store import cache_root, data_roots, find_dataset, get_layout, load_dataset
+from asc_bench.errors import ConfigError, DataError, StoreError
+from asc_bench.evaluation.protocol import Protocol
+from asc_bench.experiment.augmented import Augmentation, expanded
 from asc_bench.experiment.host import n_cores
 from asc_bench.experiment.plan import Bench, RunSpec
 from asc_bench.features.cache import feature_array
 from asc_bench.features.frontends import FrontEnd
-from asc_bench.registry import protocols
+from asc_bench.registry import near, protocols
 
 Progress = Callable[[float, str], None]
 
@@ -39,6 +44,8 @@ class Source:
         Seed of the stand-in.
     cache : Path
         Holds stand-ins, file index and features; None for the user's cache folder.
+    sources : tuple of str
+        For protocols that join data sets: which; empty for all.
     """
 
     roots: tuple[Path, ...] = ()
@@ -46,6 +53,7 @@ class Source:
     synthetic_size: str = "small"
     synthetic_seed: int = 0
     cache: Path | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def cache_folder(self) -> Path:
@@ -113,9 +121,82 @@ class Source:
         return found
 
     def bench(self, protocol: str, progress: Progress) -> Bench:
-        """A protocol applied to its data."""
+        """A protocol applied to its data.
+
+        Raises
+        ------
+        ConfigError
+            For a source that the protocol does not have.
+        DataError
+            As ``dataset``; and if a source is absent, naming those that are there.
+        """
         instance = protocols().get(protocol)()
-        return Bench.of(instance, self.dataset(instance.datasets, progress))
+        return Bench.of(instance, self.dataset_of(instance, progress))
+
+    def dataset_of(self, protocol: Protocol | type[Protocol], progress: Progress) -> Dataset:
+        """The data set of a protocol, joined where it joins several. Raises as ``bench`` does."""
+        chosen = self.chosen(protocol)
+        if not protocol.sources:
+            return self.dataset(protocol.datasets, progress)
+        if not self.synthetic:
+            self._refuse_absent(protocol, chosen)
+        n_layouts, n_done = sum(len(protocol.sources[name]) for name in chosen), 0
+        parts: dict[str, list[Dataset]] = {}
+        for name in chosen:
+            for layout in protocol.sources[name]:
+                step = _part_of(progress, n_done, n_layouts + 1, f"{layout}: ")
+                parts.setdefault(name, []).append(self.dataset((layout,), step))
+                n_done += 1
+        joined = join_datasets(parts, duration_s=protocol.clip_duration_s, views=protocol.views)
+        return flag_clips(
+            joined,
+            cache=self.cache_folder,
+            n_jobs=n_cores(),
+            progress=_part_of(progress, n_done, n_layouts + 1, ""),
+        )
+
+    def chosen(self, protocol: Protocol | type[Protocol]) -> tuple[str, ...]:
+        """Sources that were asked for, in the protocol's order; none if it joins no data sets.
+
+        Raises
+        ------
+        ConfigError
+            For a source that the protocol does not have.
+        """
+        if self.sources and not protocol.sources:
+            named = ", ".join(self.sources)
+            raise ConfigError(
+                f"{protocol.name} does not join data sets: it has no sources to choose, such as {named}"
+            )
+        for name in self.sources:
+            if name not in protocol.sources:
+                raise ConfigError(f"{protocol.name} has no source {name!r}{near(name, protocol.sources)}")
+        return tuple(name for name in protocol.sources if not self.sources or name in self.sources)
+
+    def _refuse_absent(self, protocol: Protocol | type[Protocol], chosen: Sequence[str]) -> None:
+        roots = data_roots(self.roots)
+        absent: dict[str, list[Layout]] = {}
+        for name in chosen:
+            for layout in map(get_layout, protocol.sources[name]):
+                try:
+                    find_dataset(layout.name, roots)
+                except DataError:
+                    absent.setdefault(name, []).append(layout)
+        if not absent:
+            return
+        found = [name for name in chosen if name not in absent]
+        lines = [f"{protocol.name}: of the sources {', '.join(chosen)}, not found: {', '.join(absent)}"]
+        for layout in (layout for layouts in absent.values() for layout in layouts):
+            folders = " or ".join(f"{folder}/" for folder in layout.folders)
+            lines.append(f"  {layout.title}: looked for a folder {folders}; see {layout.homepage}")
+        lines += [f"  looked in: {r.absolute()}{'' if r.is_dir() else ' (does not exist)'}" for r in roots]
+        lines += [f"Leave them out with --sources {','.join(found)}"] if found else []
+        lines.append("or add --synthetic to run on synthetic stand-ins, whose numbers mean nothing beyond that.")
+        raise DataError("\n".join(lines))
+
+
+def _part_of(progress: Progress, n_done: int, n: int, prefix: str) -> Progress:
+    return lambda fraction, message: progress((n_done + fraction) / n, prefix + message)
 
 
 def front_ends(specs: Iterable[RunSpec]) -> list[FrontEnd]:
@@ -123,16 +204,29 @@ def front_ends(specs: Iterable[RunSpec]) -> list[FrontEnd]:
     return list(dict.fromkeys(spec.front_end for spec in specs if spec.front_end and not spec.refusal))
 
 
-def fill_cache(bench: Bench, ends: Sequence[FrontEnd], cache: Path, progress: Progress) -> None:
-    """Compute every feature array that is not cached yet."""
-    for i, front_end in enumerate(ends):
+def fill_cache(
+    bench: Bench,
+    ends: Sequence[FrontEnd],
+    cache: Path,
+    progress: Progress,
+    *,
+    augmentation: Augmentation | None = None,
+) -> None:
+    """Compute every feature array that is not cached yet, with ``augmentation`` that of the copies too."""
+    tables = [bench.waveforms]
+    if augmentation:
+        tables.append(expanded(bench.waveforms, bench.folds, augmentation)[0])
+    n_rows = len(ends) * sum(len(table) for table in tables)
+    n_done = 0
+    for front_end, table in itertools.product(ends, tables):
 
-        def step(fraction: float, text: str, i: int = i) -> None:
-            progress((i + fraction) / len(ends), text)
+        def step(fraction: float, text: str, n_done: int = n_done, n: int = len(table)) -> None:
+            progress((n_done + fraction * n) / n_rows, text)
 
+        n_done += len(table)
         try:
             feature_array(
-                bench.clips,
+                table,
                 front_end,
                 file_digests=bench.dataset.file_digests,
                 cache=cache,

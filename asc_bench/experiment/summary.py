@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.metrics import confusion
+from asc_bench.evaluation.metrics import confusion, lacking_levels
 from asc_bench.evaluation.predictions import stack_runs
-from asc_bench.evaluation.protocol import Protocol
+from asc_bench.evaluation.protocol import Measure, Protocol
 from asc_bench.evaluation.summary import (
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
@@ -24,11 +24,11 @@ from asc_bench.evaluation.summary import (
 from asc_bench.experiment import keys
 from asc_bench.experiment.store import StoredRun
 from asc_bench.files import write_atomic
-from asc_bench.labels import FINE
+from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.registry import near, systems
 from asc_bench.reporting.published import contradiction, published_values
 from asc_bench.reporting.report import write_report
-from asc_bench.reporting.tables import results_table, significance_text_table
+from asc_bench.reporting.tables import groups_table, results_table, significance_text_table
 from asc_bench.systems.base import Published
 
 STAMP = "report.json"
@@ -92,7 +92,9 @@ def _write(
 ) -> str:
     manifests = [run.manifest for run in runs]
     done = [run for run in runs if run.done]
-    measures = [m.name for m in protocol.measures]
+    defined = protocol.measures_on(manifests[0].get("sources", ()) if manifests else ())
+    measures = [m.name for m in defined if not m.group]
+    groups, by = _groups(defined)
     scores = pd.DataFrame(columns=list(SCORE_COLUMNS))
     significance = pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
     tied: set[str] = set()
@@ -108,16 +110,17 @@ def _write(
             printed, references = {}, ()
             notes = (f"Only {', '.join(folds)} of the protocol's {len(expected)} folds: not its score.",)
         wanted = {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
-        scores = score_table(predictions, protocol.measures, expected=wanted)
+        scores = score_table(predictions, defined, expected=wanted)
         whole = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
-        _check_reference(reference, whole)
-        compared = predictions[predictions["system"].isin(whole)]
-        if len(whole) > 1:
-            significance = significance_table(compared, protocol.measures[0], reference=reference)
-            tied = set(tied_with_best(compared, protocol.measures[0]))
-        confusions = {
-            name: _confusions(predictions[predictions["system"] == name], protocol.labels.fine) for name in whole
-        }
+        frames = {name: predictions[predictions["system"] == name] for name in whole}
+        # A system that does not predict the level of the primary measure has a row, but is compared with none.
+        comparable = [name for name, frame in frames.items() if not lacking_levels(frame, defined[0])]
+        _check_reference(reference, comparable)
+        compared = predictions[predictions["system"].isin(comparable)]
+        if len(comparable) > 1:
+            significance = significance_table(compared, defined[0], reference=reference)
+            tied = set(tied_with_best(compared, defined[0]))
+        confusions = {name: _confusions(frame, protocol.labels) for name, frame in frames.items()}
     written = write_report(
         folder,
         scores=scores,
@@ -129,6 +132,8 @@ def _write(
         measures=measures,
         tied=tied,
         notes=notes,
+        groups=groups,
+        by=by,
     )
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()
@@ -143,6 +148,9 @@ def _write(
             notes=notes,
         )
     ]
+    grouped = groups_table(scores, manifests, groups=groups, by=by, primary=measures[0])
+    if grouped is not None:
+        tables.append(grouped)
     if len(significance):
         tables.append(significance_text_table(significance, manifests, measure=measures[0]))
     return "\n\n".join(table.to_text() for table in tables)
@@ -174,11 +182,23 @@ def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) ->
                     yield manifest["variant"], entry
 
 
-def _confusions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _groups(measures: Sequence[Measure]) -> tuple[dict[str, dict[str, str]], str]:
+    """Measures of a group by group and column title, and a word for what the groups are."""
+    groups: dict[str, dict[str, str]] = {}
+    for measure in measures:
+        if measure.group:
+            groups.setdefault(measure.group, {})[measure.column] = measure.name
+    return groups, next((m.strata for m in measures if m.group), "")
+
+
+def _confusions(predictions: pd.DataFrame, labels: LabelSpace) -> dict[str, pd.DataFrame]:
+    """Of the fine classes, or of the coarse ones for a system that predicts these alone."""
+    level = FINE if FINE in set(predictions["level"]) else COARSE
+    classes = labels.classes(level)
     devices = sorted(set(predictions["device"]) - {""})
     if not devices:
-        return {"": confusion(predictions, FINE, classes=classes)}
-    return {device: confusion(predictions, FINE, device=device, classes=classes) for device in devices}
+        return {"": confusion(predictions, level, classes=classes)}
+    return {device: confusion(predictions, level, device=device, classes=classes) for device in devices}
 
 
 def _check_reference(reference: str | None, names: Sequence[str]) -> None:

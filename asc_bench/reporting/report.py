@@ -10,6 +10,7 @@ import pandas as pd
 from asc_bench.evaluation.protocol import Reference
 from asc_bench.files import write_atomic
 from asc_bench.reporting.figures import confusion_figure, score_figure
+from asc_bench.reporting.groups import Groups, groups_table
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.page import html_page
 from asc_bench.reporting.setting import Manifest, Setting
@@ -34,6 +35,8 @@ def write_report(
     measures: Sequence[str],
     tied: Collection[str],
     notes: Sequence[str] = (),
+    groups: Groups | None = None,
+    by: str = "",
 ) -> list[Path]:
     """Write every table and figure of one setting into a folder.
 
@@ -47,6 +50,8 @@ def write_report(
         As in ``results_table``.
     confusions : mapping
         Variant to device (``""`` for all clips) to counts. Systems without a score are left out.
+    groups, by
+        As in ``groups_table``; measures besides ``measures``.
 
     Returns
     -------
@@ -75,8 +80,10 @@ def write_report(
         scores, manifests, measures=measures, published=published, references=references, notes=notes
     )
     tests = significance_text_table(significance, manifests, measure=measures[0])
-    shown = [results] if beside is None else [results, beside]
-    tidy = tidy_results(scores, manifests, measures=measures, published=published)
+    grouped = groups_table(scores, manifests, groups=groups or {}, by=by, primary=measures[0])
+    shown = [table for table in (results, grouped, beside) if table is not None]
+    every = [*measures, *(name for names in (groups or {}).values() for name in names.values())]
+    tidy = tidy_results(scores, manifests, measures=every, published=published)
     written = [
         _write(folder / "results.md", "\n".join(table.to_markdown() for table in shown)),
         _write(folder / "results.csv", tidy.to_csv(index=False)),

@@ -22,6 +22,7 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.data.synthetic import SIZES, standin, write, write_synthetic
+from asc_bench.data.synthetic.contents import StandIn
 from asc_bench.data.synthetic.encode import ogg_bytes, with_serial
 from asc_bench.data.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.data.synthetic.plan import (
@@ -32,10 +33,11 @@ from asc_bench.data.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
-from asc_bench.data.synthetic.write import LAYOUT_NAMES, StandIn, plan_stand_in
+from asc_bench.data.synthetic.write import plan_stand_in
 from asc_bench.errors import ConfigError, StoreError
 
 TUT, TAU = "tut-urban-2018-mobile", "tau-urban-2019-mobile"
+LAYOUT_NAMES = (TUT, TAU, "esc-50", "esc-10")
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.dares_g1 import DARES_G1
 from asc_bench.data.layouts.esc10 import ESC_10
 from asc_bench.data.layouts.esc10_devices import ESC_10_DEVICES
 from asc_bench.data.layouts.esc50 import ESC_50
+from asc_bench.data.layouts.litis_rouen import LITIS_ROUEN
+from asc_bench.data.layouts.tut_2017 import TUT_2017_DEVELOPMENT, TUT_2017_EVALUATION
 from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
-    {layout.name: layout for layout in (TUT_2018_MOBILE, TAU_2019_MOBILE, ESC_50, ESC_10, ESC_10_DEVICES)}
+    {
+        layout.name: layout
+        for layout in (
+            TUT_2018_MOBILE,
+            TAU_2019_MOBILE,
+            ESC_50,
+            ESC_10,
+            ESC_10_DEVICES,
+            LITIS_ROUEN,
+            TUT_2017_DEVELOPMENT,
+            TUT_2017_EVALUATION,
+            DARES_G1,
+        )
+    }
 )
 """Every layout by its name."""
 

@@ -43,6 +43,8 @@ class Layout(ABC):
         Official numbers.
     nature : str
         What its sounds are, for messages.
+    binaural : bool
+        Whether every recording has two channels, one for each ear.
     derived_from : tuple of str
         Layouts from any one of which this data set is computed; empty for one that was published as it is.
     """
@@ -58,6 +60,7 @@ class Layout(ABC):
     counts: Counts
     nature: str = "real recordings"
     derived_from: tuple[str, ...] = ()
+    binaural: bool = False
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
@@ -132,6 +135,7 @@ class Layout(ABC):
             missing=tuple(clip for clip, path in listed if path.rpartition("/")[2] not in file_names),
             shortfalls=(*shortfalls(table, splits, stated or self.counts, self.scenes), *extra),
             synthetic=stated is not None,
+            binaural=self.binaural,
         )
 
 

@@ -28,11 +28,13 @@ class Counts:
     n_clips : int
         All listed clips, in a fold or not.
     folds : mapping
-        Fold name to ``{"train": {device: n}, "test": {device: n}}``.
+        Fold name to ``{"train": {device: n}, "test": {device: n}}``; a part that is left out is not checked.
     per_scene : mapping
         Device to clips of each scene; empty where not stated.
     per_scene_test : mapping
         Device to test clips of each scene in each fold; empty where not stated.
+    folds_known : bool
+        False where nothing is known of any fold: then those that are found are taken as they are.
     origin : str
         Whose counts these are, a word for the messages.
     """
@@ -41,6 +43,7 @@ class Counts:
     folds: Mapping[str, Mapping[str, PartCounts]]
     per_scene: PartCounts = field(default_factory=dict)
     per_scene_test: PartCounts = field(default_factory=dict)
+    folds_known: bool = True
     origin: str = "official"
 
 
@@ -54,9 +57,11 @@ def shortfalls(
     found: list[tuple[str, int, int]] = [("in all", len(clips), counts.n_clips)]
     found += _of_scenes("", by_scene, counts.per_scene, scenes)
     official = dict(counts.folds)
-    for split in splits:
+    for split in splits if counts.folds_known else ():
         expected = official.pop(split.name, {"train": {}, "test": {}})
         for part, ids in (("train", split.train), ("test", split.test)):
+            if part not in expected:
+                continue
             listed = Counter(device[c] for c in ids)
             for name in sorted({*listed, *expected[part]}):
                 where = f"{split.name} {part}" + (f", device {name}" if name else "")

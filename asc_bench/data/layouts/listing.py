@@ -25,7 +25,14 @@ class Row:
         return DataError(f"{self.path}, line {self.line}: {what}")
 
 
-def read_rows(path: Path, *, columns: Sequence[str], delimiter: str = "\t", header: bool = True) -> list[Row]:
+def read_rows(
+    path: Path,
+    *,
+    columns: Sequence[str],
+    delimiter: str = "\t",
+    header: bool = True,
+    optional: int = 0,
+) -> list[Row]:
     """Read a list file; a byte order mark, CRLF and a missing last newline make no difference.
 
     Parameters
@@ -38,6 +45,8 @@ def read_rows(path: Path, *, columns: Sequence[str], delimiter: str = "\t", head
         Tab for the TUT and TAU lists (though some are named ``.csv``), comma for ESC.
     header : bool
         Whether the official file starts with the column names.
+    optional : int
+        How many of the last columns may be absent, then in every row.
 
     Raises
     ------
@@ -68,10 +77,11 @@ def read_rows(path: Path, *, columns: Sequence[str], delimiter: str = "\t", head
         if first.values != tuple(columns):
             raise first.error(f"the columns are {list(first.values)}, the official ones are {list(columns)}")
         rows = rows[1:]
+    n_columns = min(len(columns), max(len(rows[0].values), len(columns) - optional)) if rows else 0
     for row in rows:
-        if len(row.values) != len(columns):
+        if len(row.values) != n_columns:
             raise row.error(
-                f"{len(row.values)} columns instead of {len(columns)} ({', '.join(columns)}): {row.values}"
+                f"{len(row.values)} columns instead of {n_columns} ({', '.join(columns[:n_columns])}): {row.values}"
             )
     return rows
 

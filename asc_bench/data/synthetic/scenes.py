@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.data.synthetic.events import EVENTS, between
-from asc_bench.data.synthetic.ingredients import Happening, Layer, Motor
+from asc_bench.data.synthetic.ingredients import Happening, Layer, Motor, Recipe
 from asc_bench.data.synthetic.recipes import SCENES
 from asc_bench.data.synthetic.seeds import generator
 from asc_bench.data.synthetic.sounds import add_at
@@ -55,14 +55,20 @@ class _Place:
 
 
 def synthesise_scene(
-    scene: str, *, location_seed: int, clip_seed: int, duration_s: float = 10.0, sample_rate_hz: int = 44100
+    scene: str,
+    *,
+    location_seed: int,
+    clip_seed: int,
+    duration_s: float = 10.0,
+    sample_rate_hz: int = 44100,
+    recipe: Recipe | None = None,
 ) -> Wave:
     """Make one clip of a scene, as an ideal microphone at the spot would hear it.
 
     Parameters
     ----------
     scene : str
-        One of the ten scenes of ``recipes.SCENES``.
+        One of the ten scenes of ``recipes.SCENES``; with a recipe any name.
     location_seed : int
         Identifies the recording spot: levels, colour, reverberation, rates and pitches of its events.
     clip_seed : int
@@ -71,6 +77,8 @@ def synthesise_scene(
         Length in seconds.
     sample_rate_hz : int
         Sample rate in Hz.
+    recipe : Recipe, optional
+        What the scene is made of, where it is none of ``recipes.SCENES``.
 
     Returns
     -------
@@ -82,19 +90,18 @@ def synthesise_scene(
     ConfigError
         For an unknown scene, or a length or rate out of range.
     """
-    if scene not in SCENES:
+    if recipe is None and scene not in SCENES:
         raise ConfigError(f"scene {scene!r} is not one of {sorted(SCENES)}")
     if not (0.1 <= duration_s <= 600.0 and 8000 <= sample_rate_hz <= 192000):
         raise ConfigError(
             f"a scene of {duration_s} s at {sample_rate_hz} Hz: give 0.1 to 600 s and 8000 to 192000 Hz"
         )
-    place = _draw_place(generator("place", scene, location_seed), scene, sample_rate_hz)
+    place = _draw_place(generator("place", scene, location_seed), recipe or SCENES[scene], sample_rate_hz)
     rng = generator("moment", scene, location_seed, clip_seed)
     return _play(rng, place, round(duration_s * sample_rate_hz), sample_rate_hz)
 
 
-def _draw_place(rng: np.random.Generator, scene: str, sample_rate_hz: int) -> _Place:
-    recipe = SCENES[scene]
+def _draw_place(rng: np.random.Generator, recipe: Recipe, sample_rate_hz: int) -> _Place:
     tilt_db = rng.normal(0.0, TILT_SPREAD_DB)
     colour = tuple(
         (hz, tilt_db * float(np.log2(hz / 1000.0)) + float(rng.normal(0.0, COLOUR_SPREAD_DB))) for hz in _COLOUR_HZ

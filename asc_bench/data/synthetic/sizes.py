@@ -43,12 +43,62 @@ class MobilePart:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Recordings of one label, in nearly equal numbers from so many places."""
+
+    n_recordings: int
+    n_places: int
+
+
+@dataclass(frozen=True)
 class Size:
-    """A size of the stand-ins: the parts of the two mobile sets, and ESC clips of each class and fold."""
+    """A size of the stand-ins.
+
+    Attributes
+    ----------
+    tut_2018, tau_2019 : tuple of MobilePart
+        The parts of the two mobile sets.
+    esc_clips : int
+        ESC clips of each class and fold.
+    litis : mapping
+        Recordings of LITIS Rouen by label.
+    tut_2017_development, tut_2017_evaluation : Places
+        Recordings of each label.
+    dares : tuple of Places
+        Recordings of DARES-G1, label by label; the smaller sizes have some of its labels only.
+    """
 
     tut_2018: tuple[MobilePart, ...]
     tau_2019: tuple[MobilePart, ...]
     esc_clips: int
+    litis: Mapping[str, Places]
+    tut_2017_development: Places
+    tut_2017_evaluation: Places
+    dares: tuple[Places, ...]
+
+
+# Recalled, not verified; they add up to the published 3,026.
+_LITIS_RECORDINGS = {
+    "avion": 23,
+    "busystreet": 143,
+    "bus": 192,
+    "cafe": 120,
+    "car": 243,
+    "hallgare": 269,
+    "kidgame": 145,
+    "market": 276,
+    "metro-paris": 139,
+    "metro-rouen": 249,
+    "poolhall": 155,
+    "quietstreet": 90,
+    "hall": 88,
+    "restaurant": 133,
+    "ruepietonne": 122,
+    "shop": 203,
+    "train-ter": 164,
+    "train-tgv": 147,
+    "tubestation": 125,
+}
 
 
 # Official 2019 fold: scene, train clips and locations, test clips and locations, unused clips and locations.
@@ -120,18 +170,42 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             _parts_2018(Share(3, 3, 3), Share(1, 1, 1)),
             _parts_2019(Share(3, 3, 3), Share(1, 1, 1), Share(1, 1, 1), Share(1, 1, 0)),
             esc_clips=2,
+            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(3, 3)),
+            tut_2017_development=Places(4, 4),
+            tut_2017_evaluation=Places(1, 1),
+            dares=(Places(3, 3),) * 4,
         ),
         "small": Size(
             _parts_2018(Share(18, 6, 3), Share(9, 3, 6)),
             _parts_2019(Share(18, 6, 3), Share(6, 2, 4), Share(3, 1, 2), Share(1, 1, 0)),
             esc_clips=4,
+            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(5, 5)),
+            tut_2017_development=Places(16, 8),
+            tut_2017_evaluation=Places(6, 3),
+            dares=(Places(3, 3),) * 13,
         ),
         "medium": Size(
             _parts_2018(Share(90, 18, 9), Share(45, 9, 27)),
             _parts_2019(Share(90, 18, 9), Share(30, 6, 18), Share(15, 3, 9), Share(5, 1, 0)),
             esc_clips=6,
+            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(30, 10)),
+            tut_2017_development=Places(96, 16),
+            tut_2017_evaluation=Places(36, 8),
+            dares=(Places(3, 3),) * 26,
         ),
-        "full": Size(_full_2018(), _full_2019(), esc_clips=8),
+        "full": Size(
+            _full_2018(),
+            _full_2019(),
+            esc_clips=8,
+            litis={label: Places(n, max(3, n // 8)) for label, n in _LITIS_RECORDINGS.items()},
+            tut_2017_development=Places(312, 24),
+            tut_2017_evaluation=Places(108, 12),
+            dares=(*(Places(5, 5),) * 19, *(Places(4, 4),) * 7),
+        ),
     }
 )
-"""Sizes by name. ``small``, the default: about 450 clips of a mobile set, 1,000 of ESC-50, 200 of ESC-10."""
+"""Sizes by name.
+
+``small``, the default: about 450 clips of a mobile set, 1,000 of ESC-50, 200 of ESC-10; 95 recordings of LITIS
+Rouen, 330 of TUT Acoustic Scenes 2017, 39 of DARES-G1.
+"""

@@ -28,7 +28,7 @@ def write_synthetic(
     Parameters
     ----------
     name : str
-        A layout: ``tut-urban-2018-mobile``, ``tau-urban-2019-mobile``, ``esc-50`` or ``esc-10``.
+        A layout, one of ``LAYOUT_NAMES`` of ``asc_bench.data.synthetic.write``.
     root : Path
         Folder below which the data set's own folder, with its official name, is made.
     size : str

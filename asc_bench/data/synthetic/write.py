@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_bench.data.computed import Job, write_whole
+from asc_bench.data.computed import write_whole
+from asc_bench.data.synthetic.contents import StandIn, delimited
 from asc_bench.data.synthetic.devices import apply_device
 from asc_bench.data.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.data.synthetic.esc import synthesise_esc
@@ -21,6 +22,12 @@ from asc_bench.data.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
+from asc_bench.data.synthetic.recordings import (
+    dares_g1,
+    litis_rouen,
+    tut_2017_development,
+    tut_2017_evaluation,
+)
 from asc_bench.data.synthetic.scenes import synthesise_scene
 from asc_bench.data.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.data.synthetic.sizes import SIZES, Size
@@ -31,28 +38,6 @@ SCENE_S, ESC_S = 10.0, 5.0
 _WAV_HEADER_BYTES = 44
 _OGG_BYTES_PER_S = 40_000
 """More than the encoder gives for noise at full bandwidth."""
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """Everything to be written for one layout.
-
-    Attributes
-    ----------
-    jobs : tuple
-        Functions that write some audio files into a folder; they can be pickled and run in any order.
-    lists : tuple of (str, str)
-        Relative path and text of every other file.
-    counts : dict
-        Clip counts for the marker.
-    n_bytes : int
-        About what the audio takes, rather more than less.
-    """
-
-    jobs: tuple[Job, ...]
-    lists: tuple[tuple[str, str], ...]
-    counts: dict[str, object]
-    n_bytes: int
 
 
 def plan_stand_in(layout: str, *, size: str, seed: int) -> StandIn:
@@ -160,10 +145,10 @@ def _mobile(layout: str, instants: Sequence[Instant], seed: int, *, suffix: str,
     return StandIn(
         jobs=tuple(_MobileJob(layout, seed, tuple(group)) for group in by_location.values()),
         lists=(
-            ("meta.csv", _table(meta, "\t")),
-            (f"{fold}train{suffix}", _table(labelled["train"], "\t")),
-            (f"{fold}evaluate{suffix}", _table(labelled["test"], "\t")),
-            (f"{fold}test{suffix}", _table([row[:1] for row in labelled["test"]], "\t")),
+            ("meta.csv", delimited(meta, "\t")),
+            (f"{fold}train{suffix}", delimited(labelled["train"], "\t")),
+            (f"{fold}evaluate{suffix}", delimited(labelled["test"], "\t")),
+            (f"{fold}test{suffix}", delimited([row[:1] for row in labelled["test"]], "\t")),
         ),
         counts=mobile_counts(instants),
         n_bytes=n_clips * (_WAV_HEADER_BYTES + 3 * round(SCENE_S * SAMPLE_RATE_HZ)),
@@ -180,7 +165,7 @@ def _esc_50(size: Size, seed: int) -> StandIn:
     ]
     return StandIn(
         jobs=_esc_jobs("esc-50", seed, named),
-        lists=(("meta/esc50.csv", _table([head, *rows], ",")),),
+        lists=(("meta/esc50.csv", delimited([head, *rows], ",")),),
         counts=esc_counts(clips),
         n_bytes=len(clips) * (_WAV_HEADER_BYTES + 2 * round(ESC_S * SAMPLE_RATE_HZ)),
     )
@@ -205,15 +190,15 @@ def _esc_jobs(layout: str, seed: int, named: Iterable[tuple[EscClip, str]]) -> t
     return tuple(_EscJob(layout, seed, tuple(group)) for group in by_source.values())
 
 
-def _table(rows: Iterable[Sequence[str]], delimiter: str) -> str:
-    return "".join(delimiter.join(row) + "\n" for row in rows)
-
-
 _PLANNERS: dict[str, Callable[[Size, int], StandIn]] = {
     "tut-urban-2018-mobile": _tut_2018,
     "tau-urban-2019-mobile": _tau_2019,
     "esc-50": _esc_50,
     "esc-10": _esc_10,
+    "litis-rouen": litis_rouen,
+    "tut-2017-development": tut_2017_development,
+    "tut-2017-evaluation": tut_2017_evaluation,
+    "dares-g1": dares_g1,
 }
 LAYOUT_NAMES = tuple(_PLANNERS)
 """Layouts that there is a stand-in for."""

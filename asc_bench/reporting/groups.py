@@ -1,0 +1,63 @@
+"""The table of measures that belong to a part of the test clips, such as one of several sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from asc_bench.reporting.outcome import outcomes
+from asc_bench.reporting.setting import Manifest, Setting
+from asc_bench.reporting.table import Table
+from asc_bench.reporting.text import MISSING, percent_with_interval
+
+Groups = Mapping[str, Mapping[str, str]]
+"""Group to column title to measure name."""
+
+
+def groups_table(
+    scores: pd.DataFrame, manifests: Sequence[Manifest], *, groups: Groups, by: str, primary: str
+) -> Table | None:
+    """One row per system and group; None where there is no group or no score.
+
+    Parameters
+    ----------
+    scores, manifests
+        As in ``results_table``.
+    groups : mapping
+        Group to column title to measure name, in the order wanted.
+    by : str
+        What the groups are, a word for the column title.
+    primary : str
+        Measure that systems are sorted by.
+
+    Raises
+    ------
+    ConfigError
+        As ``results_table``.
+    """
+    ranked = [outcome for outcome in outcomes(scores, manifests, [primary]) if outcome.scored]
+    if not groups or not ranked:
+        return None
+    columns = list(dict.fromkeys(column for names in groups.values() for column in names))
+    rows = []
+    for outcome in ranked:
+        for group, names in groups.items():
+            found = {column: outcome.score(measure) for column, measure in names.items()}
+            counted = next((score for score in found.values() if score), None)
+            cells = [
+                percent_with_interval(score["value"], score["low"], score["high"]) if score else MISSING
+                for score in (found.get(column) for column in columns)
+            ]
+            counts = [f"{counted[key]:,}" if counted else MISSING for key in ("n", "n_locations")]
+            rows.append((outcome.system, group, *cells, *counts))
+    setting = Setting.of(manifests)
+    return Table(
+        f"{setting.title}: by {by}",
+        ("system", by, *columns, "n", "n_locations"),
+        tuple(rows),
+        (
+            *setting.caveats,
+            f"Percent, with 95 % intervals over recording locations, of the test clips of each {by} alone.",
+        ),
+    )
