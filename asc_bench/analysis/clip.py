@@ -8,7 +8,7 @@ import numpy as np
 
 from asc_bench.data.audio import AudioFacts, inspect_audio, read_audio
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.features.cache import clip_features
+from asc_bench.features.clip import clip_features
 from asc_bench.registry import near
 from asc_bench.systems.base import Clips, Features, System
 

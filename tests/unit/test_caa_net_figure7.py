@@ -32,7 +32,7 @@ from asc_bench.experiment.plan import Bench, plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants
-from asc_bench.features.cache import clip_features
+from asc_bench.features.clip import clip_features
 from asc_bench.registry import figures, systems
 
 SCENES = ("bus", "tram")
