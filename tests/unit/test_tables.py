@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asc_bench.errors import ConfigError
@@ -231,7 +231,8 @@ def test_bad_input_is_told() -> None:
 COMMANDS = {
     r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textless{}": "<",
     r"\textgreater{}": ">", r"\textbar{}": "|", r"\ldots{}": "…", "$-$": "−", r"$\approx$": "≈",
-    r"$\leq$": "≤", r"$\geq$": "≥", r"$\times$": "×", r"$\dagger$": "†", **{"\\" + c: c for c in "&%_#${}"},
+    r"$\leq$": "≤", r"$\geq$": "≥", r"$\times$": "×", r"$\dagger$": "†",
+    r"$\ddagger$": "‡", **{"\\" + c: c for c in "&%_#${}"},
 }  # fmt: skip
 
 
@@ -243,6 +244,7 @@ def read_latex(text: str) -> str:
 
 
 @given(st.text())
+@example("≈≤≥×†‡…–−<>|~^\\{}")
 def test_latex_prints_any_text_as_it_is(text: str) -> None:
     assert read_latex(latex(text)) == text.replace("–", "--")
 
