@@ -89,7 +89,7 @@ class HierarchicalCnn(TorchSystem):
             "A protocol without coarse classes leaves the fine loss alone.",
             "Augmentation and the four channels made of binaural recordings are the protocol's, not the system's.",
             "paper: batches of 32, 100 epochs; the rate is halved after 5 epochs without a lower validation loss, "
-            "from the best weights, and training ends after 8 such stages.",
+            "from the best weights, and training ends after 15 without.",
             "quick and smoke: a cosine to 0, the last weights; smoke is an eighth as wide.",
         ),
         published=published(),
@@ -186,13 +186,14 @@ class HierarchicalCnn(TorchSystem):
                 batch_size=32,
                 epochs=100,
                 learning_rate=1e-3,
-                schedule=Plateau(gamma=0.5, patience=5, n_stages=8),
+                schedule=Plateau(gamma=0.5, patience=5),
                 standardise="global",
                 precision="auto",
                 channels_last=True,
                 select="best",
                 monitor="loss",
                 validate_every=1,
+                patience=15,
             )
         smoke = self.budget is Budget.SMOKE
         return TrainingPlan(

@@ -35,6 +35,7 @@ class _Progress:
     step: int = 0
     best: float | None = None
     n_without_gain: int = 0
+    n_in_stage: int = 0
     stage: int = 0
     stopped: bool = False
 
@@ -200,18 +201,19 @@ class _Training:
             )
         value = result.macro_accuracy() if self.plan.monitor == "accuracy" else -result.loss
         if self.at.best is None or value > self.at.best:
-            self.at.best, self.at.n_without_gain = value, 0
+            self.at.best, self.at.n_without_gain, self.at.n_in_stage = value, 0, 0
             if self.plan.select == "best" or isinstance(self.plan.schedule, Plateau):
                 self.best = {name: t.detach().clone() for name, t in self.module.state_dict().items()}
             return
         self.at.n_without_gain += 1
+        self.at.n_in_stage += 1
         schedule = self.plan.schedule
-        if isinstance(schedule, Plateau) and self.at.n_without_gain >= schedule.patience:
-            self.at.stage, self.at.n_without_gain = self.at.stage + 1, 0
-            self.at.stopped = self.at.stage >= schedule.n_stages
+        if isinstance(schedule, Plateau) and self.at.n_in_stage >= schedule.patience:
+            self.at.stage, self.at.n_in_stage = self.at.stage + 1, 0
+            self.at.stopped = self.at.stage == schedule.n_stages
             self.module.load_state_dict(self.best)
             self.optimiser = self._new_optimiser()
-        elif self.plan.patience is not None and self.at.n_without_gain >= self.plan.patience:
+        if self.plan.patience is not None and self.at.n_without_gain >= self.plan.patience:
             self.at.stopped = True
 
     def _message(self, loss: float) -> str:

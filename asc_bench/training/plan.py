@@ -52,12 +52,12 @@ class Plateau:
     """Stages: one ends after ``patience`` validations without gain; the next starts from the best weights.
 
     A new stage multiplies the learning rate by ``gamma`` and forgets the optimiser's momentum; after
-    ``n_stages`` stages training ends. Which value must gain is the plan's ``monitor``.
+    ``n_stages`` stages, where they are given, training ends. Which value must gain is the plan's ``monitor``.
     """
 
     gamma: float
     patience: int
-    n_stages: int
+    n_stages: int | None = None
 
     def factor(self, step: int, n_steps: int) -> float:
         """Within a stage the rate is constant; the loop applies ``gamma`` once per stage."""
@@ -144,7 +144,7 @@ class TrainingPlan:
     validate_every : int
         Epochs (where ``epochs`` is given) or iterations between validations; 0 for none.
     patience : int, optional
-        Stop after this many validations in a row without gain.
+        Stop after this many validations in a row without gain, counted on through the stages of a ``Plateau``.
     clip_gradient_norm : float, optional
         Upper bound of the gradient's Euclidean norm.
     """

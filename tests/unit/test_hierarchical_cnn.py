@@ -455,6 +455,6 @@ def test_levels_of_the_protocols(name: str) -> None:
 def test_budgets() -> None:
     plans = {budget: system(budget=budget).training_plan() for budget in Budget}
     assert plans[Budget.PAPER].epochs == 100 and plans[Budget.PAPER].batch_size == 32
-    assert plans[Budget.PAPER].needs_validation and plans[Budget.PAPER].monitor == "loss"
+    assert plans[Budget.PAPER].patience == 15 and plans[Budget.PAPER].monitor == "loss"
     assert not plans[Budget.QUICK].needs_validation
     assert all(plan.learning_rate == 1e-3 for plan in plans.values())

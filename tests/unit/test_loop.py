@@ -213,6 +213,26 @@ def test_patience_stops_early(tmp_path):
     assert len(seen) == 3
 
 
+def test_patience_counts_on_through_the_stages_of_a_plateau(tmp_path):
+    seen = []
+
+    class Frozen(TinyNet):
+        def validated(self, module, validation):
+            seen.append(validation)
+
+    plan = replace(
+        PLAN,
+        epochs=20,
+        optimiser="sgd",
+        learning_rate=1e-12,
+        schedule=Plateau(gamma=0.5, patience=2),
+        validate_every=1,
+        patience=5,
+    )
+    Frozen(plan).fit(tones(16, SHAPE), tones(4, SHAPE, seed=3), context(tmp_path))
+    assert len(seen) == 6
+
+
 def test_macro_accuracy_counts_classes_and_not_clips(tmp_path):
     from asc_bench.training.evaluate import Evaluation
 
