@@ -23,7 +23,7 @@ from asc_bench.systems.base import (
 from asc_bench.systems.sklearn_system import SklearnSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.training.budget import Budget
-from asc_bench.training.plan import Constant, Cosine, Crop, Plateau, Step, TrainingPlan
+from asc_bench.training.plan import Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan
 
 __all__ = [
     "COARSE",
@@ -47,6 +47,7 @@ __all__ = [
     "FrontEnd",
     "LabelSpace",
     "LabelledClips",
+    "Linear",
     "LogMel",
     "Material",
     "Measure",

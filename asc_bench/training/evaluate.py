@@ -91,7 +91,7 @@ def evaluate(
     with_loss: bool = False,
     batch_size: int = EVALUATION_BATCH,
 ) -> Evaluation:
-    """Probabilities of every clip, in order, in float32; the mean over its excerpts where the plan cuts some.
+    """Probabilities of every clip, in order, in float32; the plan's mean over its excerpts where it cuts some.
 
     Parameters
     ----------
@@ -119,10 +119,18 @@ def evaluate(
             losses.append((len(rows[part]), learner.loss(outputs, batch)))
     return Evaluation(
         probabilities={
-            level: torch.cat(values).reshape(len(data), len(starts), -1).mean(dim=1).cpu().numpy()
+            level: _mean(torch.cat(values).reshape(len(data), len(starts), -1), plan).cpu().numpy()
             for level, values in found.items()
         },
         labels=data.labels(),
         device=data.recorder(),
         loss=sum(n * float(loss) for n, loss in losses) / len(rows) if with_loss else None,
     )
+
+
+def _mean(excerpts: Tensor, plan: TrainingPlan) -> Tensor:
+    """Over (n_clips, excerpts, n_classes): (n_clips, n_classes)."""
+    if plan.crop is None or plan.crop.average == "arithmetic":
+        return excerpts.mean(dim=1)
+    # A probability that has vanished in one excerpt leaves the class to the others' ratio, not at minus infinity.
+    return excerpts.clamp_min(torch.finfo(excerpts.dtype).tiny).log().mean(dim=1).softmax(dim=1)

@@ -21,7 +21,7 @@ from asc_bench.training.checkpoint import read_tensors, write_tensors
 from asc_bench.training.device import in_layout, reproducible, training_dtype
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
-from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
+from asc_bench.training.sampling import batch_rows, crop_starts, mixup_draw, torch_seed
 
 _log = logging.getLogger(__name__)
 
@@ -132,10 +132,16 @@ class _Training:
         rate = self._learning_rate()
         torch.manual_seed(torch_seed(self.seed, step))
         batch = self._batch(step)
+        share, partner = 1.0, batch
+        if plan.mixup:
+            batch, share, partner = self._mixed(batch)
         self.module.train()
         with torch.autocast(device.partition(":")[0], dtype=self.dtype, enabled=self.dtype != torch.float32):
             outputs = self.learner.forward(self.module, batch)
-        loss = self.learner.loss(as_float32(outputs), batch)
+        outputs = as_float32(outputs)
+        loss = self.learner.loss(outputs, batch)
+        if plan.mixup:
+            loss = share * loss + (1.0 - share) * self.learner.loss(outputs, partner)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip_gradient_norm or float("inf"))
@@ -156,6 +162,18 @@ class _Training:
         if self.plan.mask is not None:
             return replace(batch, features=self.plan.mask(batch.features))
         return batch
+
+    def _mixed(self, batch: Batch) -> tuple[Batch, float, Batch]:
+        """The blended batch with its own labels, its share of the loss, and the same with its partners' labels."""
+        if batch.device is not None:
+            raise SystemFailure(
+                "mixup blends clips of different recording devices; a system that is told the "
+                "device cannot be trained with it"
+            )
+        share, order = mixup_draw(self.plan.mixup, size=len(batch.features), seed=self.seed, step=batch.step)
+        index = torch.from_numpy(order).to(self.data.device)
+        blended = replace(batch, features=share * batch.features + (1.0 - share) * batch.features[index])
+        return blended, share, replace(blended, labels={level: y[index] for level, y in batch.labels.items()})
 
     def _learning_rate(self) -> float:
         schedule = self.plan.schedule

@@ -48,6 +48,34 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Linear:
+    """The learning rate stays until the share ``start`` of the steps, and falls on a line to ``floor`` at ``end``.
+
+    Attributes
+    ----------
+    start, end : float
+        Shares of the steps, 0 to 1; after ``end`` the rate stays at its floor.
+    floor : float
+        Share of the learning rate that is left.
+    """
+
+    start: float
+    end: float = 1.0
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end <= 1:
+            raise ConfigError(
+                f"linear schedule: needs 0 <= start < end <= 1, got start {self.start} and end {self.end}"
+            )
+
+    def factor(self, step: int, n_steps: int) -> float:
+        """Multiplier of the learning rate at ``step`` of ``n_steps``."""
+        fallen = (step / n_steps - self.start) / (self.end - self.start)
+        return 1.0 - (1.0 - self.floor) * min(max(fallen, 0.0), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plateau:
     """Stages: one ends after ``patience`` validations without gain; the next starts from the best weights.
 
@@ -64,14 +92,14 @@ class Plateau:
         return 1.0
 
 
-Schedule = Constant | Cosine | Step | Plateau
+Schedule = Constant | Cosine | Step | Linear | Plateau
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
     """Excerpts along time: one at random per clip and step in training, several at fixed places at test.
 
-    Clips shorter than ``length`` are repeated. Test probabilities are averaged over the excerpts of a clip.
+    Clips shorter than ``length`` are repeated. Probabilities of a clip are the mean over its test excerpts.
 
     Attributes
     ----------
@@ -81,11 +109,14 @@ class Crop:
         Distance between the starts of test excerpts, in frames or samples; give this or ``n_test``.
     n_test : int, optional
         Number of evenly spaced test excerpts, the first at the start and the last at the end of the clip.
+    average : {"arithmetic", "geometric"}
+        Which mean; the geometric one is divided by its sum over the classes.
     """
 
     length: int
     test_hop: int | None = None
     n_test: int | None = None
+    average: Literal["arithmetic", "geometric"] = "arithmetic"
 
     def __post_init__(self) -> None:
         if (self.test_hop is None) == (self.n_test is None):
@@ -123,7 +154,7 @@ class TrainingPlan:
         Length of the training, in passes over the training split or in steps.
     optimiser : {"adam", "adamw", "sgd"}
         ``weight_decay`` is L2 in the gradient for ``adam`` and ``sgd``, decoupled for ``adamw``.
-    schedule : Constant, Cosine, Step or Plateau
+    schedule : Constant, Cosine, Step, Linear or Plateau
         Learning rate over time.
     standardise : {"none", "global", "per-band"}
         Subtract the mean and divide by the standard deviation of the training split: two numbers for all,
@@ -132,6 +163,9 @@ class TrainingPlan:
         Excerpts along time; None takes whole clips.
     mask : SpecMask, optional
         Random masking of time-frequency features in training, after standardisation.
+    mixup : float
+        Parameter alpha of mixup (Zhang et al. 2018): each batch is blended with a permutation of itself, and its
+        loss with that of the permuted labels, by one share from Beta(alpha, alpha); 0 for none.
     precision : {"float32", "bfloat16", "auto"}
         Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
         Evaluation is always float32.
@@ -161,6 +195,7 @@ class TrainingPlan:
     standardise: Standardise = "none"
     crop: Crop | None = None
     mask: SpecMask | None = None
+    mixup: float = 0.0
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     channels_last: bool = False
     select: Literal["last", "best"] = "last"
@@ -176,6 +211,8 @@ class TrainingPlan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"training plan: {name} must be positive, got {value}")
+        if self.mixup < 0:
+            raise ConfigError(f"training plan: mixup must not be negative, got {self.mixup}")
         if self.optimiser != "sgd" and (self.momentum or self.nesterov):
             raise ConfigError(f"training plan: momentum and nesterov belong to sgd, not to {self.optimiser}")
         if self.needs_validation and self.validate_every < 1:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-_ORDER, _CROP, _TORCH = 0, 1, 2
+_ORDER, _CROP, _TORCH, _MIX = 0, 1, 2, 3
 
 
 def _sequence(seed: int, purpose: int, index: int) -> np.random.SeedSequence:
@@ -40,6 +40,12 @@ def crop_starts(n_frames: int, length: int, *, size: int, seed: int, step: int) 
         return np.zeros(size, dtype=np.int64)
     rng = np.random.default_rng(_sequence(seed, _CROP, step))
     return rng.integers(0, n_frames - length + 1, size=size)
+
+
+def mixup_draw(alpha: float, *, size: int, seed: int, step: int) -> tuple[float, npt.NDArray[np.int64]]:
+    """Share of each clip that stays, from Beta(alpha, alpha), and its partner in the batch, shape (size,)."""
+    rng = np.random.default_rng(_sequence(seed, _MIX, step))
+    return float(rng.beta(alpha, alpha)), rng.permutation(size)
 
 
 def torch_seed(seed: int, step: int) -> int:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import gmean
 from torch import nn
 
 from asc_bench.api import (
@@ -14,6 +15,7 @@ from asc_bench.api import (
     Crop,
     DataError,
     Features,
+    Linear,
     Plateau,
     Step,
     SystemFailure,
@@ -64,8 +66,9 @@ def assert_same_weights(one, other):
         replace(PLAN, schedule=Plateau(gamma=0.2, patience=1, n_stages=4), monitor="loss", validate_every=1),
         replace(PLAN, precision="bfloat16", channels_last=True),
         replace(PLAN, mask=SpecMask(frequency_width=3, time_width=4)),
+        replace(PLAN, mixup=0.3, schedule=Linear(start=0.5)),
     ],
-    ids=["adam", "sgd", "iterations", "best", "plateau", "bfloat16", "mask"],
+    ids=["adam", "sgd", "iterations", "best", "plateau", "bfloat16", "mask", "mixup"],
 )
 def test_resumed_training_equals_an_undisturbed_one(tmp_path, plan):
     train, validation = tones(16, SHAPE), tones(4, SHAPE, seed=5)
@@ -269,6 +272,20 @@ def test_probabilities_are_the_mean_over_excerpts(tmp_path):
     np.testing.assert_allclose(system.predict(test), torch.stack(views).mean(0).numpy(), atol=1e-5)
 
 
+def test_geometric_mean_over_excerpts(tmp_path):
+    test = tones(2, SHAPE, seed=2)
+    arithmetic = TinyNet(replace(PLAN, crop=Crop(length=12, n_test=1)))
+    arithmetic.fit(tones(16, SHAPE), None, context(tmp_path))
+    views = []
+    for start in (0, 4, 8):
+        shifted = clips(np.roll(test.features.load(), 4 - start, axis=1), test.labels[FINE])
+        views.append(arithmetic.predict(shifted))  # its only excerpt begins at 4
+    geometric = TinyNet(replace(PLAN, crop=Crop(length=12, n_test=3, average="geometric")))
+    geometric.module, geometric._statistics = arithmetic.module, arithmetic._statistics
+    mean = gmean(np.stack(views).astype(np.float64), axis=0)
+    np.testing.assert_allclose(geometric.predict(test), mean / mean.sum(axis=1, keepdims=True), atol=1e-5)
+
+
 def test_channels_last_changes_rounding_only_and_bfloat16_little(tmp_path):
     from asc_bench.modules.conv import AddChannel
 
@@ -355,6 +372,7 @@ def test_bad_features_are_named():
         ({"batch_size": 0}, "batch_size must be positive, got 0"),
         ({"momentum": 0.9}, "belong to sgd, not to adam"),
         ({"select": "best"}, "need validate_every"),
+        ({"mixup": -0.1}, "mixup must not be negative, got -0.1"),
     ],
 )
 def test_impossible_plans_are_refused(changes, message):
@@ -376,6 +394,10 @@ def test_schedules_by_hand():
     assert Cosine().factor(5, 10) == pytest.approx(0.5)
     assert Cosine().factor(9, 10) == pytest.approx(0.5 * (1 + math.cos(0.9 * math.pi)))
     assert Cosine(warmup=0.4).factor(1, 10) == pytest.approx(2 / 5)
+    falling = Linear(start=0.2, end=0.6, floor=0.1)
+    assert [falling.factor(s, 10) for s in (0, 2, 4, 6, 9)] == pytest.approx([1, 1, 0.55, 0.1, 0.1])
+    with pytest.raises(ConfigError, match=r"0 <= start < end <= 1, got start 0.7 and end 0.7"):
+        Linear(start=0.7, end=0.7)
 
 
 def test_convolutions_are_exact_and_repeatable_inside_and_as_before_outside():
