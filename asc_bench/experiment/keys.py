@@ -26,7 +26,7 @@ OUTSIDE = (
 
 ALWAYS = ("asc_bench.data.audio",)
 TRANSPARENT = ("asc_bench.api",)
-"""Modules that only pass names on: a further name there changes no number, but what they import counts."""
+"""Modules that only pass names on: what counts is where the names that are taken from them come from."""
 DEPENDENCIES = ("torch", "numpy", "scipy", "scikit-learn", "librosa", "soxr")
 
 
@@ -46,7 +46,6 @@ def code_parts(system: type[System]) -> dict[str, str]:
     if own is None:
         raise TypeError(f"{system} has no source file")
     parts = {"system": _file_digest(Path(own))}
-    passed: set[str] = set()
     pending = [*ALWAYS, *_imports(Path(own))]
     beside = [*_siblings(Path(own))]
     while beside:
@@ -57,16 +56,12 @@ def code_parts(system: type[System]) -> dict[str, str]:
             beside += _siblings(sibling)
     while pending:
         module = pending.pop()
-        if module in parts or module in passed or (module.startswith(OUTSIDE) and module not in ALWAYS):
+        if module in parts or (module.startswith(OUTSIDE) and module not in ALWAYS):
             continue
         path = _source(module)
-        if path is None:
-            continue
-        if module in TRANSPARENT:
-            passed.add(module)
-        else:
+        if path is not None:
             parts[module] = _file_digest(path)
-        pending += _imports(path)
+            pending += _imports(path)
     return dict(sorted(parts.items()))
 
 
@@ -121,11 +116,26 @@ def _imports(path: Path) -> tuple[str, ...]:
     names: set[str] = set()
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            for alias in node.names:
+                names.update(_passed_on(alias.name).values() if alias.name in TRANSPARENT else (alias.name,))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            if node.module in TRANSPARENT:
+                given = _passed_on(node.module)
+                taken = [alias.name for alias in node.names]
+                names.update(given.values() if "*" in taken else (given[name] for name in taken if name in given))
+            else:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(sorted(n for n in names if n.startswith("asc_bench.")))
+
+
+@cache
+def _passed_on(module: str) -> dict[str, str]:
+    """Names that a transparent module passes on, and the modules that they come from."""
+    path = _source(module)
+    assert path is not None
+    nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.module]
+    return {alias.asname or alias.name: str(node.module) for node in nodes for alias in node.names}
 
 
 @cache

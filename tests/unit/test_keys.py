@@ -130,3 +130,27 @@ def test_files_beside_a_system_that_it_imports_count(tmp_path: Path) -> None:
 def test_further_names_in_the_api_change_no_key() -> None:
     parts = keys.code_parts(registry.systems().get("sb-cnn"))
     assert "asc_bench.api" not in parts and "asc_bench.systems.torch_system" in parts
+
+
+def test_only_where_the_taken_names_come_from_counts() -> None:
+    svm, cnn = (keys.code_parts(registry.systems().get(name)) for name in ("logmel-svm", "sb-cnn"))
+    assert "asc_bench.systems.sklearn_system" in svm and "asc_bench.systems.torch_system" not in svm
+    assert "asc_bench.systems.torch_system" in cnn and "asc_bench.systems.sklearn_system" not in cnn
+    assert "asc_bench.features.frontends" in set(svm) & set(cnn)
+
+
+@pytest.mark.parametrize(
+    "line", ["import asc_bench.api", "from asc_bench.api import *", "from asc_bench import api"]
+)
+def test_who_takes_the_whole_api_depends_on_all_that_it_passes_on(tmp_path: Path, line: str) -> None:
+    source = tmp_path / "whole_api.py"
+    source.write_text(f"{line}\nclass Toy:\n    pass\n")
+    spec = importlib.util.spec_from_file_location("whole_api", source)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["whole_api"] = module
+    spec.loader.exec_module(module)
+    for cached in (keys._file_digest, keys._tree, keys._imports):
+        cached.cache_clear()
+    parts = keys.code_parts(module.Toy)
+    assert {"asc_bench.systems.torch_system", "asc_bench.systems.sklearn_system"} <= set(parts)
