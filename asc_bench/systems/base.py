@@ -194,6 +194,15 @@ class System(ABC):
         """Why this system cannot run here (weights or a package missing) and what to do, or None."""
         return None
 
+    @classmethod
+    def lacks(cls, params: AnyParams) -> str | None:
+        """What this machine lacks for these settings (a file of weights, say) and what to do, or None.
+
+        Unlike with ``unavailable``, other settings may work. With the defaults it stands in the list of systems.
+        A system that lacks something must say so in ``refuses`` too.
+        """
+        return None
+
     def refuses(self) -> str | None:
         """Why these settings make no sense for ``self.task`` (no device to condition on, say), or None.
 
