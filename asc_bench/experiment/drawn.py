@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from asc_bench.errors import ConfigError
 from asc_bench.experiment.paper import Cut, described, inside
-from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part
+from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part, silent
 from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.scored import scored
 from asc_bench.experiment.variant import parse_variants
@@ -33,7 +33,14 @@ def asked_parts(item: PaperFigure, cut: Cut) -> list[Part]:
 
 
 def draw_figure(
-    item: PaperFigure, parts: Sequence[Part], work: Work, settings: Settings, folder: Path, *, cut: Cut
+    item: PaperFigure,
+    parts: Sequence[Part],
+    work: Work,
+    settings: Settings,
+    folder: Path,
+    *,
+    cut: Cut,
+    progress: Callable[[float, str], None] = silent,
 ) -> tuple[Path, Path] | None:
     """Draw and write a figure; None if no part of it has finished runs.
 
@@ -51,6 +58,8 @@ def draw_figure(
         Where ``figure.png`` and ``.svg`` go; the name of a part of the figure says which.
     cut : mapping
         What was asked for.
+    progress : callable
+        Given the finished fraction and a few words by figures that take long.
     """
     runs = work.by_variant()
     whole = {v: [r for r in its if r] for v, its in runs.items() if all(r is not None and r.done for r in its)}
@@ -76,6 +85,7 @@ def draw_figure(
             [item.title, setting.title, *setting.caveats, *(missing if len(drawn) < len(parts) else [])]
         ),
         cut=cut,
+        progress=progress,
     )
     stem = "-".join(["figure", *(value for values in cut.values() for value in values)])
     return save_figure(item.draw(material), folder / slug(stem))

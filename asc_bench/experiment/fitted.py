@@ -6,13 +6,16 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
 from asc_bench.experiment.plan import Bench, RunSpec, Selection
-from asc_bench.experiment.runner import Settings, unlabelled
+from asc_bench.experiment.runner import Settings, labelled, unlabelled
 from asc_bench.experiment.store import NOT_SAVED, ResultsStore, StoredRun
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.features.cache import feature_array
-from asc_bench.systems.base import Clips, System
+from asc_bench.systems.base import Clips, LabelledClips, System
 from asc_bench.training.budget import Budget
 
 
@@ -88,14 +91,12 @@ def rebuilt(run: StoredRun, bench: Bench, *, device: str = "cpu") -> System:
 
 def given_clips(bench: Bench, ids: Sequence[str], system: System, settings: Settings) -> Clips:
     """Clips of the bench as ``predict`` and ``attention`` take them, features from the cache."""
-    found = feature_array(
-        bench.waveforms,
-        system.front_end(),
-        file_digests=bench.dataset.file_digests,
-        cache=settings.cache,
-        n_jobs=settings.n_threads,
-    )
-    return unlabelled(bench, tuple(ids), found.array, system)
+    return unlabelled(bench, tuple(ids), _features(bench, system, settings), system)
+
+
+def labelled_clips(bench: Bench, ids: Sequence[str], system: System, settings: Settings) -> LabelledClips:
+    """Clips of the bench as ``fit`` takes them, without deformed copies, features from the cache."""
+    return labelled(bench, tuple(ids), _features(bench, system, settings), system)
 
 
 def run_command(spec: RunSpec, bench: Bench, store: ResultsStore) -> str:
@@ -115,3 +116,13 @@ def run_command(spec: RunSpec, bench: Bench, store: ResultsStore) -> str:
     if store.root != Path("results"):
         words += ["--results", str(store.root)]
     return shlex.join([*words, "--keep-weights"])
+
+
+def _features(bench: Bench, system: System, settings: Settings) -> npt.NDArray[np.float32]:
+    return feature_array(
+        bench.waveforms,
+        system.front_end(),
+        file_digests=bench.dataset.file_digests,
+        cache=settings.cache,
+        n_jobs=settings.n_threads,
+    ).array

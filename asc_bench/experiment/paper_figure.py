@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from asc_bench.experiment.plan import Bench
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import StoredRun
+
+
+def silent(fraction: float, text: str) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,8 @@ class Material:
         Where features are cached, and the device: for figures that need the fitted systems.
     title : str
         What every figure must say: protocol, data, budget and caveats. May have several lines.
+    progress : callable
+        To be given the finished fraction, from 0 to 1, and a few words, where drawing takes long.
     """
 
     parts: tuple[Drawn, ...]
@@ -74,6 +80,7 @@ class Material:
     settings: Settings
     title: str
     cut: Cut = field(default_factory=dict)
+    progress: Callable[[float, str], None] = silent
 
 
 class PaperFigure(PaperItem):
