@@ -36,12 +36,19 @@ def command(
     chosen = measures[measure] if measure else instance.measures[0]
     selection = options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    for runs in stored_runs(results, protocol, budget, "*", synthetic, selection, copies).values():
-        done = [run for run in runs if run.done]
-        names = sorted({str(run.manifest["variant"]) for run in done})
-        for name in (a, b):
-            if name not in names:
-                raise ConfigError(f"no finished run of {name!r} is stored{near(name, names)}")
+    stored = stored_runs(results, protocol, budget, "*", synthetic, selection, copies)
+    by_data = {tag: [run for run in runs if run.done] for tag, runs in stored.items()}
+    variants = {tag: {str(run.manifest["variant"]) for run in done} for tag, done in by_data.items()}
+    names = sorted({name for found in variants.values() for name in found})
+    for name in (a, b):
+        if name not in names:
+            raise ConfigError(f"no finished run of {name!r} is stored{near(name, names)}")
+    if not any({a, b} <= found for found in variants.values()):
+        where = "; ".join(
+            f"{tag} has {', '.join(sorted(found & {a, b})) or 'neither'}" for tag, found in variants.items()
+        )
+        raise ConfigError(f"{a} and {b} are not stored on the same data: {where}")
+    for done in (done for tag, done in by_data.items() if {a, b} <= variants[tag]):
         predictions = stack_runs(
             (run.manifest, run.predictions) for run in done if run.manifest["variant"] in (a, b)
         )

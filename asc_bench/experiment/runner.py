@@ -21,6 +21,7 @@ from filelock import Timeout
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
+from asc_bench.evaluation.source_alone import class_counts
 from asc_bench.experiment.augmented import expanded, with_copies
 from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
 from asc_bench.experiment.plan import Bench, RunSpec, Selection, encode_devices, limited
@@ -279,7 +280,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "protocol_title": bench.protocol.title,
         "protocol_version": bench.protocol.version,
         "dataset": dataset.name,
-        **({"sources": list(dataset.sources)} if dataset.sources else {}),
+        **(_of_sources(spec, bench) if dataset.sources else {}),
         "synthetic": dataset.synthetic,
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
         "system": spec.variant.name,
@@ -300,6 +301,13 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "versions": package_versions(),
         "started": started.isoformat(timespec="seconds"),
     }
+
+
+def _of_sources(spec: RunSpec, bench: Bench) -> dict[str, object]:
+    """The sources, and the classes of their clips that may be learnt from: tables tell what these alone give."""
+    fold = next(f for f in bench.folds if f.name == spec.fold)
+    counts = class_counts(bench.select((*fold.train, *fold.validation)))
+    return {"sources": list(bench.dataset.sources), "class_counts": counts}
 
 
 def _footer(watch: Stopwatch, memory: PeakMemory) -> dict[str, object]:

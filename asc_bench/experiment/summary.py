@@ -14,6 +14,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.evaluation.metrics import confusion, lacking_levels
 from asc_bench.evaluation.predictions import stack_runs
 from asc_bench.evaluation.protocol import Measure, Protocol
+from asc_bench.evaluation.source_alone import source_alone
 from asc_bench.evaluation.summary import (
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
@@ -92,12 +93,15 @@ def _write(
 ) -> str:
     manifests = [run.manifest for run in runs]
     done = [run for run in runs if run.done]
-    defined = protocol.measures_on(manifests[0].get("sources", ()) if manifests else ())
+    sources = manifests[0].get("sources", ()) if manifests else ()
+    defined = protocol.measures_on(sources)
     measures = [m.name for m in defined if not m.group]
-    groups, by = _groups(defined)
+    # Of one source, the table by source would repeat the first one.
+    groups, by = _groups(defined) if len(sources) != 1 else ({}, "")
     scores = pd.DataFrame(columns=list(SCORE_COLUMNS))
     significance = pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
     tied: set[str] = set()
+    floor: dict[str, float] = {}
     confusions: dict[str, dict[str, pd.DataFrame]] = {}
     printed, references = published(protocol.name, manifests), protocol.references
     notes = contradictions(protocol.name, manifests)
@@ -121,6 +125,10 @@ def _write(
             significance = significance_table(compared, defined[0], reference=reference)
             tied = set(tied_with_best(compared, defined[0]))
         confusions = {name: _confusions(frame, protocol.labels) for name, frame in frames.items()}
+        # Runs stored before the classes were counted have none in their manifest.
+        trained = {m["fold"]: m["class_counts"] for m in manifests if "class_counts" in m}
+        clips = predictions[predictions["system"].isin(whole)]
+        floor = source_alone(clips, trained, protocol.labels, defined)
     written = write_report(
         folder,
         scores=scores,
@@ -134,6 +142,8 @@ def _write(
         notes=notes,
         groups=groups,
         by=by,
+        floor=floor,
+        kinds={m.name: m.kind for m in defined},
     )
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()
@@ -146,9 +156,10 @@ def _write(
             references=references,
             tied=tied,
             notes=notes,
+            floor=floor,
         )
     ]
-    grouped = groups_table(scores, manifests, groups=groups, by=by, primary=measures[0])
+    grouped = groups_table(scores, manifests, groups=groups, by=by, primary=measures[0], floor=floor)
     if grouped is not None:
         tables.append(grouped)
     if len(significance):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -27,6 +28,7 @@ _BLUE = "#0072B2"
 TITLE_PT = 9.0
 LINE_IN = 0.18
 _MIN_WIDTH_IN = 3.0
+_PANELS_IN_A_ROW = 5
 _FEW_CLASSES = 20
 """Up to here a cell has room for its percentage above its count."""
 
@@ -45,7 +47,12 @@ def confusion_figure(frames: Mapping[str, pd.DataFrame], path_stem: Path, *, tit
 
 
 def score_figure(
-    scores: pd.DataFrame, path_stem: Path, *, measures: Sequence[str] = (), title: str = ""
+    scores: pd.DataFrame,
+    path_stem: Path,
+    *,
+    measures: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
+    title: str = "",
 ) -> tuple[Path, Path]:
     """Draw scores with their intervals and write ``path_stem`` with ``.png`` and ``.svg``.
 
@@ -56,11 +63,13 @@ def score_figure(
     tuple of Path
         The PNG and the SVG.
     """
-    return save_figure(draw_scores(scores, measures=measures, title=title), path_stem)
+    return save_figure(draw_scores(scores, measures=measures, kinds=kinds, title=title), path_stem)
 
 
 def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
     """One panel per confusion matrix; colour is the share of the true class, cells carry the clip counts.
+
+    A class that no clip of any panel has or was given is left out, and the title says how many are.
 
     Parameters
     ----------
@@ -84,6 +93,13 @@ def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> F
             raise ConfigError(
                 f"confusion matrix {name!r}: rows and columns must both be {classes}, the rows of the first"
             )
+    counts = np.sum([frame.to_numpy() for frame in frames.values()], axis=0)
+    occurs = (counts.sum(axis=0) > 0) | (counts.sum(axis=1) > 0)
+    n_left_out = int((~occurs).sum())
+    if 0 < n_left_out < len(classes):
+        frames = {name: frame.loc[occurs, occurs] for name, frame in frames.items()}
+        title += f"\nNot shown: {n_left_out} of {len(classes)} classes, neither true nor predicted in these clips."
+        classes = [name for name, there in zip(classes, occurs, strict=True) if there]
     few = len(classes) <= _FEW_CLASSES
     cell_in, font = (0.28, 7.0) if few else (0.19, 5.5)
     side_in, label_in = cell_in * len(classes), 0.0085 * font * max(map(len, classes)) + 0.3
@@ -91,7 +107,7 @@ def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> F
     n_rows = len(frames) // n_columns
     width_in = max(label_in + n_columns * (side_in + 0.15) + 0.8, _MIN_WIDTH_IN)
     lines = title_lines(title, width_in)
-    height_in = n_rows * (side_in + 0.3) + label_in + LINE_IN * len(lines)
+    height_in = n_rows * (side_in + 0.3) + label_in + LINE_IN * (len(lines) + 0.5)
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     axes = list(grid.flat)
@@ -132,7 +148,13 @@ def _draw_matrix(
     return image
 
 
-def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: str = "") -> Figure:
+def draw_scores(
+    scores: pd.DataFrame,
+    *,
+    measures: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
+    title: str = "",
+) -> Figure:
     """Dot plot: a panel per measure, a line per system, best on top, with the 95 % intervals.
 
     Parameters
@@ -141,6 +163,8 @@ def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: st
         ``score_table`` of ``asc_bench.evaluation.summary``. Rows with an incomplete sentence are left out.
     measures : sequence of str
         Panels in order, the first sorts the systems; by default as the frame has them.
+    kinds : mapping
+        ``Measure.kind`` by name, for the axes; a measure that is not named is an accuracy.
     title : str
         Figure title; may have several lines.
     """
@@ -154,28 +178,33 @@ def draw_scores(scores: pd.DataFrame, *, measures: Sequence[str] = (), title: st
     names = [plain(s) for s in systems]
     label_in = 0.068 * max(map(len, names), default=8) + 0.3
     n_panels = max(len(panels), 1)
-    width_in = label_in + 1.9 * n_panels
+    n_rows = math.ceil(n_panels / _PANELS_IN_A_ROW)
+    n_columns = math.ceil(n_panels / n_rows)
+    width_in = label_in + 1.9 * n_columns
     lines = title_lines(title, width_in)
-    height_in = 0.8 + 0.24 * max(len(systems), 2) + LINE_IN * len(lines)
+    height_in = n_rows * (0.8 + 0.24 * max(len(systems), 2)) + LINE_IN * len(lines)
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    grid = figure.subplots(1, n_panels, squeeze=False, sharex=True, sharey=True)[0]
-    for ax, measure in zip(grid, panels or [""], strict=True):
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).flat)
+    for ax in axes[n_panels:]:
+        ax.remove()
+    for ax, measure in zip(axes, panels or [""], strict=False):
         rows = whole[whole["measure"] == measure].set_index("system").reindex(systems)
         value, low, high = (100 * rows[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
         places = np.arange(len(systems))
         ax.hlines(places, low, high, color=_BLUE, linewidth=1.4)
         ax.plot(value, places, "o", color=_BLUE, markersize=5)
         ax.set_title(plain(measure), fontsize=9, color=INK)
-        ax.set_xlabel("accuracy, percent", fontsize=8, color=INK)
+        ax.set_xlabel(f"{(kinds or {}).get(measure, 'accuracy')}, percent", fontsize=8, color=INK)
         ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
         ax.set_axisbelow(True)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         ax.tick_params(axis="both", length=0, labelsize=8, colors=INK)
+        ax.tick_params(axis="x", labelbottom=True)
         ax.spines[["top", "right", "left"]].set_visible(False)
-    grid[0].set_yticks(range(len(systems)), names)
-    grid[0].set_ylim(-0.6, max(len(systems), 1) - 0.4)
+    axes[0].set_yticks(range(len(systems)), names)
+    axes[0].set_ylim(-0.6, max(len(systems), 1) - 0.4)
     if not panels:
-        grid[0].text(0.5, 0.5, "no score", transform=grid[0].transAxes, ha="center", va="center")
+        axes[0].text(0.5, 0.5, "no score", transform=axes[0].transAxes, ha="center", va="center")
     if title:
         figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -9,14 +10,20 @@ import pandas as pd
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import MISSING, percent_with_interval
+from asc_bench.reporting.text import FLOOR, MISSING, percent, percent_with_interval
 
 Groups = Mapping[str, Mapping[str, str]]
 """Group to column title to measure name."""
 
 
 def groups_table(
-    scores: pd.DataFrame, manifests: Sequence[Manifest], *, groups: Groups, by: str, primary: str
+    scores: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    *,
+    groups: Groups,
+    by: str,
+    primary: str,
+    floor: Mapping[str, float] | None = None,
 ) -> Table | None:
     """One row per system and group; None where there is no group or no score.
 
@@ -30,6 +37,8 @@ def groups_table(
         What the groups are, a word for the column title.
     primary : str
         Measure that systems are sorted by.
+    floor : mapping
+        As in ``results_table``; rows of their own below a rule.
 
     Raises
     ------
@@ -51,6 +60,11 @@ def groups_table(
             ]
             counts = [f"{counted[key]:,}" if counted else MISSING for key in ("n", "n_locations")]
             rows.append((outcome.system, group, *cells, *counts))
+    apart = len(rows)
+    if floor:
+        for group, names in groups.items():
+            cells = [percent(floor.get(names.get(column, ""), math.nan)) for column in columns]
+            rows.append((FLOOR, group, *cells, MISSING, MISSING))
     setting = Setting.of(manifests)
     return Table(
         f"{setting.title}: by {by}",
@@ -60,4 +74,5 @@ def groups_table(
             *setting.caveats,
             f"Percent, with 95 % intervals over recording locations, of the test clips of each {by} alone.",
         ),
+        apart=apart if apart < len(rows) else None,
     )

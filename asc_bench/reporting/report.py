@@ -37,6 +37,8 @@ def write_report(
     notes: Sequence[str] = (),
     groups: Groups | None = None,
     by: str = "",
+    floor: Mapping[str, float] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write every table and figure of one setting into a folder.
 
@@ -46,12 +48,14 @@ def write_report(
         Made if it is not there; files of an earlier report are replaced one by one, each as a whole.
     scores, significance : DataFrame
         ``score_table`` and ``significance_table`` of ``asc_bench.evaluation.summary``.
-    manifests, published, references, measures, tied, notes
+    manifests, published, references, measures, tied, notes, floor
         As in ``results_table``.
     confusions : mapping
         Variant to device (``""`` for all clips) to counts. Systems without a score are left out.
     groups, by
         As in ``groups_table``; measures besides ``measures``.
+    kinds : mapping
+        As in ``draw_scores``.
 
     Returns
     -------
@@ -75,15 +79,16 @@ def write_report(
         references=references,
         tied=tied,
         notes=notes,
+        floor=floor,
     )
     beside = published_table(
         scores, manifests, measures=measures, published=published, references=references, notes=notes
     )
     tests = significance_text_table(significance, manifests, measure=measures[0])
-    grouped = groups_table(scores, manifests, groups=groups or {}, by=by, primary=measures[0])
+    grouped = groups_table(scores, manifests, groups=groups or {}, by=by, primary=measures[0], floor=floor)
     shown = [table for table in (results, grouped, beside) if table is not None]
     every = [*measures, *(name for names in (groups or {}).values() for name in names.values())]
-    tidy = tidy_results(scores, manifests, measures=every, published=published)
+    tidy = tidy_results(scores, manifests, measures=every, published=published, floor=floor)
     written = [
         _write(folder / "results.md", "\n".join(table.to_markdown() for table in shown)),
         _write(folder / "results.csv", tidy.to_csv(index=False)),
@@ -98,7 +103,7 @@ def write_report(
     whole = {outcome.system for outcome in outcomes(scores, manifests, measures) if outcome.scored}
     drawn = scores[scores["system"].isin(whole)]
     matrices = {system: frames for system, frames in confusions.items() if system in whole}
-    for caption, (png, svg) in _figures(folder, setting, drawn, matrices, measures):
+    for caption, (png, svg) in _figures(folder, setting, drawn, matrices, measures, kinds or {}):
         written += [png, svg]
         images[caption] = svg.read_bytes()
     runs = per_run_table(manifests)
@@ -113,9 +118,11 @@ def _figures(
     scores: pd.DataFrame,
     confusions: Mapping[str, Mapping[str, pd.DataFrame]],
     measures: Sequence[str],
+    kinds: Mapping[str, str],
 ) -> list[tuple[str, tuple[Path, Path]]]:
     caption = f"Scores with 95 % intervals. {setting.title}"
-    figures = [(caption, score_figure(scores, folder / "scores", measures=measures, title=setting.title))]
+    drawn = score_figure(scores, folder / "scores", measures=measures, kinds=kinds, title=setting.title)
+    figures = [(caption, drawn)]
     for system, frames in confusions.items():
         panels = {device or ALL_CLIPS: frame for device, frame in frames.items()}
         if panels:

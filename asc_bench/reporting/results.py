@@ -13,6 +13,7 @@ from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import (
+    FLOOR,
     MISSING,
     percent,
     percent_with_interval,
@@ -24,6 +25,11 @@ from asc_bench.reporting.text import (
 PublishedPercent = Mapping[str, Mapping[str, float]]
 """Percent by variant and measure name."""
 
+_FLOOR_MEANS = (
+    f"{FLOOR[0].upper()}{FLOOR[1:]}: a guess that hears nothing and ranks the classes by the clips of the test "
+    "clip's source that may be learnt from. A system that is no better may have learnt the sources and no scene."
+)
+
 
 def results_table(
     scores: pd.DataFrame,
@@ -34,6 +40,7 @@ def results_table(
     references: Sequence[Reference] = (),
     tied: Collection[str] = (),
     notes: Sequence[str] = (),
+    floor: Mapping[str, float] | None = None,
 ) -> Table:
     """One row per system, best first; failed and incomplete ones below, without a score.
 
@@ -53,6 +60,8 @@ def results_table(
         Variants that cannot be told from the best.
     notes : sequence of str
         Further sentences, such as contradictions in the published table.
+    floor : mapping
+        Measure name to ``source_alone`` of ``asc_bench.evaluation``: a row below a rule.
 
     Raises
     ------
@@ -83,6 +92,9 @@ def results_table(
                 "status": outcome.status,
             }
         )
+    if floor:
+        guessed = {measure: percent(floor.get(measure, math.nan)) for measure in measures}
+        rows.append({"system": FLOOR, **guessed, printed_title: MISSING, "status": ""})
     rows += [
         {
             "system": f"{reference.title} (published)",
@@ -107,11 +119,12 @@ def results_table(
             *_notes(setting, ranked, measures, tied),
             *(["Difference: measured minus published, in points."] if beside else []),
             *(f"{r.title}: {r.source.rstrip('.')}." for r in shown),
+            *([_FLOOR_MEANS] if floor else []),
             *notes,
             setting.provenance,
         ),
         bold=_best(ranked, measures),
-        apart=len(ranked) if shown else None,
+        apart=len(ranked) if shown or floor else None,
     )
 
 

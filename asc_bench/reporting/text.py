@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 
 MISSING = "–"
 MINUS = "−"
+FLOOR = "the source alone"
+"""Row of a guess that knows nothing of a clip but its source."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -61,11 +64,23 @@ def percent(fraction: float) -> str:
     return MISSING if math.isnan(fraction) else f"{100 * fraction:.1f}"
 
 
+def decimals(value: float) -> str:
+    """``6.1234`` as ``6.12``; three figures below one hundredth, so that what is small is not shown as none."""
+    if math.isnan(value):
+        return MISSING
+    return f"{value:.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
+
+
 def percent_with_interval(fraction: float, low: float, high: float) -> str:
     """``68.0 [66.1, 69.8]``, or the value alone where there is no interval."""
-    if math.isnan(fraction) or math.isnan(low) or math.isnan(high):
-        return percent(fraction)
-    return f"{percent(fraction)} [{percent(low)}, {percent(high)}]"
+    return with_interval(fraction, low, high, percent)
+
+
+def with_interval(value: float, low: float, high: float, spelt: Callable[[float], str]) -> str:
+    """A value with its bounds in brackets, or alone where there are none."""
+    if math.isnan(value) or math.isnan(low) or math.isnan(high):
+        return spelt(value)
+    return f"{spelt(value)} [{spelt(low)}, {spelt(high)}]"
 
 
 def points(difference_percent: float) -> str:

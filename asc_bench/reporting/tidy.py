@@ -20,6 +20,7 @@ def tidy_results(
     *,
     measures: Sequence[str],
     published: Mapping[str, Mapping[str, float]],
+    floor: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """One row per system and measure, scored or not.
 
@@ -27,8 +28,8 @@ def tidy_results(
     -------
     DataFrame
         ``system, measure``, the columns of the score table as fractions, ``published`` as a fraction (empty
-        where nothing is comparable), ``status`` (empty when all is well), the setting, and ``runs``: the keys
-        of the runs behind the row.
+        where nothing is comparable), ``source_alone`` (``floor`` of the measure, where there is one),
+        ``status`` (empty when all is well), the setting, and ``runs``: the keys of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
@@ -42,6 +43,7 @@ def tidy_results(
                     "measure": measure,
                     **{column: score.get(column, math.nan) for column in SCORE_COLUMNS},
                     "published": math.nan if printed is None else printed / 100,
+                    **({"source_alone": floor.get(measure, math.nan)} if floor else {}),
                     "status": outcome.status,
                     "protocol": setting.protocol,
                     "protocol_version": setting.protocol_version,
@@ -49,6 +51,8 @@ def tidy_results(
                     "synthetic": setting.synthetic,
                     "synthetic_size": setting.synthetic_size,
                     "budget": setting.budget,
+                    "selection": setting.selection,
+                    "augmentation": setting.augmentation,
                     "runs": " ".join(str(m["key"]) for m in outcome.manifests),
                 }
             )
@@ -61,7 +65,7 @@ def tidy_runs(manifests: Sequence[Manifest]) -> pd.DataFrame:
 
     The versions of packages, the host and what the run key was made of stay in the manifests.
     """
-    left_out = {"versions", "host", "key_parts", "expected", "files"}
+    left_out = {"versions", "host", "key_parts", "expected", "class_counts", "files"}
     return pd.DataFrame([dict(_flat({k: v for k, v in m.items() if k not in left_out})) for m in manifests])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from asc_bench.registry import protocols
 from tests.conftest import PLUGINS
 
 ON_TINY = ("-p", "merged", "--synthetic", "--synthetic-size", "tiny", "-b", "smoke")
@@ -111,6 +112,19 @@ def test_from_sources_to_tables(cli, tmp_path: Path, plugged: str) -> None:
     assert float(both[1].split()[0]) == pytest.approx(
         100 * right.groupby(fine_rows["label"]).mean().mean(), abs=0.05
     )
+
+    order = protocols().get("merged").labels.fine
+    for counts in manifests[0]["class_counts"].values():
+        assert sum(counts.values()) > 0
+    guess = {
+        source: max(counts, key=lambda scene, n=counts: (n[scene], -order.index(scene)))
+        for source, counts in manifests[0]["class_counts"].items()
+    }
+    lucky = fine_rows["label"] == fine_rows["source"].map(guess)
+    floor = row_of(done.stdout, "the source alone")
+    assert float(floor[1]) == pytest.approx(100 * lucky.groupby(fine_rows["label"]).mean().mean(), abs=0.05)
+    assert floor[7] == "–", "there are no heads to agree"
+    assert float(row_of(done.stdout, "the source alone", "tut-2017")[2]) > 0
 
     again = cli("report", "-p", "merged", "-b", "smoke", "--synthetic", ASC_BENCH_PLUGINS=plugged)
     assert again.returncode == 0, again.stderr
