@@ -4,7 +4,7 @@ from asc_bench.data.manifest import Dataset, Split
 from asc_bench.errors import AscBenchError, ConfigError, DataError, StoreError, SystemFailure
 from asc_bench.evaluation.protocol import Fold, Measure, Protocol, Reference
 from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part
-from asc_bench.experiment.reproduction import Cell, Reproduction
+from asc_bench.experiment.reproduction import Cell, Finished, Reproduction
 from asc_bench.features.frontends import FrontEnd, LogMel, Waveform, caa_net_log_mel
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.systems.base import (
@@ -43,6 +43,7 @@ __all__ = [
     "DeviceUse",
     "Drawn",
     "Features",
+    "Finished",
     "Fold",
     "FrontEnd",
     "LabelSpace",

@@ -21,6 +21,7 @@ VERBS = {
     "compare": "compare",
     "explain": "explain",
     "explain-clip": "explain_clip",
+    "embed": "embed",
     "check": "check",
     "new": "new",
     "env": "env",

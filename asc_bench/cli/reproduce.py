@@ -18,6 +18,7 @@ def command(
     budget: options.BudgetName = "quick",
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     synthetic: options.Synthetic = False,
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
@@ -58,6 +59,7 @@ def command(
         budget=budget,
         as_published=as_published,
         hold_out=hold_out,
+        augment=augment,
         synthetic=synthetic,
         synthetic_size=synthetic_size,
         synthetic_seed=synthetic_seed,
@@ -71,7 +73,7 @@ def command(
         only=only,
         force=force,
         dry_run=dry_run,
-        keep_weights=keep_weights,
+        keep_weights=keep_weights or item.needs_weights,
         data=data,
         cache=cache,
         results=results,
@@ -93,9 +95,11 @@ def command(
             return
         with screen.phase("table") as progress:
             progress(0.0, "resampling recording locations")
-            folder = results / "reproductions" / item.name / work.bench.tagged(order.selection) / budget
-            written = reproduce(item, work, folder, cut=cut)
+            tag = work.bench.tagged(order.selection, order.augmentation)
+            folder = results / "reproductions" / item.name / tag / budget
+            written = reproduce(item, work, folder, cut=cut, settings=order.settings)
     typer.echo(written.text)
     if not quiet:
-        typer.echo(f"The whole table, with intervals: {written.folder}/table.md .csv .tex", err=True)
+        what = "The whole table, with intervals" if written.intervals else "The whole table"
+        typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
     conclude(work)

@@ -12,8 +12,8 @@ import pandas as pd
 
 from asc_bench.errors import ConfigError
 from asc_bench.experiment.paper import Cut, described, inside
-from asc_bench.experiment.reproduction import Cell, Reproduction
-from asc_bench.experiment.scored import scored
+from asc_bench.experiment.reproduction import Cell, Finished, Reproduction
+from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.store import StoredRun
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.experiment.work import Work
@@ -34,6 +34,8 @@ class Reproduced:
 
     folder: Path
     text: str
+    intervals: bool = True
+    """Whether any cell has one."""
 
 
 def table_cells(item: Reproduction) -> list[Cell]:
@@ -57,7 +59,9 @@ def asked(item: Reproduction, cells: Sequence[Cell], cut: Cut) -> list[Cell]:
     return left
 
 
-def reproduce(item: Reproduction, work: Work, folder: Path, *, cut: Cut) -> Reproduced:
+def reproduce(
+    item: Reproduction, work: Work, folder: Path, *, cut: Cut, settings: Settings | None = None
+) -> Reproduced:
     """Fill the table, write it whole, and give the part that was asked for as text.
 
     Parameters
@@ -70,15 +74,17 @@ def reproduce(item: Reproduction, work: Work, folder: Path, *, cut: Cut) -> Repr
         Where ``table.md``, ``table.csv`` and ``table.tex`` go; they hold every cell, whatever the cut.
     cut : mapping
         What the text shows.
+    settings : Settings, optional
+        Cache and device, for tables that need the fitted systems; the device may be ``auto``.
     """
     cells = table_cells(item)
     setting = Setting.of([run.manifest for run in work.runs])
-    frame = _frame(item, cells, work, folder, setting)
+    frame = _frame(item, cells, work, folder, setting, settings or Settings(cache=folder))
     write_atomic(folder / "table.csv", frame.to_csv(index=False))
     write_atomic(folder / "table.md", _grid(item, frame, setting, intervals=True).to_markdown())
     write_atomic(folder / "table.tex", _grid(item, frame, setting).to_latex())
     part = frame[[inside(cell.at, cut) for cell in cells]]
-    return Reproduced(folder, _grid(item, part, setting).to_text())
+    return Reproduced(folder, _grid(item, part, setting).to_text(), bool(frame["low"].notna().any()))
 
 
 def _grid(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, intervals: bool = False) -> Grid:
@@ -91,22 +97,27 @@ def _grid(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, interval
         best_means=item.best_means,
         notes=(*item.notes, *(item.remarks() if setting.comparable else ())),
         intervals=intervals,
+        in_percent=item.in_percent,
     )
 
 
-def _frame(item: Reproduction, cells: Sequence[Cell], work: Work, folder: Path, setting: Setting) -> pd.DataFrame:
+def _frame(
+    item: Reproduction, cells: Sequence[Cell], work: Work, folder: Path, setting: Setting, settings: Settings
+) -> pd.DataFrame:
     """One row per cell: labels, score, published number, what came of its runs, and the setting."""
     protocol = work.bench.protocol
-    runs = work.by_variant()
+    runs = {variant: _usable(item, its) for variant, its in work.by_variant().items()}
     whole = {v: [r for r in its if r] for v, its in runs.items() if all(r is not None and r.done for r in its)}
-    scores = scored(protocol, whole, folder)
+    scores = item.measured(Finished(runs=whole, bench=work.bench, settings=settings, folder=folder))
     found = outcomes(scores, [run.manifest for run in work.runs], [m.name for m in protocol.measures])
     by_variant = {outcome.system: outcome for outcome in found}
     rows = []
     for cell in cells:
         outcome = by_variant.get(cell.variant)
-        status, reason = _state(runs[cell.variant], outcome)
+        status, reason = _state(runs[cell.variant], outcome, with_weights=item.needs_weights)
         score: Mapping[str, Any] = (outcome.score(cell.measure) if outcome and not status else None) or {}
+        if not status and not score:
+            status, reason = "undefined", _why_undefined(scores, cell)
         beside = cell.published if setting.comparable else None
         rows.append(
             {
@@ -116,7 +127,7 @@ def _frame(item: Reproduction, cells: Sequence[Cell], work: Work, folder: Path, 
                 "variant": cell.variant,
                 "measure": cell.measure,
                 **{name: score.get(name, math.nan) for name in NUMBERS},
-                "published": _fraction(published_values(beside)[cell.measure]) if beside else math.nan,
+                "published": _published(item, cell) if beside else math.nan,
                 "flaw": (contradiction(beside.table, beside.where) if beside else None) or "",
                 "told": bool(outcome and outcome.given_device),
                 "status": status,
@@ -128,25 +139,39 @@ def _frame(item: Reproduction, cells: Sequence[Cell], work: Work, folder: Path, 
                 "synthetic_size": setting.synthetic_size,
                 "budget": setting.budget,
                 "selection": setting.selection,
+                "augmentation": setting.augmentation,
                 "runs": " ".join(str(run.manifest["key"]) for run in runs[cell.variant] if run),
             }
         )
     return pd.DataFrame(rows).astype(dict.fromkeys(("n", "n_locations", "n_repeats"), "Int64"))
 
 
-def _fraction(percent: float) -> float:
-    """Without the noise of a division: 69.9 becomes 0.699."""
-    return round(percent / 100, 6)
+def _usable(item: Reproduction, runs: Sequence[StoredRun | None]) -> list[StoredRun | None]:
+    """Runs of a variant; None also for a finished one without weights, where the table needs them."""
+    return [None if run and run.done and item.needs_weights and run.weights is None else run for run in runs]
 
 
-def _state(runs: Sequence[StoredRun | None], outcome: Outcome | None) -> tuple[str, str]:
+def _published(item: Reproduction, cell: Cell) -> float:
+    """As the values are; in percent without the noise of a division: 69.9 becomes 0.699."""
+    assert cell.published is not None
+    printed = published_values(cell.published)[cell.measure]
+    return round(printed / 100, 6) if item.in_percent else printed
+
+
+def _why_undefined(scores: pd.DataFrame, cell: Cell) -> str:
+    its = scores[(scores["system"] == cell.variant) & (scores["measure"] == cell.measure)]
+    return str(its["reason"].iloc[0]) if len(its) and "reason" in its else ""
+
+
+def _state(runs: Sequence[StoredRun | None], outcome: Outcome | None, *, with_weights: bool) -> tuple[str, str]:
     """Why a system has no score, in a word and in a sentence; both empty if it has one."""
     there = [run for run in runs if run is not None]
     statuses = {str(run.manifest["status"]) for run in there}
     if outcome is not None and statuses & {"failed", "skipped"}:
         return "failed" if "failed" in statuses else "skipped", outcome.status
     if len(there) < len(runs):
-        return "not run", f"{len(there)} of {len(runs)} runs are stored" if there else ""
+        kept = " with their weights" if with_weights else ""
+        return "not run", f"{len(there)} of {len(runs)} runs are stored{kept}" if there else ""
     if outcome is not None and outcome.incomplete:
         return "incomplete", one_line(outcome.incomplete)
     return "", ""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from asc_bench.experiment.paper import PaperItem, Place
 from asc_bench.systems.base import Published
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from asc_bench.experiment.plan import Bench
+    from asc_bench.experiment.runner import Settings
+    from asc_bench.experiment.store import StoredRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +34,7 @@ class Cell:
     variant : str
         System that it belongs to, such as ``my-cnn[width=64]``. Several cells may share one.
     measure : str
-        Name of a measure of the protocol.
+        Name of a measure of the protocol, or of whatever else ``Reproduction.measured`` gives.
     published : Published, optional
         Where the paper's number stands, by ``measure``; None where the paper printed none.
     """
@@ -39,6 +47,28 @@ class Cell:
     published: Published | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """All that the numbers of a table come from.
+
+    Attributes
+    ----------
+    runs : mapping of str to sequence of StoredRun
+        By variant, those whose runs are all done; with weights, if the table needs them.
+    bench : Bench
+        Protocol, recordings and folds.
+    settings : Settings
+        Where features are cached, and the device: for numbers that need the fitted systems.
+    folder : Path
+        Where the table goes; what is computed may be kept there.
+    """
+
+    runs: Mapping[str, Sequence[StoredRun]]
+    bench: Bench
+    settings: Settings
+    folder: Path
+
+
 class Reproduction(PaperItem):
     """Base of every published table; a subclass lives beside its system. Importing it must be cheap."""
 
@@ -47,10 +77,28 @@ class Reproduction(PaperItem):
     """Measure whose best value in each row is marked, as the paper does; none is if empty."""
     best_means: ClassVar[str] = ""
     """What the mark says, such as ``best of the four layers``."""
+    needs_weights: ClassVar[bool] = False
+    """Whether ``measured`` loads the fitted systems; runs are computed again where the weights were not kept."""
+    in_percent: ClassVar[bool] = True
+    """Whether values are fractions, shown in percent as the paper prints them; else they are shown as they are."""
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:
         """Every cell, row by row in the order of the paper."""
+
+    def measured(self, finished: Finished) -> pd.DataFrame:
+        """Values of all cells; by default the measures of the protocol, from the stored predictions.
+
+        Returns
+        -------
+        DataFrame
+            One row per system and measure with the columns of ``score_table`` in ``asc_bench.evaluation.summary``;
+            ``low`` and ``high`` are NaN where there is no interval. A column ``reason``, if there is one, says in
+            a sentence why a value is NaN.
+        """
+        from asc_bench.experiment.scored import scored
+
+        return scored(finished.bench.protocol, finished.runs, finished.folder)
 
     def remarks(self) -> Sequence[str]:
         """Sentences about the published numbers, shown where these stand beside measured ones."""

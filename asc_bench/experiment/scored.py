@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,42 @@ def scored(protocol: Protocol, runs: Mapping[str, Sequence[StoredRun]], folder: 
     folder : Path
         Keeps the scores in ``scores.json``; they are read back while runs, protocol and code are the same.
     """
+    code = keys.package_digest("asc_bench.evaluation", "asc_bench.experiment")
+    return remembered(protocol, runs, folder, lambda its: _score(protocol, its), code=code)
+
+
+def remembered(
+    protocol: Protocol,
+    runs: Mapping[str, Sequence[StoredRun]],
+    folder: Path,
+    score: Callable[[Sequence[StoredRun]], pd.DataFrame],
+    *,
+    code: str,
+    columns: Sequence[str] = SCORE_COLUMNS,
+) -> pd.DataFrame:
+    """Scores of every system, computed unless they are those that were kept.
+
+    Parameters
+    ----------
+    protocol, runs, folder
+        As in ``scored``.
+    score : callable
+        Gives the rows of a system from its runs.
+    code : str
+        Digest of the code that they come from.
+    columns : sequence of str
+        Those of the rows.
+    """
     stamp = {
         "runs": {variant: [run.manifest["digest"] for run in its] for variant, its in runs.items()},
         "protocol": [protocol.name, protocol.version],
-        "code": keys.package_digest("asc_bench.evaluation", "asc_bench.experiment"),
+        "code": code,
     }
     kept = _kept(folder / SCORES)
     if kept.get("stamp") == stamp:
-        return pd.DataFrame(kept["scores"], columns=list(SCORE_COLUMNS))
-    frames = [_score(protocol, its) for its in runs.values()]
-    scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(SCORE_COLUMNS))
+        return pd.DataFrame(kept["scores"], columns=list(columns))
+    frames = [score(its) for its in runs.values()]
+    scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
     # JSON gives back the very numbers; what pandas reads from CSV may differ in the last bit.
     write_atomic(folder / SCORES, json.dumps({"stamp": stamp, "scores": scores.to_dict("records")}, indent=1))
     return scores

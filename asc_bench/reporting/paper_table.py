@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from asc_bench.reporting.grid import FLAWED, TOLD, Grid, Line
 from asc_bench.reporting.setting import Setting
-from asc_bench.reporting.text import MISSING, percent, percent_with_interval
+from asc_bench.reporting.text import MISSING, decimals, percent, with_interval
 
 PUBLISHED = "published"
-_SHORT = {"not run": MISSING, "failed": "fail", "skipped": "skip", "incomplete": "inc."}
+_SHORT = {"not run": MISSING, "failed": "fail", "skipped": "skip", "incomplete": "inc.", "undefined": "undef."}
 _LEGEND = {
     "not run": "not run",
     "failed": "a run failed",
     "skipped": "the system refuses this task",
     "incomplete": "test clips are missing, so there is no score",
+    "undefined": "this number does not exist for what was computed",
 }
 
 Row = Mapping[str, Any]
@@ -33,6 +34,7 @@ def paper_grid(
     best_means: str,
     notes: Sequence[str] = (),
     intervals: bool = False,
+    in_percent: bool = True,
 ) -> Grid:
     """Lay the cells out as the paper does.
 
@@ -40,10 +42,10 @@ def paper_grid(
     ----------
     cells : DataFrame
         One row per cell, in the order of the paper: the columns ``row_titles``, ``group``, ``column``,
-        ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions), ``told`` (whether
-        the system was given the device of test clips), ``status`` (empty where there is a value, else ``not
-        run``, ``failed``, ``skipped`` or ``incomplete``), ``reason`` (a sentence) and ``flaw`` (how the
-        published number disagrees with others, or empty).
+        ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``),
+        ``told`` (whether the system was given the device of test clips), ``status`` (empty where there is a
+        value, else ``not run``, ``failed``, ``skipped``, ``incomplete`` or ``undefined``), ``reason`` (a
+        sentence) and ``flaw`` (how the published number disagrees with others, or empty).
     setting : Setting
         Of the runs.
     title : str
@@ -58,7 +60,10 @@ def paper_grid(
         Further sentences.
     intervals : bool
         Show the 95 % interval behind each value.
+    in_percent : bool
+        Whether values are fractions, to be shown in percent; else they have two decimals.
     """
+    spelt = percent if in_percent else decimals
     columns = list(dict.fromkeys(zip(cells["group"], cells["column"], strict=True)))
     by_row: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
     for record in cells.to_dict("records"):
@@ -68,9 +73,9 @@ def paper_grid(
     lines: list[Line] = []
     for label, found in by_row.items():
         row = [found.get(column) for column in columns]
-        texts = tuple(_measured(c, intervals, marked=not told[j]) for j, c in enumerate(row))
+        texts = tuple(_measured(c, spelt, intervals, marked=not told[j]) for j, c in enumerate(row))
         lines.append(Line(labels=label, cells=texts, best=_best(row, best_of)))
-        printed = tuple(percent(c["published"]) + FLAWED * bool(c["flaw"]) if c else "" for c in row)
+        printed = tuple(spelt(c["published"]) + FLAWED * bool(c["flaw"]) if c else "" for c in row)
         if setting.comparable and any(text not in ("", MISSING) for text in printed):
             lines.append(Line(labels=(*[""] * (len(label) - 1), PUBLISHED), cells=printed))
     return Grid(
@@ -81,7 +86,7 @@ def paper_grid(
         best_means=f"{best_means}, of those measured",
         notes=(
             *setting.caveats,
-            *_notes(cells, setting, intervals=intervals),
+            *_notes(cells, setting, intervals=intervals, in_percent=in_percent),
             *notes,
             setting.provenance,
         ),
@@ -103,13 +108,13 @@ def _headed(columns: Sequence[tuple[str, str]], told: Sequence[bool]) -> tuple[t
     )
 
 
-def _measured(cell: Row | None, intervals: bool, *, marked: bool) -> str:
+def _measured(cell: Row | None, spelt: Callable[[float], str], intervals: bool, *, marked: bool) -> str:
     if cell is None:
         return ""
     if cell["status"]:
         return _SHORT[cell["status"]]
     value = cell["value"]
-    text = percent_with_interval(value, cell["low"], cell["high"]) if intervals else percent(value)
+    text = with_interval(value, cell["low"], cell["high"], spelt) if intervals else spelt(value)
     return f"{text}{TOLD}" if marked and cell["told"] else text
 
 
@@ -120,10 +125,10 @@ def _best(row: Sequence[Row | None], best_of: str) -> frozenset[int]:
     return frozenset(j for j, v in printed.items() if len(printed) > 1 and v == max(printed.values()))
 
 
-def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool) -> list[str]:
+def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool, in_percent: bool) -> list[str]:
     scored = cells[cells["status"] == ""]
-    notes = [f"Percent. {len(scored)} of {len(cells)} cells measured."]
-    if intervals and len(scored):
+    notes = [f"{'Percent. ' if in_percent else ''}{len(scored)} of {len(cells)} cells measured."]
+    if intervals and scored["low"].notna().any():
         notes[0] += " In brackets: 95 % percentile interval of a bootstrap over recording locations."
     if scored["told"].any():
         notes.append(f"{TOLD} was told the recording device of every test clip.")

@@ -1,0 +1,66 @@
+"""Embeddings of clips: which systems give them, and what they must look like."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from asc_bench.errors import ConfigError, SystemFailure
+from asc_bench.systems.base import Clips, System
+
+
+class Embeds(Protocol):
+    """A system that turns clips into points."""
+
+    def embed(self, clips: Clips) -> npt.NDArray[np.float32]:
+        """One embedding for each clip, shape (n_clips, d); asked of fitted systems only."""
+
+
+def can_embed(system: type[System]) -> bool:
+    """Whether the systems of a class have the method ``embed(clips)``.
+
+    The argument's name counts: the ``embed(features)`` of an ``SklearnSystem`` prepares what its classifier sees.
+    """
+    method = getattr(system, "embed", None)
+    return callable(method) and list(inspect.signature(method).parameters)[1:] == ["clips"]
+
+
+def embeddings(system: System, clips: Clips) -> npt.NDArray[np.float32]:
+    """Ask a fitted system for its embeddings.
+
+    Parameters
+    ----------
+    system : System
+        Fitted or loaded.
+    clips : Clips
+        As ``predict`` takes them.
+
+    Returns
+    -------
+    float32 array, shape (n_clips, d)
+
+    Raises
+    ------
+    ConfigError
+        If the system has no embeddings.
+    SystemFailure
+        If what it returns are no such numbers.
+    """
+    name = system.card.name
+    if not can_embed(type(system)):
+        raise ConfigError(f"{name} gives no embeddings: it has no method embed(clips)")
+    found = np.asarray(cast(Embeds, system).embed(clips))
+    if found.ndim != 2 or len(found) != len(clips) or not found.shape[1] or found.dtype.kind != "f":
+        raise SystemFailure(
+            f"{name}: embed gave {found.dtype} of shape {found.shape}, expected floats of shape ({len(clips)}, d)"
+        )
+    faulty = ~np.isfinite(found).all(axis=1)
+    if faulty.any():
+        raise SystemFailure(
+            f"{name}: {faulty.sum()} of {len(found)} embeddings have NaN or infinite numbers, the first is that of "
+            f"clip number {int(faulty.argmax())}"
+        )
+    return found.astype(np.float32)
