@@ -29,6 +29,7 @@ def command(
     budget: options.BudgetName = "quick",
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     fold: Annotated[str, typer.Option(help="Fold that it was trained on; the first if not given.")] = "",
     repeat: Annotated[int, typer.Option(help="Which repeat, counted from 0.", min=0)] = 0,
     scene: Annotated[str, typer.Option(help="Class whose attention is shown; else the most probable one.")] = "",
@@ -65,6 +66,7 @@ def command(
     wanted = protocols().get(protocol)
     if scene and scene not in wanted.labels.fine:
         raise ConfigError(f"{protocol} has no class {scene!r}{near(scene, wanted.labels.fine)}")
+    copies = options.augmentation(augment)
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     facts = check_file(file, start_s=start, duration_s=wanted.clip_duration_s)
     with Screen() as screen, screen.phase("recordings") as progress:
@@ -76,6 +78,7 @@ def command(
             repeats=[repeat],
             folds=[fold] if fold else [],
             selection=selection,
+            augmentation=copies,
         )
         progress(0.9, "loading the weights")
         fitted = fitted_system(spec, bench, ResultsStore(results))
@@ -146,6 +149,7 @@ def _setting(spec: RunSpec, bench: Bench, recorder: str) -> str:
     kind = " (synthetic)" if dataset.synthetic else ""
     told = f", told recorder {recorder}" if recorder else ""
     chosen = f", selection {spec.selection}" if spec.selection is not Selection.OWN else ""
+    chosen += f", augmentation {spec.augmentation}" if spec.augmentation else ""
     return f"{spec.title}{told}, {spec.protocol} on {dataset.name}{kind}, {spec.budget} budget{chosen}"
 
 

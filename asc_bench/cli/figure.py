@@ -18,6 +18,7 @@ def command(
     budget: options.BudgetName = "quick",
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
+    augment: options.Augment = "",
     synthetic: options.Synthetic = False,
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
@@ -57,6 +58,7 @@ def command(
         budget=budget,
         as_published=as_published,
         hold_out=hold_out,
+        augment=augment,
         synthetic=synthetic,
         synthetic_size=synthetic_size,
         synthetic_seed=synthetic_seed,
@@ -88,8 +90,9 @@ def command(
             return
         with screen.phase("figure") as progress:
             progress(0.0, "drawing")
-            folder = results / "figures" / item.name / work.bench.tagged(order.selection) / budget
-            written = draw_figure(item, parts, work, order.settings, folder, cut=cut)
+            tag = work.bench.tagged(order.selection, order.augmentation)
+            folder = results / "figures" / item.name / tag / budget
+            written = draw_figure(item, parts, work, order.settings, folder, cut=cut, progress=progress)
     if written:
         typer.echo("\n".join(str(path) for path in written))
     else:

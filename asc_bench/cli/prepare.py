@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from asc_bench.cli.screen import Screen
     from asc_bench.data.manifest import Dataset
+    from asc_bench.experiment.augmented import Augmentation
     from asc_bench.experiment.plan import Bench
 
 
@@ -28,6 +29,7 @@ def command(
     keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Do not delete archives.")] = False,
     systems: Annotated[str, typer.Option("--systems", "-s", help="Compute the features of these systems.")] = "",
     budget: options.BudgetName = "quick",
+    augment: options.Augment = "",
     synthetic: options.Synthetic = False,
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
@@ -46,6 +48,9 @@ def command(
     is_protocol = name in protocols().found
     if not is_protocol and name not in LAYOUTS:
         raise ConfigError(f"there is no data set {name!r}{near(name, [*LAYOUTS, *protocols().names()])}")
+    copies = options.augmentation(augment)
+    if copies and not systems:
+        raise ConfigError("--augment makes features of deformed copies: say for which systems with --systems")
     if sources and not is_protocol:
         raise ConfigError(f"{name} is a data set: --sources chooses those of a protocol that joins several")
     protocol = protocols().get(name) if is_protocol else None
@@ -68,7 +73,8 @@ def command(
             alone = [p for p in protocols().names() if not protocols().get(p).sources]
             benches = [p for p in alone if dataset.name in protocols().get(p).datasets]
             for each in [name] if is_protocol else benches:
-                _features(screen, source.bench(each, lambda f, m: None), systems, budget, source.cache_folder)
+                bench = source.bench(each, lambda f, m: None)
+                _features(screen, bench, systems, budget, source.cache_folder, copies)
     if not dataset.complete:
         raise typer.Exit(1)
 
@@ -126,14 +132,17 @@ def _describe_joined(dataset: Dataset) -> None:
     )
 
 
-def _features(screen: Screen, bench: Bench, systems: str, budget: str, cache: Path) -> None:
+def _features(
+    screen: Screen, bench: Bench, systems: str, budget: str, cache: Path, augmentation: Augmentation | None
+) -> None:
     from asc_bench.experiment.plan import plan
     from asc_bench.experiment.source import fill_cache, front_ends
     from asc_bench.experiment.variant import parse_variants
 
     ends = front_ends(plan(bench, parse_variants(systems), budget=options.budget(budget)))
     with screen.phase("features") as progress:
-        fill_cache(bench, ends, cache, progress)
+        fill_cache(bench, ends, cache, progress, augmentation=augmentation)
     for front_end in ends:
         shape = front_end.shape(bench.protocol.clip_duration_s)
-        typer.echo(f"  features {type(front_end).__name__} {shape} of {bench.protocol.name} are cached")
+        copies = f", with copies (augmentation {augmentation})" if augmentation else ""
+        typer.echo(f"  features {type(front_end).__name__} {shape} of {bench.protocol.name} are cached{copies}")

@@ -35,17 +35,19 @@ def command(
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.variant import parse_variants
 
+    chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
+    copies = options.augmentation(augment)
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(protocol, progress)
     specs = plan(
         bench,
         parse_variants(systems),
-        budget=options.budget(budget),
+        budget=chosen_budget,
         repeats=range(repeats),
         folds=options.split(folds),
-        selection=options.selection(as_published, hold_out),
-        augmentation=options.augmentation(augment),
+        selection=selection,
+        augmentation=copies,
     )
     store = ResultsStore(results)
     counts: dict[str, Counter[str]] = {}
