@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+HIERARCHY := 'hierarchical-cnn,hierarchical-cnn[attention=no],hierarchical-cnn[labels=fine]'
+LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
@@ -56,7 +58,8 @@ bench-hierarchical-cnn: install
 	$(BIN)/python -m tests.benchmarks.bench_hierarchical_cnn
 
 reference: install
-	$(BIN)/asc-bench run --protocol esc10 --systems all --budget quick --results results/reference
+	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference
+	$(BIN)/asc-bench run --protocol merged --systems $(LEVELS) --synthetic --budget quick --results results/reference
 	$(BIN)/asc-bench run --protocol esc10-devices --systems $(STRATEGIES) --budget quick --hold-out --results results/reference
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
 		--hold-out --repeats 2 --results results/reference
