@@ -12,7 +12,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.systems.base import Published
 
 _NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric")
-_VALUES = ("accuracy", "value", "top1", "top3")
+_VALUES = ("accuracy", "value")
 _AVERAGE = "average"
 _AVERAGES_ONLY = frozenset({"caanet_table1"})
 """Tables whose single number is the mean over devices, though no column says so."""
@@ -26,9 +26,8 @@ def published_values(published: Published) -> dict[str, float]:
     """Look up what a paper printed.
 
     A column ``device`` names the measure by its value (``A``, ``B``, ``C``, ``average``). Otherwise the
-    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top-1``),
-    then several value columns by their titles (``top1``, ``top3``). A single number of a table without any of
-    these is ``accuracy``.
+    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top-1``). A
+    single number of a table without any of these is ``accuracy``.
 
     Returns
     -------
@@ -43,20 +42,17 @@ def published_values(published: Published) -> dict[str, float]:
     columns, rows = _read(published.table)
     chosen = _select(published.table, columns, rows, published.where)
     values: dict[str, float] = {}
-    value_columns = [c for c in _VALUES if c in columns]
+    column = next(c for c in _VALUES if c in columns)
     for row in chosen:
         named = [row[c] if c != "top_k" else f"top-{row[c]}" for c in _NAMES_THE_MEASURE if c in columns]
-        for column in value_columns:
-            name = " ".join([*named, column] if len(value_columns) > 1 else named) or "accuracy"
-            if published.table in _AVERAGES_ONLY:
-                name = _AVERAGE
-            if name in values:
-                keys = " or ".join(c for c in _keys(columns) if c not in published.where)
-                raise ConfigError(
-                    f"published table {published.table}: {len(chosen)} rows match {dict(published.where)}, "
-                    f"more than one for {name!r}; {f'add {keys}' if keys else 'the table repeats itself'}"
-                )
-            values[name] = _number(published.table, column, row)
+        name = _AVERAGE if published.table in _AVERAGES_ONLY else " ".join(named) or "accuracy"
+        if name in values:
+            keys = " or ".join(c for c in _keys(columns) if c not in published.where)
+            raise ConfigError(
+                f"published table {published.table}: {len(chosen)} rows match {dict(published.where)}, "
+                f"more than one for {name!r}; {f'add {keys}' if keys else 'the table repeats itself'}"
+            )
+        values[name] = _number(published.table, column, row)
     return values
 
 

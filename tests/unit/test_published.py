@@ -32,10 +32,10 @@ def test_table_1_prints_averages_only() -> None:
     assert published_values(published("caanet_table1", **where)) == {"average": 67.0}
 
 
-def test_value_columns_name_the_measure() -> None:
+def test_a_system_of_a_comparison_is_named_by_its_row() -> None:
     assert published_values(published("hierarchical_table4", system="SB-CNN")) == {
-        "top1": 80.55,
-        "top3": 85.76,
+        "fine top-1": 80.55,
+        "fine top-3": 85.76,
     }
 
 
