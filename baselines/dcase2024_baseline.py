@@ -1,0 +1,136 @@
+"""The baseline of DCASE 2024 Task 1: a small mobile network on one-second excerpts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING, ClassVar
+
+from asc_bench.api import Budget, Card, Cosine, Crop, LogMel, Params, TorchSystem, TrainingPlan
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_FLOOR = 1e-5
+_EXCERPT = Crop(length=65, test_hop=64)
+"""One second, with its centred frames at both ends; excerpts at test lie side by side."""
+
+_ROLL = 6
+"""Frames of 15.6 ms in 0.1 s."""
+
+_WARMUP = 2_000 / 81_808
+"""2,000 of the steps that 150 epochs of 139,620 excerpts in batches of 256 take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dcase2024BaselineParams(Params):
+    """Size of the network.
+
+    Attributes
+    ----------
+    width : int
+        Channels of the first stage.
+    multiplier : float
+        Growth of the channels from stage to stage.
+    expansion : float
+        How much wider the blocks are inside.
+    """
+
+    width: int = 32
+    multiplier: float = 1.8
+    expansion: float = 2.1
+
+
+class Dcase2024Baseline(TorchSystem):
+    """Schmid and others' network with 61,148 parameters, averaged over the seconds of a clip."""
+
+    card = Card(
+        name="dcase2024-baseline",
+        title="DCASE 2024 baseline",
+        citation="F. Schmid et al., Data-efficient low-complexity acoustic scene classification in the DCASE 2024 "
+        "challenge, DCASE 2024; code: github.com/CPJKU/dcase2024_task1_baseline",
+        year=2024,
+        input="256-band log-mel, 32 kHz, window 96 ms, hop 15.6 ms, excerpts of 1 s",
+        guesses=(
+            "Longer clips: one random second of each in training, all their seconds at test, averaged; 150 epochs "
+            "of seconds are then 150 epochs of clips times the seconds of a clip.",
+            "Warm-up is the share of the steps that 2,000 are in the source's training on all data.",
+            "Rolling by up to 0.1 s shifts frames of an excerpt, not samples.",
+            "The best weights are chosen on the validation split, where the source chooses on its test split.",
+            "Predictions are in float32; the source tests in half precision.",
+            "quick trains 1,200 steps of 32 excerpts and keeps the last weights; smoke is a quarter as wide and "
+            "trains 60 steps. Both have a tenth of their steps as warm-up.",
+        ),
+    )
+    Params: ClassVar[type[Params]] = Dcase2024BaselineParams
+    params: Dcase2024BaselineParams
+
+    def front_end(self) -> LogMel:
+        """As torchaudio computes it: 65 frames for 1 s."""
+        return LogMel(
+            sample_rate_hz=32_000,
+            n_fft=4_096,
+            window_length=3_072,
+            hop_length=500,
+            n_mels=256,
+            fmin_hz=0.0,
+            fmax_hz=16_000.0,
+            mel_scale="htk",
+            mel_norm=None,
+            pad="reflect",
+            floor=_FLOOR,
+        )
+
+    def build(self) -> nn.Module:
+        """Rolling and Freq-MixStyle, which are there in training only, and the network."""
+        from torch import nn
+
+        from asc_bench.modules.layout import BandsFirst
+        from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
+
+        from ._dcase2024_baseline_network import network
+
+        return nn.Sequential(
+            BandsFirst(),
+            TimeRoll(_ROLL),
+            FreqMixStyle(probability=0.4, alpha=0.3),
+            network(
+                len(self.task.labels.fine),
+                width=self.params.width // 4 if self.budget is Budget.SMOKE else self.params.width,
+                multiplier=self.params.multiplier,
+                expansion=self.params.expansion,
+            ),
+        )
+
+    def training_plan(self) -> TrainingPlan:
+        """AdamW with a warm-up and a cosine; up to 48 neighbouring bands of an excerpt are silenced."""
+        from asc_bench.features.augment import SpecMask
+
+        mask = SpecMask(frequency_width=48, time_width=0, n_time=0, value=log(_FLOOR))
+        if self.budget is Budget.PAPER:
+            n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            return TrainingPlan(
+                batch_size=256,
+                epochs=150 * n_excerpts,
+                optimiser="adamw",
+                learning_rate=5e-3,
+                weight_decay=1e-4,
+                schedule=Cosine(warmup=_WARMUP),
+                crop=_EXCERPT,
+                mask=mask,
+                select="best",
+                monitor="loss",
+                validate_every=n_excerpts,
+                channels_last=True,
+            )
+        return TrainingPlan(
+            batch_size=32,
+            iterations=60 if self.budget is Budget.SMOKE else 1_200,
+            optimiser="adamw",
+            learning_rate=5e-3,
+            weight_decay=1e-4,
+            schedule=Cosine(warmup=0.1),
+            crop=_EXCERPT,
+            mask=mask,
+            channels_last=True,
+        )

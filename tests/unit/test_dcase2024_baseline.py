@@ -1,0 +1,86 @@
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from asc_bench.baselines._dcase2024_baseline_network import rounded
+from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline, Dcase2024BaselineParams
+from torch import nn
+
+from asc_bench.api import FINE, Budget
+from asc_bench.features.torchaudio_import import torchaudio
+from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
+from tests.unit.small_sets import accuracy, context, task, tones
+
+
+def normalised_channels(module: nn.Module) -> int:
+    return sum(layer.num_features for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
+
+
+def test_parameters_and_multiply_adds_are_the_official_ones():
+    """The challenge counted those of convolutions and two for each channel of a batch normalisation."""
+    system = Dcase2024Baseline(task(10, duration_s=1.0))
+    assert system.front_end().shape(1.0) == (65, 256)
+    cost = system.complexity()
+    assert cost["n_parameters"] == 61_148
+    assert cost["n_multiply_adds"] + 2 * normalised_channels(system.build()) == 29_419_156
+
+
+@pytest.mark.parametrize(
+    ("width", "multiplier", "expansion", "with_response_norm"),
+    [(8, 2.3, 3.0, 13_942), (16, 2.3, 3.0, 39_868), (24, 2.3, 3.0, 77_314), (32, 2.3, 3.0, 126_952)],
+)
+def test_other_sizes_are_cp_mobiles_without_two_numbers_for_each_of_six_blocks(
+    width, multiplier, expansion, with_response_norm
+):
+    params = Dcase2024BaselineParams(width=width, multiplier=multiplier, expansion=expansion)
+    assert Dcase2024Baseline(task(10), params).complexity()["n_parameters"] == with_response_norm - 12
+
+
+def test_widths_are_rounded_to_eights_and_not_by_more_than_a_tenth():
+    assert [rounded(w) for w in (3.0, 11.0, 12.0, 57.6, 67.2, 103.68)] == [8, 16, 16, 56, 64, 104]
+
+
+def test_features_are_torchaudios():
+    front_end = Dcase2024Baseline(task(10)).front_end()
+    wave = np.random.default_rng(0).normal(size=32_000).astype(np.float32) * 0.1
+    mel = torchaudio().transforms.MelSpectrogram(
+        sample_rate=32_000, n_fft=4_096, win_length=3_072, hop_length=500, n_mels=256
+    )(torch.from_numpy(wave))
+    np.testing.assert_allclose(front_end(wave), (mel + 1e-5).log().numpy().T, rtol=1e-3, atol=1e-3)
+
+
+def test_test_excerpts_are_the_seconds_of_a_clip():
+    for seconds in (1, 5, 10):
+        system = Dcase2024Baseline(task(10, duration_s=float(seconds)))
+        n_frames, _ = system.front_end().shape(float(seconds))
+        assert system.training_plan().crop.test_starts(n_frames) == tuple(64 * i for i in range(seconds))
+
+
+def test_paper_budget_trains_as_published():
+    plan = Dcase2024Baseline(task(10, duration_s=10.0), budget=Budget.PAPER).training_plan()
+    assert (plan.optimiser, plan.learning_rate, plan.weight_decay) == ("adamw", 5e-3, 1e-4)
+    assert (plan.batch_size, plan.epochs, plan.validate_every) == (256, 1_500, 10)
+    assert plan.schedule.factor(0, 81_808) < 1e-3
+    assert plan.schedule.factor(2_000, 81_808) == pytest.approx(1.0, abs=1e-6)
+    mask = plan.mask
+    assert (mask.frequency_width, mask.n_time, mask.value) == (48, 0, log(1e-5))
+
+
+def test_augmentation_is_in_the_network_in_training_only():
+    module = Dcase2024Baseline(task(3)).build()
+    (style,) = (layer for layer in module if isinstance(layer, FreqMixStyle))
+    (roll,) = (layer for layer in module if isinstance(layer, TimeRoll))
+    assert (style.probability, style.alpha, roll.reach) == (0.4, 0.3, 6)
+    x = torch.randn(4, 65, 256, generator=torch.Generator().manual_seed(0))
+    module.eval()
+    assert torch.equal(module(x), module(x))
+
+
+def test_learns_separable_clips(tmp_path):
+    train, test = tones(20, (80, 256)), tones(4, (80, 256), seed=1)
+    system = Dcase2024Baseline(task(3), budget=Budget.SMOKE)
+    system.fit(train, None, context(tmp_path))
+    probabilities = system.predict(test)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert accuracy(probabilities, test.labels[FINE]) >= 0.9
