@@ -1,6 +1,7 @@
 """All that the author of a system, a protocol or a paper's table or figure imports."""
 
 from asc_bench.data.manifest import Dataset, Split
+from asc_bench.data.weights import cached_weights, how_to_fetch, verified_weights
 from asc_bench.errors import AscBenchError, ConfigError, DataError, StoreError, SystemFailure
 from asc_bench.evaluation.protocol import Fold, Measure, Protocol, Reference
 from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part
@@ -21,6 +22,7 @@ from asc_bench.systems.base import (
     Task,
 )
 from asc_bench.systems.sklearn_system import SklearnSystem
+from asc_bench.systems.svm_system import Pooling, SvmSystem, pooled
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.training.budget import Budget
 from asc_bench.training.plan import Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan
@@ -56,6 +58,7 @@ __all__ = [
     "Params",
     "Part",
     "Plateau",
+    "Pooling",
     "Probabilities",
     "Protocol",
     "Published",
@@ -65,6 +68,7 @@ __all__ = [
     "Split",
     "Step",
     "StoreError",
+    "SvmSystem",
     "System",
     "SystemFailure",
     "Task",
@@ -72,4 +76,8 @@ __all__ = [
     "TrainingPlan",
     "Waveform",
     "caa_net_log_mel",
+    "cached_weights",
+    "how_to_fetch",
+    "pooled",
+    "verified_weights",
 ]

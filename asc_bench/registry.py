@@ -86,6 +86,15 @@ def near(name: str, names: Iterable[str]) -> str:
     return f"; there are: {', '.join(known)}" if known else ""
 
 
+def remark(cls: type[System]) -> str:
+    """Why a system does not run with its default settings on this machine; empty if it does."""
+    try:
+        lack = cls.lacks(cls.Params())
+    except ConfigError as error:
+        return f"needs settings: {error}"
+    return f"unavailable: {lack}" if lack else ""
+
+
 def origin(cls: type) -> str:
     """File and line of a class, for messages."""
     try:

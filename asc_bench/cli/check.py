@@ -18,14 +18,22 @@ def command(
 
     On a tiny synthetic three-device set: shapes, seeds, independence of clips, saving, cost.
     """
+    from asc_bench.errors import ConfigError
     from asc_bench.experiment.conformance import examine, subject
     from asc_bench.experiment.source import Source
     from asc_bench.experiment.variant import parse_variants
+    from asc_bench.registry import systems
 
     source = Source(synthetic=True, synthetic_size="tiny", cache=cache)
     n_failed = 0
-    for variant in parse_variants(system):
+    variants = parse_variants(system)
+    for variant in variants:
         started = time.perf_counter()
+        if lack := systems().get(variant.name).lacks(variant.params):
+            if len(variants) == 1:
+                raise ConfigError(f"{variant} cannot be examined: {lack}")
+            typer.echo(f"{variant}\n  left out: {lack}")
+            continue
         typer.echo(f"{variant}")
         for outcome in examine(subject(str(variant), source)):
             note = f" ({outcome.detail})" if outcome.passed and outcome.detail else ""

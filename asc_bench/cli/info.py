@@ -35,7 +35,7 @@ def command(name: Annotated[str, typer.Argument(help="A system, protocol or data
 
 
 def _system(cls: type[System]) -> list[str]:
-    from asc_bench.registry import origin
+    from asc_bench.registry import origin, remark
 
     card = cls.card
     lines = [
@@ -43,8 +43,10 @@ def _system(cls: type[System]) -> list[str]:
         *_field("source", card.citation),
         *_field("input", card.input),
         *_field("defined in", origin(cls)),
-        "  parameters",
     ]
+    if note := remark(cls):
+        lines += _field("note", note)
+    lines.append("  parameters")
     fields = dataclasses.fields(cls.Params)
     lines += [f"    {f.name} = {_default(f)}   ({_kind(f)})" for f in fields] or ["    none"]
     if card.guesses:

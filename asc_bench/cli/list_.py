@@ -47,10 +47,11 @@ def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> str:
 
 
 def _systems() -> str:
-    from asc_bench.registry import systems
+    from asc_bench.registry import remark, systems
 
     found = systems()
-    rows = [(n, found.found[n].card.title, found.found[n].card.input, "") for n in found.names()]
+    named = [found.found[n] for n in found.names()]
+    rows = [(cls.card.name, cls.card.title, cls.card.input, remark(cls)) for cls in named]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, ("system", "title", "input", "note"))
 

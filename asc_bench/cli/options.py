@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,8 +37,22 @@ Data = Annotated[
     list[Path] | None,
     typer.Option("--data", help="Folder with data sets; else $ASC_BENCH_DATA, else ./data."),
 ]
+
+
+def _use_cache(folder: Path | None) -> Path | None:
+    """Let ``--cache`` stand for ``ASC_BENCH_CACHE`` in this process and its workers: systems find weights there."""
+    if folder is not None:
+        from asc_bench.data.store import CACHE_VARIABLE
+
+        os.environ[CACHE_VARIABLE] = str(folder.absolute())
+    return folder
+
+
 Cache = Annotated[
-    Path | None, typer.Option("--cache", help="Folder for features and stand-ins; else $ASC_BENCH_CACHE.")
+    Path | None,
+    typer.Option(
+        "--cache", callback=_use_cache, help="Folder for features, stand-ins and weights; else $ASC_BENCH_CACHE."
+    ),
 ]
 Sources = Annotated[
     str,

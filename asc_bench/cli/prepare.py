@@ -1,4 +1,4 @@
-"""``asc-bench prepare``: find or fetch a data set, check every file, compute the features."""
+"""``asc-bench prepare``: find or fetch a data set or weights, check every file, compute the features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Data set or protocol.")],
+    name: Annotated[str, typer.Argument(help="Data set, protocol or set of weights.")],
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the archives unless the data set is complete.")
     ] = False,
@@ -37,17 +37,25 @@ def command(
     data: options.Data = None,
     cache: options.Cache = None,
 ) -> None:
-    """Find or fetch a data set, check it, compute features."""
+    """Find or fetch a data set or a set of weights, check it, compute features."""
+    from asc_bench.cli import weights
     from asc_bench.cli.screen import Screen
     from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.store import data_roots
+    from asc_bench.data.weights import weight_sets
     from asc_bench.errors import ConfigError
     from asc_bench.registry import near, protocols
 
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     is_protocol = name in protocols().found
+    if name in weight_sets():
+        if systems or sources or synthetic or augment:
+            raise ConfigError(f"{name} is a set of weights: only --download and --cache apply to it")
+        weights.prepare(name, download=download, cache=source.cache_folder)
+        return
     if not is_protocol and name not in LAYOUTS:
-        raise ConfigError(f"there is no data set {name!r}{near(name, [*LAYOUTS, *protocols().names()])}")
+        known = [*LAYOUTS, *protocols().names(), *weight_sets()]
+        raise ConfigError(f"there is no data set {name!r}{near(name, known)}")
     copies = options.augmentation(augment)
     if copies and not systems:
         raise ConfigError("--augment makes features of deformed copies: say for which systems with --systems")

@@ -11,6 +11,8 @@ from asc_bench.data.transfer import Patience, Progress, forget, silent, transfer
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.files import writing
 
+SHA256_DIGITS = 64
+
 
 def download(
     archive: Archive,
@@ -65,6 +67,8 @@ def download(
     def fetch(url: str, output_file: str, caller: object) -> None:
         nonlocal arrived
         transfer(archive, part, progress=progress, patience=patience or Patience())
+        if known is None:
+            _require_beginning(archive, part)
         part.replace(output_file)
         forget(part)
         arrived = True
@@ -83,6 +87,7 @@ def download(
         ) from error
     if known is None:
         _record_digest(archive, final)
+    if known is None and archive.sha256 is None:
         progress(1.0, f"{archive.file}: not verified, no digest is published; its sha256 was recorded")
     return final
 
@@ -100,7 +105,7 @@ def require_fetchable(archive: Archive, *, allow_unverified: bool) -> None:
     for name in (archive.dataset, archive.file):
         if not re.fullmatch(r"\w[\w.+-]*", name, flags=re.ASCII):
             raise ConfigError(f"{where}: {name!r} is no plain file name; fetch it by hand from {archive.url}")
-    if archive.md5 is None and not allow_unverified:
+    if archive.md5 is None and archive.sha256 is None and not allow_unverified:
         checkable = "only its size" if archive.n_bytes is not None else "neither its content nor its size"
         raise ConfigError(
             f"{where}: no digest is published, so {checkable} can be checked; "
@@ -109,9 +114,14 @@ def require_fetchable(archive: Archive, *, allow_unverified: bool) -> None:
 
 
 def digest_of(archive: Archive, folder: Path) -> str | None:
-    """Digest that ``archive`` must have, as ``algorithm:hex``: the published one, else the recorded one."""
+    """Digest that ``archive`` must have, as ``algorithm:hex``: the published one, else the recorded one.
+
+    A published beginning of a digest is not one; see `check_and_record`.
+    """
     if archive.md5:
         return f"md5:{archive.md5}"
+    if archive.sha256 and len(archive.sha256) == SHA256_DIGITS:
+        return f"sha256:{archive.sha256}"
     record = _record_of(archive, folder)
     if not record.exists():
         return None
@@ -133,6 +143,45 @@ def _record_digest(archive: Archive, final: Path) -> None:
         record.write_text(f"{pooch.file_hash(final, alg='sha256')}  {archive.file}\n", encoding="utf-8")
 
 
+def check_and_record(archive: Archive, folder: Path) -> str:
+    """Full SHA-256 of the file of ``archive`` (one with ``sha256``) that lies in ``folder``, once it is verified.
+
+    Where only its beginning is published, the full digest is recorded beside the file when it is first looked at,
+    and whatever lies there later must agree with it.
+
+    Raises
+    ------
+    DataError
+        If it is another file.
+    """
+    import pooch
+
+    path = folder / archive.file
+    found: str = pooch.file_hash(path, alg="sha256")
+    known = digest_of(archive, folder)
+    wanted = known.removeprefix("sha256:") if known else archive.sha256
+    if not wanted or not found.startswith(wanted):
+        raise DataError(f"{path} is not the published file: its sha256 is {found}, not {wanted}...; delete it")
+    if known is None:
+        _record_digest(archive, path)
+    return found
+
+
+def _require_beginning(archive: Archive, part: Path) -> None:
+    """Compare a file that arrived with what is published of its digest, and delete any other."""
+    import pooch
+
+    if archive.sha256 is None:
+        return
+    found = pooch.file_hash(part, alg="sha256")
+    if not found.startswith(archive.sha256):
+        forget(part)
+        raise DataError(
+            f"{archive.file} from {archive.url}: the digest changed. Its sha256 is {found}, and should begin with "
+            f"{archive.sha256}. Try once more; if it stays so, look whether the publisher replaced the file"
+        )
+
+
 def _check_unrecorded(archive: Archive, path: Path) -> None:
     """Look at a file that was put in place by hand and that nothing vouches for."""
     with path.open("rb") as stream:
@@ -140,3 +189,5 @@ def _check_unrecorded(archive: Archive, path: Path) -> None:
     n_bytes = path.stat().st_size
     if archive.n_bytes not in (None, n_bytes):
         raise DataError(f"{path} has {n_bytes:,} bytes and {archive.n_bytes:,} are listed; delete it")
+    if archive.sha256:
+        check_and_record(archive, path.parent)

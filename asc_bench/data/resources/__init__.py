@@ -26,6 +26,9 @@ class Archive:
         Size, ``None`` where it is not known.
     md5 : str or None
         Published digest, lower-case hexadecimal, ``None`` where there is none.
+    sha256 : str or None
+        Published SHA-256 or, where no more is published, its beginning, such as the eight digits that torch.hub
+        has in file names.
     """
 
     dataset: str
@@ -33,6 +36,7 @@ class Archive:
     url: str
     n_bytes: int | None
     md5: str | None
+    sha256: str | None = None
 
 
 def archives_of(dataset: str) -> tuple[Archive, ...]:

@@ -1,0 +1,38 @@
+"""``asc-bench prepare`` for published weights: fetch them, or say what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def prepare(name: str, *, download: bool, cache: Path) -> None:
+    """Fetch a set of weights if that is asked for, and list its files.
+
+    Raises
+    ------
+    Exit
+        With code 1 if a file is absent.
+    """
+    from asc_bench.cli.screen import Screen
+    from asc_bench.data.verified_download import check_and_record
+    from asc_bench.data.weights import fetch_weights, how_to_fetch, weight_files, weights_folder
+
+    if download:
+        with Screen() as screen, screen.phase("download") as progress:
+            fetch_weights(name, cache=cache, progress=progress)
+    folder = weights_folder(name, cache)
+    typer.echo(f"weights {name}: {folder}")
+    absent = 0
+    for archive in weight_files(name):
+        path = folder / archive.file
+        if path.is_file():
+            digest = check_and_record(archive, folder)
+            typer.echo(f"  {archive.file}: {path.stat().st_size:,} bytes, verified; sha256 {digest}")
+        else:
+            absent += 1
+            typer.echo(f"  {archive.file}: absent; it is offered at {archive.url}")
+    if absent:
+        typer.echo(f"fetch what is absent with {how_to_fetch(name)}", err=True)
+        raise typer.Exit(1)

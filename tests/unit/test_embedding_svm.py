@@ -1,0 +1,176 @@
+"""Any extractor and the SVM: functions, TorchScript files, and onnxruntime where it is."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from asc_bench.baselines.embedding_svm import EmbeddingSvm, EmbeddingSvmParams
+
+from asc_bench.api import FINE, ConfigError, StoreError, SystemFailure
+from tests.unit.small_sets import accuracy, context, task, waves
+
+SOURCE = """
+import numpy as np
+
+seen = []
+
+def zero_crossings(waveforms):
+    seen.append(waveforms.shape)
+    assert waveforms.dtype == np.float32
+    crossings = (np.diff(np.sign(waveforms), axis=1) != 0).mean(axis=1)
+    return np.stack([crossings, waveforms.std(axis=1)], axis=1)
+
+def halves(waveforms):
+    return np.stack([waveforms[:, :500], waveforms[:, 500:]], axis=1).std(axis=2, keepdims=True)
+
+def words(waveforms):
+    return np.array(["x"] * len(waveforms))
+
+def one(waveforms):
+    return np.zeros((1, 3), dtype=np.float32)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    (tmp_path / "toy_extractors.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "toy_extractors", raising=False)
+    importlib.invalidate_caches()
+    return importlib.import_module("toy_extractors")
+
+
+def system(extractor: str, *, duration_s: float = 1.0, **settings: object) -> EmbeddingSvm:
+    params = EmbeddingSvmParams(extractor=extractor, sample_rate_hz=1_000, **settings)  # type: ignore[arg-type]
+    return EmbeddingSvm(task(3, duration_s=duration_s), params)
+
+
+def test_a_function(module: types.ModuleType, tmp_path: Path) -> None:
+    made, test = system("toy_extractors:zero_crossings"), waves(4, 1_000, seed=1)
+    assert made.refuses() is None
+    assert made.external_files() == (tmp_path / "toy_extractors.py",)
+    assert made.front_end().shape(1.0) == (1_000,)
+    made.fit(waves(10, 1_000), None, context(tmp_path))
+    assert accuracy(made.predict(test), test.labels[FINE]) > 0.8
+    assert {shape[1] for shape in module.seen} == {1_000}
+    assert max(shape[0] for shape in module.seen) <= 16
+    x = test.features.load()
+    one_by_one = np.concatenate([module.zero_crossings(x[i : i + 1]) for i in range(12)])
+    np.testing.assert_allclose(made.embed(x), one_by_one, rtol=1e-6)
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "mean+std"])
+def test_windows_and_frames_are_pooled_together(module: types.ModuleType, aggregation: str) -> None:
+    x = waves(1, 2_300).features.load()
+    made = system("toy_extractors:halves", duration_s=2.3, window_s=1.0, aggregation=aggregation).embed(x)
+    parts = np.stack([x[:, i : i + 500].std(axis=1) for i in (0, 500, 1_000, 1_500)], axis=1)
+    expected = [parts.mean(axis=1), parts.std(axis=1)][: 1 + (aggregation == "mean+std")]
+    np.testing.assert_allclose(made, np.stack(expected, axis=1), rtol=1e-5)
+
+
+class Bands(torch.nn.Module):
+    """Mean of the magnitude of a few strided products with the samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = torch.nn.Conv1d(1, 8, 64, stride=16)
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        return self.filters(waveforms.unsqueeze(1)).abs().mean(dim=2)
+
+
+def test_a_torchscript_file(tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Bands()
+    torch.jit.save(torch.jit.script(network), str(tmp_path / "bands.pt"))
+    made, test = system(str(tmp_path / "bands.pt")), waves(4, 1_000, seed=1)
+    assert made.external_files() == (tmp_path / "bands.pt",)
+    x = test.features.load()
+    expected = network(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(made.embed(x), expected, rtol=1e-5, atol=1e-6)
+    made.fit(waves(10, 1_000), None, context(tmp_path))
+    assert accuracy(made.predict(test), test.labels[FINE]) > 0.8
+    assert len(str(made.facts()["sha256 bands.pt"])) == 64
+
+
+def test_a_broken_torchscript_file(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(b"nothing")
+    with pytest.raises(StoreError, match=r"x.pt: not a readable TorchScript file"):
+        system(str(tmp_path / "x.pt")).embed(np.zeros((1, 1_000), dtype=np.float32))
+
+
+def test_onnx_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    made = system(str(tmp_path / "x.onnx"))
+    assert str(made.refuses()).endswith("x.onnx needs onnxruntime: pip install 'asc-bench[onnx]'")
+    with pytest.raises(ConfigError, match=r"pip install 'asc-bench\[onnx\]'"):
+        made.embed(np.zeros((1, 1_000), dtype=np.float32))
+
+
+def test_onnx_file(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    network = Bands()
+    path = tmp_path / "bands.onnx"
+    torch.onnx.export(network, (torch.zeros(2, 1_000),), str(path), dynamic_axes={"waveforms": [0]}, dynamo=False)
+    x = waves(2, 1_000).features.load()
+    expected = network(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(system(str(path)).embed(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "message"),
+    [
+        ("toy_extractors:words", r"made <U1 of shape \(3,\) .* floating point numbers of shape \(3, d\)"),
+        ("toy_extractors:one", r"made float32 of shape \(1, 3\) from waveforms of shape \(3, 1000\)"),
+    ],
+)
+def test_wrong_embeddings(module: types.ModuleType, extractor: str, message: str) -> None:
+    with pytest.raises(SystemFailure, match=message):
+        system(extractor).embed(np.zeros((3, 1_000), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("extractor", "message"),
+    [("toy_extractors:absent", "has no 'absent'"), ("toy_extractors:number", "is a int, not a function")],
+)
+def test_wrong_functions(module: types.ModuleType, extractor: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        system(extractor).embed(np.zeros((3, 1_000), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"extractor": "module.function"}, "none of package.module:function, FILE.pt and FILE.onnx"),
+        ({"extractor": "x.pth"}, "none of package.module:function"),
+        ({"sample_rate_hz": 0}, "sample_rate_hz is 0, must be at least 1"),
+        ({"window_s": -1.0}, "window_s is -1.0, must be 0 or above"),
+        ({"window_s": 1e-6}, "less than a sample"),
+    ],
+)
+def test_wrong_settings(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        EmbeddingSvmParams(**settings)  # type: ignore[arg-type]
+
+
+def test_what_is_absent_is_told() -> None:
+    assert "no extractor is named" in str(system("").refuses())
+    assert "there is no module nobody_has_this" in str(system("nobody_has_this:f").refuses())
+    assert "there is no module nobody.has.this" in str(system("nobody.has.this:f").refuses())
+    assert system("nobody.has.this:f").external_files() == ()
+
+
+def test_windows_longer_than_the_clips_are_refused(module: types.ModuleType) -> None:
+    long = system("toy_extractors:halves", window_s=2.0)
+    assert long.refuses() == "windows of 2 s in clips of 1 s"
