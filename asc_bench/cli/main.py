@@ -19,6 +19,7 @@ VERBS = {
     "status": "status",
     "report": "report",
     "compare": "compare",
+    "fuse": "fuse",
     "explain": "explain",
     "explain-clip": "explain_clip",
     "embed": "embed",

@@ -23,7 +23,9 @@ from asc_bench.experiment.source import Source
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.features.cache import feature_array
 from asc_bench.labels import FINE, LabelSpace
+from asc_bench.registry import systems
 from asc_bench.systems.base import Clips, Context, Features, System, Task
+from asc_bench.systems.fused import FusedSystem
 from asc_bench.training.budget import Budget
 
 SEED = 20
@@ -97,7 +99,7 @@ def examine(subject: Subject) -> Iterator[Outcome]:
     """Run every check; one that crashes is a failed one, and the next still runs."""
     state: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for check in CHECKS:
+        for check in checks_of(systems().get(subject.variant.name)):
             title = (check.__doc__ or check.__name__).splitlines()[0].rstrip(".")
             try:
                 note = check(subject, state, Path(folder))
@@ -125,6 +127,18 @@ def _params(subject: Subject, state: dict[str, Any], folder: Path) -> None:
     again = parse_variants(str(subject.variant))
     if again != [subject.variant]:
         raise Violation(f"{subject.variant} is read back as {again}")
+
+
+def _members(subject: Subject, state: dict[str, Any], folder: Path) -> None:
+    """Its members are two systems at least, all different, that take the task."""
+    system = subject.system()
+    assert isinstance(system, FusedSystem)
+    members = parse_variants(",".join(system.members))
+    if len(members) < 2 or len(members) < len(system.members):
+        raise Violation(f"its members are {', '.join(system.members) or 'none'}; they must be two different ones")
+    for member in members:
+        if refusal := member.build(subject.task, Budget.SMOKE).refuses():
+            raise Violation(f"its member {member} refuses {PROTOCOL}: {refusal}")
 
 
 def _front_end(subject: Subject, state: dict[str, Any], folder: Path) -> None:
@@ -242,6 +256,15 @@ CHECKS: tuple[Callable[[Subject, dict[str, Any], Path], str | None], ...] = (
     _card, _params, _front_end, _fit_predict, _repeatable, _random, _independent, _silence, _save_load, _other_task,
     _cost,
 )  # fmt: skip
+
+
+FUSION_CHECKS: tuple[Callable[[Subject, dict[str, Any], Path], str | None], ...] = (_card, _params, _members)
+"""Of a system that combines stored predictions: what it would fit and predict is its members' to prove."""
+
+
+def checks_of(system: type[System]) -> tuple[Callable[[Subject, dict[str, Any], Path], str | None], ...]:
+    """What a system of this kind is examined for."""
+    return FUSION_CHECKS if issubclass(system, FusedSystem) else CHECKS
 
 
 def _fitted(state: dict[str, Any], name: str) -> Any:

@@ -12,17 +12,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.data.manifest import Dataset
-from asc_bench.errors import ConfigError, DataError
+from asc_bench.errors import AscBenchError, ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold, Protocol
 from asc_bench.experiment import keys
 from asc_bench.experiment.augmented import Augmentation
 from asc_bench.experiment.seeds import derive_seed
-from asc_bench.experiment.variant import Variant
+from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.experiment.views import waveform_rows, waveform_table
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.registry import near, protocols, systems
 from asc_bench.slugs import slug
 from asc_bench.systems.base import Task
+from asc_bench.systems.fused import FusedSystem
 from asc_bench.training.budget import Budget
 
 
@@ -151,6 +152,10 @@ class RunSpec:
     refusal: str | None = None
     """Why the system cannot work on this task; such a run is skipped."""
     augmentation: Augmentation | None = None
+    has_validation: bool = False
+    """Whether it leaves predictions of validation clips that it was not trained on."""
+    members: tuple[RunSpec, ...] = ()
+    """Of a fusion: the runs whose predictions it combines."""
 
     @cached_property
     def key(self) -> str:
@@ -219,10 +224,23 @@ def plan(
         if variant.name not in code_of:
             code_of[variant.name] = keys.code_parts(systems().get(variant.name))
         code = code_of[variant.name]
+        team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
             task = bench.task(fold)
-            front_end, refusal, files = _ask(variant, task, budget)
+            told = _ask(variant, task, budget)
+            if told.members and not team:
+                for member in plan(
+                    bench,
+                    told.members,
+                    budget=budget,
+                    repeats=repeats,
+                    folds=folds,
+                    selection=selection,
+                    augmentation=augmentation,
+                ):
+                    team.setdefault((member.fold, member.repeat), []).append(member)
             for repeat in repeats:
+                members = tuple(team.get((fold.name, repeat), ()))
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
                     "code": code,
@@ -231,14 +249,15 @@ def plan(
                     "labels": keys.digest([task.labels.fine, task.labels.coarse, task.labels.coarse_of]),
                     "fold": keys.digest([fold.name, fold.train, fold.validation, fold.test]),
                     "data": data_digest,
-                    "features": front_end.key() if front_end else None,
+                    "features": told.front_end.key() if told.front_end else None,
                     "seed": seed,
                     "budget": str(budget),
                     "versions": keys.versions(),
                     **({"selection": str(selection)} if selection is not Selection.OWN else {}),
-                    **({"files": files} if files else {}),
+                    **({"files": told.files} if told.files else {}),
                     **({"views": views} if views else {}),
                     **({"augmentation": copies[fold.name]} if augmentation else {}),
+                    **({"members": {str(m.variant): m.key for m in members}} if members else {}),
                 }
                 specs.append(
                     RunSpec(
@@ -249,24 +268,63 @@ def plan(
                         repeat,
                         budget,
                         seed,
-                        front_end,
+                        told.front_end,
                         parts,
                         selection,
-                        refusal,
+                        told.refusal or _refused_with(members, told.uses_validation),
                         augmentation,
+                        told.has_validation(selection, fold, members),
+                        members,
                     )
                 )
     return specs
 
 
-def _ask(variant: Variant, task: Task, budget: Budget) -> tuple[FrontEnd | None, str | None, list[str]]:
-    """Front end and refusal of a system, and digests of the files that its settings name."""
+@dataclass(frozen=True)
+class _Told:
+    """What a system says of itself before it is fitted; ``files`` are digests of those that its settings name."""
+
+    front_end: FrontEnd | None = None
+    refusal: str | None = None
+    files: tuple[str, ...] = ()
+    uses_validation: bool = False
+    members: tuple[Variant, ...] = ()
+
+    def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
+        """Whether its runs leave predictions of validation clips that nothing was fitted on."""
+        if selection is Selection.TEST or not fold.validation:
+            return False
+        if members:
+            return not self.uses_validation and all(member.has_validation for member in members)
+        return selection is Selection.HELD_OUT or self.uses_validation
+
+
+def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
     try:
         system = variant.build(task, budget)
-        front_end, refusal, files = system.front_end(), system.refuses(), system.external_files()
+        if isinstance(system, FusedSystem):
+            members = tuple(parse_variants(",".join(system.members)))
+            return _Told(uses_validation=system.uses_validation, members=members, refusal=system.refuses())
+        told = _Told(system.front_end(), system.refuses(), uses_validation=system.uses_validation)
+        files = system.external_files()
+    except AscBenchError:
+        if issubclass(systems().get(variant.name), FusedSystem):
+            raise
+        return _Told()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
-        return None, None, []
-    return front_end, refusal, [keys.file_digest(path) for path in files]
+        return _Told()
+    return replace(told, files=tuple(keys.file_digest(path) for path in files))
+
+
+def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:
+    """Why a fusion of these runs cannot be made."""
+    for member in members:
+        if member.refusal:
+            return f"its member {member.variant}: {member.refusal}"
+    blind = [str(member.variant) for member in members if not member.has_validation]
+    if fits_on_validation and blind:
+        return f"its weights are fitted on validation predictions, and {blind[0]} leaves none here; use --hold-out"
+    return None
 
 
 def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool, selection: Selection = Selection.OWN) -> Fold:

@@ -23,6 +23,7 @@ from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
 from asc_bench.evaluation.source_alone import class_counts
 from asc_bench.experiment.augmented import expanded, with_copies
+from asc_bench.experiment.fusing import fuse
 from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
 from asc_bench.experiment.plan import Bench, RunSpec, Selection, encode_devices, limited
 from asc_bench.experiment.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
@@ -94,7 +95,11 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
     watch = Stopwatch()
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
-        frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
+        if spec.members:
+            frame, facts = fuse(spec, bench, store)
+            weights = None
+        else:
+            frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001
@@ -104,7 +109,7 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
             **_footer(watch, memory),
         }
         return _failed(spec, store, manifest, traceback.format_exc())
-    manifest |= {"status": "done", **facts, **_footer(watch, memory)}
+    manifest |= {"status": "done", **_footer(watch, memory), **facts}
     return store.publish(spec, manifest, predictions=frame, labels=bench.protocol.labels, weights=weights)
 
 

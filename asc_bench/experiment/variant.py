@@ -49,7 +49,8 @@ def parse_variants(text: str) -> list[Variant]:
     """Read ``all``, names, globs and ``name[param=value,...]``, separated by commas; repeats are dropped.
 
     ``param=*`` stands for every choice of a parameter that has choices, and ``param=a|b`` for some of them.
-    Combinations that the system's settings refuse are left out then, unless all are.
+    Combinations that the system's settings refuse are left out then, unless all are. ``all`` and globs leave out
+    systems that cannot do without settings.
 
     Raises
     ------
@@ -62,13 +63,24 @@ def parse_variants(text: str) -> list[Variant]:
         if settings and not settings.endswith("]"):
             raise ConfigError(f"{item!r} lacks the closing bracket")
         pattern = "*" if name == "all" else name
-        names = systems().match(pattern) if any(c in pattern for c in "*?") else [name]
-        for found in names:
+        several = any(c in pattern for c in "*?")
+        for found in systems().match(pattern) if several else [name]:
+            if several and not settings and needs_settings(found):
+                continue
             for variant in _expand(found, settings.removesuffix("]")):
                 variants.setdefault(str(variant), variant)
     if not variants:
         raise ConfigError("no system is named; try --systems all")
     return list(variants.values())
+
+
+def needs_settings(name: str) -> bool:
+    """Whether a system cannot do with the defaults of its settings."""
+    try:
+        systems().get(name).Params()
+    except ConfigError:
+        return True
+    return False
 
 
 def split_items(text: str) -> Iterable[str]:
@@ -118,7 +130,7 @@ def _parse_choices(name: str, text: str) -> dict[str, list[object]]:
     hints = typing.get_type_hints(cls)
     known = [f.name for f in dataclasses.fields(cls)]
     values: dict[str, list[object]] = {}
-    for assignment in filter(None, (part.strip() for part in text.split(","))):
+    for assignment in filter(None, split_items(text)):
         key, equals, value = (part.strip() for part in assignment.partition("="))
         if not equals:
             raise ConfigError(f"{name}: {assignment!r} is not of the form parameter=value")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asc_bench.experiment.parallel import Monitor, Workers, execute
@@ -23,7 +23,7 @@ class Work:
     specs : tuple of RunSpec
         All that are shown.
     wanted : tuple of RunSpec
-        Those of them that are to be computed where they are not stored.
+        Those of them that are to be computed where they are not stored, and the members of fusions among them.
     stored : mapping
         By run key: finished, failed and skipped runs.
     todo : tuple of RunSpec
@@ -82,10 +82,10 @@ def survey(
     force : bool
         Take no wanted run for stored.
     """
-    chosen = tuple(s for s in specs if wanted(s))
+    chosen = tuple(with_members(s for s in specs if wanted(s)))
     keys = {s.key for s in chosen}
     stored = {s.key: skipped(s, bench, settings) for s in specs if s.refusal}
-    for spec in specs:
+    for spec in with_members(specs):
         if spec.key in stored or (force and spec.key in keys):
             continue
         run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
@@ -135,6 +135,29 @@ def prepare(
 
 def compute(work: Work, store: ResultsStore, settings: Settings, workers: Workers, monitor: Monitor) -> Work:
     """Compute what is left, and return the work as it stands then. Parameters are those of ``execute``."""
-    runs = execute(work.todo, work.bench, store, settings, workers, monitor)
-    fresh = {spec.key: run for spec, run in zip(work.todo, runs, strict=True)}
+    fresh: dict[str, StoredRun] = {}
+    for generation in _generations(work.todo):
+        runs = execute(generation, work.bench, store, settings, workers, monitor)
+        fresh |= {spec.key: run for spec, run in zip(generation, runs, strict=True)}
     return replace(work, stored={**work.stored, **fresh}, todo=())
+
+
+def with_members(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Every run once, the members of a fusion before it; those of a fusion that is refused are not needed."""
+    found: dict[str, RunSpec] = {}
+    for spec in specs:
+        for member in with_members(() if spec.refusal else spec.members):
+            found.setdefault(member.key, member)
+        found.setdefault(spec.key, spec)
+    return list(found.values())
+
+
+def _generations(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """Runs that need no other, then fusions of these, then fusions of fusions."""
+    depths = [_depth(spec) for spec in specs]
+    for depth in sorted(set(depths)):
+        yield [spec for spec, of in zip(specs, depths, strict=True) if of == depth]
+
+
+def _depth(spec: RunSpec) -> int:
+    return 1 + max((_depth(member) for member in spec.members), default=-1)
