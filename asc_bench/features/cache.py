@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -164,7 +164,7 @@ def feature_key_parts(
             raise DataError(f"{path} was not indexed, so its features cannot be cached")
         change = ("" if deformation is None else f" {deformation!r}") + (f" view {view}" if view else "")
         content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}{change}\n".encode())
-    modules = {c.__module__ for c in type(front_end).__mro__ if issubclass(c, FrontEnd)}
+    modules = {c.__module__ for part in _parts(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
     return {
         "front_end": settings,
         "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})},
@@ -173,6 +173,16 @@ def feature_key_parts(
         **({"deformations": _package_digest(deform)} if any(deformations) else {}),
         **({"views": _source_digest(binaural.__name__)} if any(views) else {}),
     }
+
+
+def _parts(front_end: FrontEnd) -> Iterator[FrontEnd]:
+    """A front end and all those that its settings hold."""
+    yield front_end
+    for field in fields(front_end):
+        value = getattr(front_end, field.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, FrontEnd):
+                yield from _parts(inner)
 
 
 def _deformations(clips: pd.DataFrame) -> list[Deformation | None]:

@@ -45,7 +45,8 @@ def paper_grid(
         ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``),
         ``told`` (whether the system was given the device of test clips), ``status`` (empty where there is a
         value, else ``not run``, ``failed``, ``skipped``, ``incomplete`` or ``undefined``), ``reason`` (a
-        sentence) and ``flaw`` (how the published number disagrees with others, or empty).
+        sentence) and ``flaw`` (how the published number disagrees with others, or empty). Several rows of one
+        place stand together, the later ones in brackets.
     setting : Setting
         Of the runs.
     title : str
@@ -65,17 +66,23 @@ def paper_grid(
     """
     spelt = percent if in_percent else decimals
     columns = list(dict.fromkeys(zip(cells["group"], cells["column"], strict=True)))
-    by_row: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
+    by_row: dict[tuple[str, ...], dict[tuple[str, str], list[Row]]] = {}
     for record in cells.to_dict("records"):
         label = tuple(str(record[t]) for t in row_titles)
-        by_row.setdefault(label, {})[record["group"], record["column"]] = {str(k): v for k, v in record.items()}
+        place = by_row.setdefault(label, {}).setdefault((record["group"], record["column"]), [])
+        place.append({str(k): v for k, v in record.items()})
     told = [_told(cells, column) for column in columns]
     lines: list[Line] = []
     for label, found in by_row.items():
-        row = [found.get(column) for column in columns]
-        texts = tuple(_measured(c, spelt, intervals, marked=not told[j]) for j, c in enumerate(row))
-        lines.append(Line(labels=label, cells=texts, best=_best(row, best_of)))
-        printed = tuple(spelt(c["published"]) + FLAWED * bool(c["flaw"]) if c else "" for c in row)
+        row = [found.get(column, []) for column in columns]
+        texts = tuple(
+            _together([_measured(c, spelt, intervals, marked=not told[j]) for c in place])
+            for j, place in enumerate(row)
+        )
+        lines.append(Line(labels=label, cells=texts, best=_best([p[0] if p else None for p in row], best_of)))
+        printed = tuple(
+            _together([spelt(c["published"]) + FLAWED * bool(c["flaw"]) for c in place]) for place in row
+        )
         if setting.comparable and any(text not in ("", MISSING) for text in printed):
             lines.append(Line(labels=(*[""] * (len(label) - 1), PUBLISHED), cells=printed))
     return Grid(
@@ -108,9 +115,13 @@ def _headed(columns: Sequence[tuple[str, str]], told: Sequence[bool]) -> tuple[t
     )
 
 
-def _measured(cell: Row | None, spelt: Callable[[float], str], intervals: bool, *, marked: bool) -> str:
-    if cell is None:
-        return ""
+def _together(texts: Sequence[str]) -> str:
+    """Numbers of one place: the first, and the others in brackets behind it unless none is there."""
+    first, others = "".join(texts[:1]), [text for text in texts[1:] if text != MISSING]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
+def _measured(cell: Row, spelt: Callable[[float], str], intervals: bool, *, marked: bool) -> str:
     if cell["status"]:
         return _SHORT[cell["status"]]
     value = cell["value"]
