@@ -8,7 +8,7 @@ import pandas as pd
 
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import points
+from asc_bench.reporting.text import percent
 
 
 def complementarity_table(
@@ -33,7 +33,7 @@ def complementarity_table(
             str(row["system_a"]),
             str(row["system_b"]),
             f"{row['n']:,}",
-            *(points(100 * row[name]) for name in ("both", "only_a", "only_b", "neither", "oracle")),
+            *(percent(row[name]) for name in ("both", "only_a", "only_b", "neither", "oracle")),
         )
         for row in pairs.to_dict("records")
     ]
@@ -45,6 +45,6 @@ def complementarity_table(
             *setting.caveats,
             f"Percent of test clips, all alike, by {measure}; exactly one is right on the sum of the two middle "
             "columns. Oracle: a judge who always follows a member that is right.",
-            f"Oracle over all members: {points(100 * oracle)}.",
+            f"Oracle over all members: {percent(oracle)}.",
         ),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from asc_bench.api import DataError, Measure
 from asc_bench.evaluation.complementarity import complementarity, right_answers
+from asc_bench.reporting.complementary import complementarity_table
 
 TOP1 = Measure("accuracy")
 
@@ -50,3 +51,20 @@ def test_systems_must_have_the_same_clips() -> None:
     frame = pd.concat([stacked({"a": [1, 1, 1]}), stacked({"b": [1, 1]})])
     with pytest.raises(DataError, match="'b' was not scored with fine classes on all clips"):
         complementarity(frame, TOP1, systems=["a", "b"])
+
+
+def test_the_table_shows_plain_percent() -> None:
+    manifest = {
+        "protocol": "p",
+        "protocol_title": "P",
+        "protocol_version": 1,
+        "dataset": "d",
+        "synthetic": False,
+        "budget": "quick",
+        "repeat": 0,
+        "started": "2026-11-22T00:00:00+00:00",
+    }
+    pairs = complementarity(stacked(RANKS), TOP1, systems=["a", "b"])
+    table = complementarity_table(pairs, [manifest], measure="accuracy", oracle=0.8)
+    assert table.rows == (("a", "b", "5", "40.0", "20.0", "20.0", "20.0", "80.0"),)
+    assert "Oracle over all members: 80.0." in table.notes
