@@ -10,8 +10,10 @@ from asc_bench.registry import systems
 
 
 def test_all_is_every_available_system_once() -> None:
-    assert [v.name for v in parse_variants("all")] == systems().names()
-    assert [v.name for v in parse_variants("all,sb-cnn")] == systems().names()
+    """Every system but the fusion, which cannot do without the names of its members."""
+    names = [name for name in systems().names() if name != "fusion"]
+    assert [v.name for v in parse_variants("all")] == names
+    assert [v.name for v in parse_variants("all,sb-cnn")] == names
 
 
 def test_a_default_value_is_the_same_variant() -> None:
