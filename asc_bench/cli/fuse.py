@@ -9,9 +9,6 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from asc_bench.experiment.variant import Variant
     from asc_bench.experiment.work import Work
 
 
@@ -49,14 +46,16 @@ def command(
     """
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import conclude
-    from asc_bench.experiment.fusing import members_and_fusions
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.fused_report import report_fusions
+    from asc_bench.experiment.fusing import fusions
     from asc_bench.experiment.parallel import Workers
     from asc_bench.experiment.plan import plan
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.work import compute, survey
 
-    members, fusions = members_and_fusions(systems, options.split(rule))
+    asked = fusions(systems, options.split(rule))
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     store, settings = ResultsStore(results), Settings(cache=source.cache_folder)
     selection, copies = options.selection(as_published, hold_out), options.augmentation(augment)
@@ -65,23 +64,26 @@ def command(
             bench = source.bench(protocol, progress)
         specs = plan(
             bench,
-            [*members, *fusions],
+            asked,
             budget=options.budget(budget),
             repeats=range(repeats),
             folds=options.split(folds),
             selection=selection,
             augmentation=copies,
         )
-        work = survey(specs, bench, store, settings)
+        if all(spec.refusal for spec in specs):
+            raise ConfigError(f"{specs[0].variant} cannot be made: {specs[0].refusal}")
+        members = {member.key: member for spec in specs for member in spec.members}
+        work = survey([*members.values(), *specs], bench, store, settings)
         _refuse_missing(work)
         work = compute(work, store, settings, Workers(), screen)
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             place = options.tables_folder(results, bench.tagged(selection, copies), budget) / "fusions"
-            text, folder = _report(work, members, fusions, place, folds=options.split(folds))
-    typer.echo(text)
+            report = report_fusions(work, place, folds=options.split(folds))
+    typer.echo(report.text)
     if not quiet:
-        typer.echo(f"\nTables, figures and report: {folder}", err=True)
+        typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
     conclude(work)
 
 
@@ -95,27 +97,3 @@ def _refuse_missing(work: Work) -> None:
             f"{len(missing)} of the members' runs are missing, such as {missing[0].title}; nothing is trained "
             f"here. Make them with `asc-bench run -s '{names}'` and the same options"
         )
-
-
-def _report(
-    work: Work, members: list[Variant], fusions: list[Variant], place: Path, *, folds: list[str]
-) -> tuple[str, Path]:
-    from asc_bench.evaluation.complementarity import complementarity, right_answers
-    from asc_bench.evaluation.predictions import stack_runs
-    from asc_bench.experiment.summary import report
-    from asc_bench.files import write_atomic
-    from asc_bench.reporting.complementary import complementarity_table
-    from asc_bench.slugs import slug
-
-    protocol, names = work.bench.protocol, [str(member) for member in members]
-    folder = place / slug(str(fusions[0]) if len(fusions) == 1 else "-".join(names))
-    written = report(protocol, work.runs, folder, folds=folds)
-    done = [run for run in work.runs if run.done and run.manifest["variant"] in names]
-    predictions = stack_runs((run.manifest, run.predictions) for run in done)
-    measure = protocol.measures[0]
-    pairs = complementarity(predictions, measure, systems=names)
-    oracle = float(right_answers(predictions, measure, systems=names).any(axis=1).mean())
-    table = complementarity_table(pairs, [run.manifest for run in done], measure=measure.name, oracle=oracle)
-    for ending, content in (("md", table.to_markdown()), ("csv", table.to_csv()), ("tex", table.to_latex())):
-        write_atomic(folder / f"complementarity.{ending}", content)
-    return f"{written.text}\n\n{table.to_text()}", folder

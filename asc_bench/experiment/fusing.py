@@ -17,9 +17,7 @@ from asc_bench.experiment.store import NOT_SAVED, ResultsStore, StoredRun
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.labels import FINE, LabelSpace
 from asc_bench.registry import systems
-from asc_bench.systems.base import Task
 from asc_bench.systems.fused import FusedSystem
-from asc_bench.training.budget import Budget
 
 Facts = dict[str, object]
 
@@ -66,8 +64,8 @@ def fuse(spec: RunSpec, bench: Bench, store: ResultsStore) -> tuple[pd.DataFrame
     )
 
 
-def members_and_fusions(names: Sequence[str], rules: Sequence[str]) -> tuple[list[Variant], list[Variant]]:
-    """What is asked for on a command line: some systems to be fused by some rules, or one fusion by its name.
+def fusions(names: Sequence[str], rules: Sequence[str]) -> list[Variant]:
+    """What a command line asks for: some systems to be fused, by each of some rules, or one fusion by its name.
 
     Raises
     ------
@@ -77,15 +75,10 @@ def members_and_fusions(names: Sequence[str], rules: Sequence[str]) -> tuple[lis
     variants = parse_variants(",".join(names))
     if len(variants) > 1:
         members = FUSION_SEPARATOR.join(str(variant) for variant in variants)
-        return variants, parse_variants(",".join(f"{FUSION}[members={members},rule={rule}]" for rule in rules))
-    (only,) = variants
-    cls = systems().get(only.name)
-    if not issubclass(cls, FusedSystem):
-        raise ConfigError(f"{only} alone is no fusion; name two systems at least")
-    task = Task(LabelSpace(fine=("a", "b")), (), 1.0)
-    system = only.build(task, Budget.SMOKE)
-    assert isinstance(system, FusedSystem)
-    return parse_variants(",".join(system.members)), [only]
+        return parse_variants(",".join(f"{FUSION}[members={members},rule={rule}]" for rule in rules))
+    if not issubclass(systems().get(variants[0].name), FusedSystem):
+        raise ConfigError(f"{variants[0]} alone is no fusion; name two systems at least")
+    return variants
 
 
 def _finished(member: RunSpec, spec: RunSpec, store: ResultsStore) -> StoredRun:

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import gmean
 
 from asc_bench.api import FINE, Budget, ConfigError, LabelSpace, SystemFailure, Task
-from asc_bench.experiment.fusing import members_and_fusions
+from asc_bench.experiment.fusing import fusions
 from asc_bench.experiment.parallel import Workers
 from asc_bench.experiment.plan import Bench, RunSpec, Selection, plan
 from asc_bench.experiment.runner import Settings
@@ -219,13 +219,12 @@ def test_a_failed_member_fails_the_fusion_and_says_which(bench: Bench, cache: Pa
 
 
 def test_names_on_the_command_line() -> None:
-    members, fusions = members_and_fusions(["logmel-svm", "logmel-svm[C=1.0]"], ["mean", "rank"])
-    assert [str(m) for m in members] == ["logmel-svm", "logmel-svm[C=1.0]"] and len(fusions) == 2
-    members, fusions = members_and_fusions(["proposed2"], ["mean"])
-    assert [str(m) for m in members] == ["hierarchical-cnn", "cnn-ivector"] and [str(f) for f in fusions] == [
-        "proposed2"
+    assert [str(v) for v in fusions(["sb-cnn", "logmel-svm[C=1.0]"], ["mean", "rank"])] == [
+        "fusion[members=logmel-svm[C=1.0]+sb-cnn]",
+        "fusion[rule=rank,members=logmel-svm[C=1.0]+sb-cnn]",
     ]
+    assert [str(v) for v in fusions(["proposed2"], ["mean"])] == ["proposed2"]
     with pytest.raises(ConfigError, match="alone is no fusion"):
-        members_and_fusions(["logmel-svm"], ["mean"])
+        fusions(["logmel-svm"], ["mean"])
     with pytest.raises(ConfigError, match="rule is 'avg', but must be one of mean, product, rank, stacking"):
-        members_and_fusions(["logmel-svm", "sb-cnn"], ["avg"])
+        fusions(["logmel-svm", "sb-cnn"], ["avg"])
