@@ -49,7 +49,6 @@ COSINE_SCALE = 16.0
 
 _LEAST_FRAMES = 47
 _EXCERPT_S = 3.0
-_FLOOR = 1e-7
 _FILE = "ivector.safetensors"
 
 
@@ -340,5 +339,6 @@ class CnnIvector(TorchSystem):
         return probabilities
 
     def _log_probabilities(self, clips: Clips) -> list[Array]:
-        given = self._of_network(clips), self._of_ivectors(clips)
-        return [np.log(np.maximum(probabilities.astype(np.float64), _FLOOR)) for probabilities in given]
+        from asc_bench.systems.calibration import log_probabilities
+
+        return [log_probabilities(given) for given in (self._of_network(clips), self._of_ivectors(clips))]

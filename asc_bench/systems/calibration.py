@@ -11,8 +11,17 @@ from asc_bench.errors import SystemFailure
 
 Array = npt.NDArray[np.float64]
 
+FLOOR = 1e-7
+"""A vanished probability counts as this one, so that no single system can rule a class out for good."""
+
 GRADIENT_TOLERANCE = 1e-4
 """Largest slope of the mean loss that counts as the minimum."""
+
+
+def log_probabilities(probabilities: npt.ArrayLike) -> Array:
+    """Logarithms with a floor, in double precision; any shape."""
+    logarithms: Array = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), FLOOR))
+    return logarithms
 
 
 def fit_fusion(

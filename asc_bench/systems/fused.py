@@ -13,15 +13,12 @@ import numpy.typing as npt
 from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.systems.base import Clips, Context, LabelledClips, Params, Probabilities, System
-from asc_bench.systems.calibration import fit_fusion, fused_probabilities
+from asc_bench.systems.calibration import fit_fusion, fused_probabilities, log_probabilities
 
 Rule = Literal["mean", "product", "rank", "stacking"]
 
 Levels = Mapping[str, npt.NDArray[np.float32]]
 """Probabilities (n_clips, n_classes) by label level."""
-
-_FLOOR = 1e-7
-"""A vanished probability counts as this one, so that no single member can rule a class out for good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,7 @@ class FusedSystem(System):
             Class indices of these clips by level.
         """
         return {
-            level: fit_fusion([_logarithm(member[level]) for member in validation], truth[level])
+            level: fit_fusion([log_probabilities(member[level]) for member in validation], truth[level])
             for level in shared_levels(validation)
         }
 
@@ -93,7 +90,7 @@ class FusedSystem(System):
     def _combined(self, given: list[npt.NDArray[np.float32]], weights: Weights | None) -> npt.NDArray[np.float32]:
         if self.params.rule == "stacking":
             assert weights is not None
-            return fused_probabilities([_logarithm(member) for member in given], *weights).astype(np.float32)
+            return fused_probabilities([log_probabilities(member) for member in given], *weights).astype(np.float32)
         return COMBINE[self.params.rule](np.stack(given).astype(np.float64)).astype(np.float32)
 
     def front_end(self) -> FrontEnd:
@@ -129,7 +126,7 @@ def mean(given: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def product(given: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Geometric mean over the members, divided by its sum over the classes."""
-    average = np.log(np.maximum(given, _FLOOR)).mean(axis=0)
+    average = log_probabilities(given).mean(axis=0)
     return _divided_by_sum(np.exp(average - average.max(axis=1, keepdims=True)))
 
 
@@ -149,7 +146,3 @@ def _divided_by_sum(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 COMBINE = {"mean": mean, "product": product, "rank": mean_rank}
-
-
-def _logarithm(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    return np.log(np.maximum(probabilities.astype(np.float64), _FLOOR))
