@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asc_bench
-from asc_bench.errors import ConfigError
 from asc_bench.systems.base import System
 
 OUTSIDE = (
@@ -63,21 +62,6 @@ def code_parts(system: type[System]) -> dict[str, str]:
             parts[module] = _file_digest(path)
             pending += _imports(path)
     return dict(sorted(parts.items()))
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
 @cache

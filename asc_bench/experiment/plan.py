@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.data.manifest import Dataset
+from asc_bench.digests import file_digest
 from asc_bench.errors import AscBenchError, ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold, Protocol
 from asc_bench.experiment import keys
@@ -313,7 +314,7 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         return _Told()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
         return _Told()
-    return replace(told, files=tuple(keys.file_digest(path) for path in files))
+    return replace(told, files=tuple(file_digest(path) for path in files))
 
 
 def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.errors import ConfigError, StoreError, SystemFailure
+from asc_bench.digests import file_digest
+from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.labels import FINE
 from asc_bench.systems.base import Context, LabelledClips
 from asc_bench.systems.sklearn_system import SklearnSystem
@@ -207,19 +207,4 @@ class SvmSystem(SklearnSystem):
         return int(n_stored), int(n_vectors * n_dimensions)
 
     def _digests(self) -> list[str]:
-        return [sha256_of(path) for path in self.external_files()]
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file's bytes.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        return [file_digest(path) for path in self.external_files()]
