@@ -49,7 +49,11 @@ class EmbeddingSvmParams(Params):
 
     def __post_init__(self) -> None:
         named = self.extractor
-        if named and not named.endswith((".pt", ".onnx")) and not re.fullmatch(r"\w+(\.\w+)*:\w+", named):
+        if not named:
+            raise ConfigError(
+                "embedding-svm: no extractor is named: give extractor=package.module:function, FILE.pt or FILE.onnx"
+            )
+        if not named.endswith((".pt", ".onnx")) and not re.fullmatch(r"\w+(\.\w+)*:\w+", named):
             raise ConfigError(
                 f"embedding-svm: extractor={named} is none of package.module:function, FILE.pt and FILE.onnx"
             )
@@ -88,13 +92,11 @@ class EmbeddingSvm(SvmSystem):
 
     @classmethod
     def lacks(cls, params: object) -> str | None:
-        """An extractor, its module, or the package that runs it."""
+        """The extractor's module, or the package that runs it."""
         from ._embedding_extractors import NEEDS_ONNX, has_module
 
         assert isinstance(params, EmbeddingSvmParams)
         named = params.extractor
-        if not named:
-            return "no extractor is named: give extractor=package.module:function, FILE.pt or FILE.onnx"
         if named.endswith(".onnx"):
             return f"{named} {NEEDS_ONNX}" if importlib.util.find_spec("onnxruntime") is None else None
         if not named.endswith(".pt") and not has_module(named):
@@ -103,9 +105,7 @@ class EmbeddingSvm(SvmSystem):
         return None
 
     def refuses(self) -> str | None:
-        """Nothing but for an absent extractor, and windows longer than the clips."""
-        if lack := self.lacks(self.params):
-            return lack
+        """Windows longer than the clips."""
         if self.params.window_samples > self.front_end().shape(self.task.clip_duration_s)[0]:
             return f"windows of {self.params.window_s:g} s in clips of {self.task.clip_duration_s:g} s"
         return None
@@ -117,7 +117,7 @@ class EmbeddingSvm(SvmSystem):
         named = self.params.extractor
         if named.endswith((".pt", ".onnx")):
             return (Path(named),)
-        path = source_file(named) if named else None
+        path = source_file(named)
         return () if path is None else (path,)
 
     def front_end(self) -> Waveform:

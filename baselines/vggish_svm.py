@@ -109,10 +109,6 @@ class VggishSvm(SvmSystem):
             return None
         return f"no weights here: fetch them with {how_to_fetch(WEIGHTS)}, or name them with {' and '.join(absent)}"
 
-    def refuses(self) -> str | None:
-        """Nothing but for absent weights."""
-        return self.lacks(self.params)
-
     def external_files(self) -> tuple[Path, ...]:
         """The weights, and the whitening if it is asked for."""
         named = [self.params.weights or cached_weights(WEIGHTS, NETWORK_FILE)]

@@ -306,7 +306,8 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         if isinstance(system, FusedSystem):
             members = tuple(parse_variants(",".join(system.members)))
             return _Told(uses_validation=system.uses_validation, members=members, refusal=system.refuses())
-        told = _Told(system.front_end(), system.refuses(), uses_validation=system.uses_validation)
+        refusal = system.lacks(variant.params) or system.refuses()
+        told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
         files = system.external_files()
     except AscBenchError:
         if issubclass(systems().get(variant.name), FusedSystem):

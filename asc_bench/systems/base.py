@@ -198,8 +198,8 @@ class System(ABC):
     def lacks(cls, params: AnyParams) -> str | None:
         """What this machine lacks for these settings (a file of weights, say) and what to do, or None.
 
-        Unlike with ``unavailable``, other settings may work. With the defaults it stands in the list of systems.
-        A system that lacks something must say so in ``refuses`` too.
+        Unlike with ``unavailable``, other settings may work. With the defaults it stands in the list of systems;
+        a run is skipped, with this reason in the table.
         """
         return None
 

@@ -55,7 +55,7 @@ def system(extractor: str, *, duration_s: float = 1.0, **settings: object) -> Em
 
 def test_a_function(module: types.ModuleType, tmp_path: Path) -> None:
     made, test = system("toy_extractors:zero_crossings"), waves(4, 1_000, seed=1)
-    assert made.refuses() is None
+    assert made.lacks(made.params) is None and made.refuses() is None
     assert made.external_files() == (tmp_path / "toy_extractors.py",)
     assert made.front_end().shape(1.0) == (1_000,)
     made.fit(waves(10, 1_000), None, context(tmp_path))
@@ -112,7 +112,7 @@ def test_onnx_without_its_package_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     made = system(str(tmp_path / "x.onnx"))
-    assert str(made.refuses()).endswith("x.onnx needs onnxruntime: pip install 'asc-bench[onnx]'")
+    assert str(made.lacks(made.params)).endswith("x.onnx needs onnxruntime: pip install 'asc-bench[onnx]'")
     with pytest.raises(ConfigError, match=r"pip install 'asc-bench\[onnx\]'"):
         made.embed(np.zeros((1, 1_000), dtype=np.float32))
 
@@ -154,6 +154,7 @@ def test_wrong_functions(module: types.ModuleType, extractor: str, message: str)
     [
         ({"extractor": "module.function"}, "none of package.module:function, FILE.pt and FILE.onnx"),
         ({"extractor": "x.pth"}, "none of package.module:function"),
+        ({"extractor": ""}, "no extractor is named: give extractor=package.module:function, FILE.pt or FILE.onnx"),
         ({"sample_rate_hz": 0}, "sample_rate_hz is 0, must be at least 1"),
         ({"window_s": -1.0}, "window_s is -1.0, must be 0 or above"),
         ({"window_s": 1e-6}, "less than a sample"),
@@ -161,13 +162,12 @@ def test_wrong_functions(module: types.ModuleType, extractor: str, message: str)
 )
 def test_wrong_settings(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        EmbeddingSvmParams(**settings)  # type: ignore[arg-type]
+        EmbeddingSvmParams(**{"extractor": "x.pt", **settings})  # type: ignore[arg-type]
 
 
 def test_what_is_absent_is_told() -> None:
-    assert "no extractor is named" in str(system("").refuses())
-    assert "there is no module nobody_has_this" in str(system("nobody_has_this:f").refuses())
-    assert "there is no module nobody.has.this" in str(system("nobody.has.this:f").refuses())
+    for name in ("nobody_has_this", "nobody.has.this"):
+        assert f"there is no module {name}" in str(EmbeddingSvm.lacks(EmbeddingSvmParams(extractor=f"{name}:f")))
     assert system("nobody.has.this:f").external_files() == ()
 
 
