@@ -62,16 +62,19 @@ class MultiLevelHead(nn.Module):
 
     def forward(self, segments: Tensor) -> Tensor:
         """(n, segments, n_inputs) to logits, (n, n_classes)."""
-        n_clips, n_segments, _ = segments.shape
-        # Normalisation is over all segments of all clips, so that they are one axis until attention.
-        h = self.norm(segments.flatten(end_dim=1))
-        found = []
-        for level, attention in zip(self.levels, (None, *self.attentions), strict=True):
-            h = level(h)
-            if attention is not None:
-                found.append(attention(h.unflatten(0, (n_clips, n_segments))))
+        _, *attended = self.hidden(segments)
+        found = [attention(h) for attention, h in zip(self.attentions, attended, strict=True)]
         logits: Tensor = self.out(torch.cat(found, dim=1))
         return logits
+
+    def hidden(self, segments: Tensor) -> list[Tensor]:
+        """(n, segments, n_inputs) to what each of the three dense layers gives, (n, segments, hidden)."""
+        # Normalisation is over all segments of all clips, so that they are one axis here.
+        h, found = self.norm(segments.flatten(end_dim=1)), []
+        for level in self.levels:
+            h = level(h)
+            found.append(h.unflatten(0, segments.shape[:2]))
+        return found
 
 
 class MlaNetwork(nn.Module):
@@ -103,8 +106,19 @@ class MlaNetwork(nn.Module):
 
     def forward(self, examples: Tensor) -> Tensor:
         """(n, examples, 96, 64) to logits, (n, n_classes)."""
-        n_clips, n_examples = examples.shape[:2]
-        maps = self.trunk(examples.flatten(end_dim=1).unsqueeze(1))
-        vectors = self.bottleneck(maps.mean(dim=(2, 3)))
-        logits: Tensor = self.head(vectors.unflatten(0, (n_clips, n_examples)))
+        logits: Tensor = self.head(self._vectors(examples))
         return logits
+
+    def embed(self, examples: Tensor) -> Tensor:
+        """(n, examples, 96, 64) to the mean over the examples of the third dense layer, (n, hidden).
+
+        The layer that gives the logits sees class scores, which are no embedding.
+        """
+        *_, last = self.head.hidden(self._vectors(examples))
+        mean: Tensor = last.mean(dim=1)
+        return mean
+
+    def _vectors(self, examples: Tensor) -> Tensor:
+        maps = self.trunk(examples.flatten(end_dim=1).unsqueeze(1))
+        vectors: Tensor = self.bottleneck(maps.mean(dim=(2, 3)))
+        return vectors.unflatten(0, examples.shape[:2])

@@ -58,7 +58,7 @@ class CnnEnsembleMember(TorchSystem):
             "bands. Features are standardised per band by the training split.",
             "paper: Adam (0.001, cosine to 0), batch 32, mixup 0.2, as many epochs as make 100 passes over the "
             "pieces.",
-            "quick: 400 steps of 16 whole clips, twice as many of halves, four times as many of quarters. smoke: "
+            "quick: 240 steps of 16 whole clips, twice as many of halves, four times as many of quarters. smoke: "
             "60 steps, an eighth of the maps.",
         ),
     )
@@ -113,7 +113,7 @@ class CnnEnsembleMember(TorchSystem):
             crop = Crop(length=self._length, test_hop=max(1, self._length // 2))
         n_pieces = len(crop.test_starts(n_frames)) if crop is not None else 1
         paper = self.budget is Budget.PAPER
-        quick = 400 * _DIVISORS[self.params.division]
+        quick = 240 * _DIVISORS[self.params.division]
         return TrainingPlan(
             batch_size=32 if paper else 16,
             epochs=100 * n_pieces if paper else None,

@@ -40,12 +40,12 @@ class SampleCnnParams(Params):
         One convolution; the same with a gate for each channel (squeeze and excitation); two convolutions and a
         shortcut; these with gates.
     dropout : float
-        Before the last layer, 0 to below 1; the authors' code has 0.5.
+        Before the last layer, 0 to below 1.
     """
 
     multi: bool = False
     block: Literal["basic", "se", "res", "rese"] = "basic"
-    dropout: float = 0.2
+    dropout: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
@@ -65,7 +65,6 @@ class SampleCnn(TorchSystem):
         guesses=(
             "Softmax and cross-entropy replace the sigmoids of music tagging.",
             "Excerpts are random in training and three evenly spaced ones at test.",
-            "Dropout before the last layer is 0.2; the authors' code has 0.5 (dropout=0.5).",
             "Dropout inside residual blocks is 51/256 instead of 0.2, which a CPU draws faster.",
             "As Abrol and Sharma name nine convolutions, their row is taken for basic blocks without multi. They "
             "trained at 16 kHz; the rate here is the authors'.",

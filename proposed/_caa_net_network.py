@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from asc_bench.errors import ConfigError
 from asc_bench.modules.conv import ConvStack
 from asc_bench.modules.initialise import he_uniform
 from asc_bench.modules.pooling import AttentionPooling
@@ -159,13 +160,35 @@ class CaaNetwork(nn.Module):
             maps = nn.functional.max_pool2d(maps, ROI)
         return maps, found
 
+    def embed(self, features: Tensor) -> Tensor:
+        """What the classification layer sees of log-mel, (n, time, mel), in one vector for each clip, (n, size).
+
+        Attention classifies each bin of the maps: there it is their mean over the bins.
+
+        Raises
+        ------
+        ConfigError
+            If the network must be told the device of each clip.
+        """
+        if self.shape.n_devices and not self.shape.predicts_device:
+            raise ConfigError(
+                "caa-net: training=teacher-forcing must be told the device of each clip, so that clips alone have no "
+                "embedding; use training=joint or multi-task"
+            )
+        maps, _ = self.maps(features)
+        return maps.mean(dim=(2, 3)) if self.shape.pooling in ATTENTIVE else self._pooled(maps)
+
     def _scores(self, maps: Tensor) -> Tensor:
         if self.shape.pooling in ATTENTIVE:
             scores: Tensor = self.attention(maps)
             return scores
-        if self.shape.pooling == "max":
-            maps = maps.amax(dim=(2, 3))
-        elif self.shape.pooling == "avg":
-            maps = maps.mean(dim=(2, 3))
-        logits: Tensor = self.fc_final(maps.flatten(start_dim=1))
+        logits: Tensor = self.fc_final(self._pooled(maps))
         return logits.float().log_softmax(dim=1)
+
+    def _pooled(self, maps: Tensor) -> Tensor:
+        """(n, channels, time', mel') to (n, size), by a pooling without attention."""
+        if self.shape.pooling == "max":
+            return maps.amax(dim=(2, 3))
+        if self.shape.pooling == "avg":
+            return maps.mean(dim=(2, 3))
+        return maps.flatten(start_dim=1)
