@@ -125,12 +125,9 @@ def _stat(path: str) -> tuple[int, int, int]:
 
 def _clip_ends(clips: pd.DataFrame) -> pd.DataFrame:
     """For each path the end of its last clip and how much of that may be missing, both in seconds."""
+    heard_s = clips["heard_s"] if "heard_s" in clips else clips["duration_s"]
     ends = pd.DataFrame(
-        {
-            "path": clips["path"],
-            "end_s": clips["start_s"] + clips["duration_s"],
-            "spare_s": MISSING_END * clips["duration_s"],
-        }
+        {"path": clips["path"], "end_s": clips["start_s"] + heard_s, "spare_s": MISSING_END * heard_s}
     )
     return ends.sort_values("end_s").drop_duplicates("path", keep="last").set_index("path").sort_index()
 

@@ -31,13 +31,17 @@ independence (recording spot, or source recording) and never ``""``; ``recording
 instant recorded in parallel on several devices.
 """
 
-EXTRA_COLUMNS: Mapping[str, str] = {"source": "str", "flag": "str", "views": "str"}
-"""Columns that only the clip table of joined data sets has.
+EXTRA_COLUMNS: Mapping[str, str] = {"source": "str", "flag": "str", "views": "str", "heard_s": "float64"}
+"""Columns that only some clip tables have: the first three those of joined data sets.
 
 ``source`` names the data set of the clip; ``flag`` says what is unusual about its energy (see
 ``asc_bench.data.levels``), ``""`` where nothing is; ``views`` names the waveforms that a clip is given as (see
-``asc_bench.data.views``), separated by blanks, ``""`` for one that is mixed down to a single one.
+``asc_bench.data.views``), separated by blanks, ``""`` for one that is mixed down to a single one; ``heard_s`` is
+there where some clips were published shorter than ``duration_s``: so many seconds are read, and silence follows.
 """
+
+EVENT_COLUMNS: Mapping[str, str] = {"clip_id": "str", "onset_s": "float64", "offset_s": "float64", "label": "str"}
+"""Columns of a table of events and their types; times count from the start of the clip, in seconds."""
 
 _MAY_BE_EMPTY = {"coarse", "device", "city", "flag", "views"}
 
@@ -69,6 +73,42 @@ def clip_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> pd.DataFr
     if wrong.any():
         row = frame[wrong].iloc[0]
         raise DataError(f"clip {row['clip_id']!r}: start_s {row['start_s']}, duration_s {row['duration_s']}")
+    if "heard_s" in frame:
+        wrong = ~((frame["heard_s"] > 0) & (frame["heard_s"] <= frame["duration_s"]))
+        if wrong.any():
+            row = frame[wrong].iloc[0]
+            raise DataError(f"clip {row['clip_id']!r}: heard_s {row['heard_s']}, duration_s {row['duration_s']}")
+    return frame
+
+
+def event_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Make a validated table of events: the columns of ``EVENT_COLUMNS``, one row per event; it may be empty.
+
+    Parameters
+    ----------
+    rows : sequence of mapping or DataFrame
+        Events.
+    clips : DataFrame
+        Clip table that holds their clips.
+
+    Raises
+    ------
+    DataError
+        For other columns, an unknown clip, an event without a label, or one that does not lie in its clip.
+    """
+    frame = pd.DataFrame(rows, columns=None if len(rows) else list(EVENT_COLUMNS))
+    if set(frame.columns) != set(EVENT_COLUMNS):
+        raise DataError(f"events: the columns are {list(frame.columns)}, they should be {list(EVENT_COLUMNS)}")
+    frame = frame[list(EVENT_COLUMNS)].astype(EVENT_COLUMNS).reset_index(drop=True)
+    duration_s = frame["clip_id"].map(clips.set_index("clip_id")["duration_s"]).astype("float64")
+    inside = (frame["onset_s"] >= 0) & (frame["offset_s"] > frame["onset_s"]) & (frame["offset_s"] <= duration_s)
+    wrong = ~inside | (frame["label"] == "")
+    if wrong.any():
+        event = frame[wrong].iloc[0]
+        raise DataError(
+            f"event {event['label']!r} from {event['onset_s']} s to {event['offset_s']} s "
+            f"does not lie in a clip {event['clip_id']!r}"
+        )
     return frame
 
 
@@ -106,6 +146,9 @@ class Dataset:
         What the counts should be and are, one sentence each, where they differ from the official ones.
     binaural : bool
         Whether every recording has two channels, one for each ear.
+    events : DataFrame or None
+        Strong labels, with the columns of ``EVENT_COLUMNS``, of the clips that have them; a clip may have several
+        events at once, or none. None for a data set without strong labels.
     synthetic : bool
         Whether the folder is a stand-in written by ``asc_bench.data.synthetic``.
     file_digests : mapping
@@ -127,6 +170,7 @@ class Dataset:
     sources: tuple[str, ...] = ()
     parts: tuple[Dataset, ...] = ()
     binaural: bool = False
+    events: pd.DataFrame | None = None
 
     @property
     def complete(self) -> bool:
@@ -134,7 +178,7 @@ class Dataset:
         return not self.missing and not self.shortfalls
 
     def digest(self) -> str:
-        """sha256 over the clip table, the splits and the audio content; independent of where the folder lies.
+        """sha256 over clip table, splits, events if any, and audio content; independent of where the folder lies.
 
         Raises
         ------
@@ -150,4 +194,6 @@ class Dataset:
         for split in self.splits:
             for part in (split.name, "train", *split.train, "test", *split.test):
                 whole.update(part.encode() + b"\0")
+        if self.events is not None:
+            whole.update(self.events.to_csv(index=False, float_format="%.9g").encode())
         return whole.hexdigest()

@@ -158,11 +158,12 @@ def feature_key_parts(
     content = hashlib.sha256()
     deformations = _deformations(clips)
     views = _views(clips)
-    columns = (clips["path"], clips["start_s"], clips["duration_s"], deformations, views)
-    for path, start_s, duration_s, deformation, view in zip(*columns, strict=True):
+    columns = (clips["path"], clips["start_s"], clips["duration_s"], _heard(clips), deformations, views)
+    for path, start_s, duration_s, heard_s, deformation, view in zip(*columns, strict=True):
         if path not in file_digests:
             raise DataError(f"{path} was not indexed, so its features cannot be cached")
         change = ("" if deformation is None else f" {deformation!r}") + (f" view {view}" if view else "")
+        change += f" heard {float(heard_s)!r}" if heard_s != duration_s else ""
         content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}{change}\n".encode())
     modules = {c.__module__ for part in _parts(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
     return {
@@ -193,6 +194,12 @@ def _deformations(clips: pd.DataFrame) -> list[Deformation | None]:
 def _views(clips: pd.DataFrame) -> list[str]:
     """Which waveform each row is; the mean of all channels where the table does not say."""
     return clips["view"].tolist() if "view" in clips else [""] * len(clips)
+
+
+def _heard(clips: pd.DataFrame) -> list[float]:
+    """Seconds of each clip that are read; all of it where the table does not say."""
+    heard_s: list[float] = clips["heard_s" if "heard_s" in clips else "duration_s"].tolist()
+    return heard_s
 
 
 def _package_digest(package: ModuleType) -> str:
@@ -278,16 +285,17 @@ def _extract(
     from threadpoolctl import threadpool_limits
 
     columns = [clips[name].tolist() for name in ("clip_id", "path", "start_s", "duration_s")]
-    rows = list(zip(*columns, _deformations(clips), _views(clips), strict=True))
+    rows = list(zip(*columns, _heard(clips), _deformations(clips), _views(clips), strict=True))
 
     def extract(index: int) -> None:
-        clip_id, path, start_s, duration_s, deformation, view = rows[index]
+        clip_id, path, start_s, duration_s, heard_s, deformation, view = rows[index]
         changed = (f", {view}" if view else "") + (f", {deformation.name}" if deformation is not None else "")
         features = clip_features(
             Path(path),
             front_end,
             start_s=start_s,
             duration_s=duration_s,
+            heard_s=heard_s,
             where=f"{path} (clip {clip_id!r}{changed})",
             deformation=deformation,
             view=view,

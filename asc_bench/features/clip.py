@@ -21,6 +21,7 @@ def clip_features(
     *,
     start_s: float,
     duration_s: float,
+    heard_s: float | None = None,
     where: str = "",
     deformation: Deformation | None = None,
     view: str = "",
@@ -35,6 +36,8 @@ def clip_features(
         What turns a waveform into features.
     start_s, duration_s : float
         Where the clip lies in the file, in seconds.
+    heard_s : float, optional
+        How much of it is there to be read; the rest is filled with zeros.
     where : str
         What messages call the clip; by default the path.
     deformation : Deformation, optional
@@ -57,10 +60,12 @@ def clip_features(
     from asc_bench.data.views import read_view
 
     rate_hz = front_end.sample_rate_hz
+    heard_s = duration_s if heard_s is None else heard_s
     if view:
-        waveform = read_view(path, view, sample_rate_hz=rate_hz, start_s=start_s, duration_s=duration_s)
+        waveform = read_view(path, view, sample_rate_hz=rate_hz, start_s=start_s, duration_s=heard_s)
     else:
-        waveform = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, duration_s=duration_s)
+        waveform = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, duration_s=heard_s)
+    waveform = np.pad(waveform, (0, max(0, round(duration_s * rate_hz) - len(waveform))))
     try:
         if deformation is not None:
             waveform = deformation(waveform, sample_rate_hz=front_end.sample_rate_hz)

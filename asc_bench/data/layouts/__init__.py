@@ -7,9 +7,11 @@ from types import MappingProxyType
 
 from asc_bench.data.layouts.base import Layout
 from asc_bench.data.layouts.dares_g1 import DARES_G1
+from asc_bench.data.layouts.dcase2017_task4 import DCASE_2017_TASK_4
 from asc_bench.data.layouts.esc10 import ESC_10
 from asc_bench.data.layouts.esc10_devices import ESC_10_DEVICES
 from asc_bench.data.layouts.esc50 import ESC_50
+from asc_bench.data.layouts.greatest_hits import GREATEST_HITS
 from asc_bench.data.layouts.litis_rouen import LITIS_ROUEN
 from asc_bench.data.layouts.tut_2017 import TUT_2017_DEVELOPMENT, TUT_2017_EVALUATION
 from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
@@ -27,6 +29,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             TUT_2017_DEVELOPMENT,
             TUT_2017_EVALUATION,
             DARES_G1,
+            DCASE_2017_TASK_4,
+            GREATEST_HITS,
         )
     }
 )

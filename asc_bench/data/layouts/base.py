@@ -45,6 +45,8 @@ class Layout(ABC):
         What its sounds are, for messages.
     binaural : bool
         Whether every recording has two channels, one for each ear.
+    namespace : str
+        What the locations are numbers of, where several data sets share them, such as "freesound"; else empty.
     derived_from : tuple of str
         Layouts from any one of which this data set is computed; empty for one that was published as it is.
     """
@@ -61,6 +63,7 @@ class Layout(ABC):
     nature: str = "real recordings"
     derived_from: tuple[str, ...] = ()
     binaural: bool = False
+    namespace: str = ""
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
@@ -116,7 +119,7 @@ class Layout(ABC):
         root : Path
             Absolute folder of the data set.
         clips : DataFrame
-            Columns of ``CLIP_COLUMNS``; may still lack ``coarse`` and ``start_s``.
+            Columns of ``CLIP_COLUMNS``, but for ``coarse``; without ``start_s`` every clip starts its file.
         splits : sequence of Split
             Official folds.
         file_names : collection of str
@@ -125,7 +128,7 @@ class Layout(ABC):
             Further shortfalls that only the layout can see.
         """
         stated = synthetic_counts(root, self.name)
-        table = clip_table(clips.assign(coarse="", start_s=0.0))
+        table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
         listed = zip(table["clip_id"], table["path"], strict=True)
         return Dataset(
             name=self.name,

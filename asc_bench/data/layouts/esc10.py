@@ -98,4 +98,5 @@ ESC_10 = Esc10Layout(
     clip_duration_s=5.0,
     scenes=ESC10_CLASSES,
     counts=esc_counts(len(ESC10_CLASSES)),
+    namespace="freesound",
 )

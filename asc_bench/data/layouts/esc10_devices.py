@@ -133,4 +133,5 @@ ESC_10_DEVICES = Esc10DevicesLayout(
     counts=_counts(),
     nature="real recordings through simulated devices",
     derived_from=("esc-10", "esc-50"),
+    namespace="freesound",
 )

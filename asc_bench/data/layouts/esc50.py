@@ -152,4 +152,5 @@ ESC_50 = Esc50Layout(
     clip_duration_s=5.0,
     scenes=tuple(GROUP_OF_CLASS),
     counts=esc_counts(len(GROUP_OF_CLASS)),
+    namespace="freesound",
 )

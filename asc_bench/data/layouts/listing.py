@@ -32,6 +32,7 @@ def read_rows(
     delimiter: str = "\t",
     header: bool = True,
     optional: int = 0,
+    quoted: bool = False,
 ) -> list[Row]:
     """Read a list file; a byte order mark, CRLF and a missing last newline make no difference.
 
@@ -47,6 +48,8 @@ def read_rows(
         Whether the official file starts with the column names.
     optional : int
         How many of the last columns may be absent, then in every row.
+    quoted : bool
+        Whether a value that holds the delimiter stands in double quotes.
 
     Raises
     ------
@@ -60,7 +63,11 @@ def read_rows(
         raise DataError(f"{path} is missing: was the archive with the lists unpacked?") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
     try:
         rows = [Row(path, reader.line_num, tuple(values)) for values in reader if values]
     except csv.Error as error:

@@ -65,7 +65,7 @@ def synthesise_esc(
     colour = tuple((hz, float(source.normal(0.0, 2.5))) for hz in (60.0, 250.0, 1000.0, 4000.0, 12000.0))
     total = np.zeros(n, dtype=np.float32)
     for part in ESC_CLASSES[category]:
-        total += _part(source, take, part, colour, n, sample_rate_hz)
+        total += part_wave(source, take, part, colour, n, sample_rate_hz)
     if source.random() < 0.4:
         floor: Curve = ((30, 0), (float(source.uniform(500, 8000)), -10), (16000, -40))
         total += np.float32(from_db(source.uniform(-36, -20))) * noise(take, floor, n, sample_rate_hz)
@@ -74,7 +74,7 @@ def synthesise_esc(
     return total * np.float32(_PEAK / peak) if peak > _PEAK else total
 
 
-def _part(
+def part_wave(
     source: np.random.Generator,
     take: np.random.Generator,
     part: Part,
@@ -82,6 +82,7 @@ def _part(
     n: int,
     sample_rate_hz: int,
 ) -> Wave:
+    """One part of a sound, ``n`` samples long; ``colour`` is the curve that its source adds."""
     gain = np.float32(from_db(part.level_db + source.normal(0.0, 2.0)))
     if isinstance(part, Calls):
         return gain * _calls(source, take, part, colour, n, sample_rate_hz)
@@ -141,13 +142,13 @@ def _calls(
     curve = _coloured(part.curve, colour)
     seconds = float(take.uniform(0.0, min(every_s, 0.5)))
     for _ in range(int(take.integers(part.count[0], part.count[1] + 1))):
-        snippet = _call(take, part, curve, length_s * between(take, 0.85, 1.18), hz, bend, sample_rate_hz)
+        snippet = call_wave(take, part, curve, length_s * between(take, 0.85, 1.18), hz, bend, sample_rate_hz)
         add_at(target, snippet, round(seconds * sample_rate_hz), take.uniform(0.6, 1.0))
         seconds += every_s * (1.0 + part.jitter * take.uniform(-1.0, 1.0))
     return target
 
 
-def _call(
+def call_wave(
     take: np.random.Generator,
     part: Calls,
     curve: Curve,
@@ -156,6 +157,13 @@ def _call(
     bend: list[float],
     sample_rate_hz: int,
 ) -> Wave:
+    """One call, with a largest absolute sample of 1.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind of call.
+    """
     hz *= between(take, 0.95, 1.05)
     if part.kind == "burst":
         return burst(take, sample_rate_hz, curve, duration_s=length_s)

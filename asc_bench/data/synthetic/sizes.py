@@ -51,6 +51,24 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Task4:
+    """Clips in each part of DCASE 2017 task 4."""
+
+    n_training: int
+    n_testing: int
+    n_evaluation: int
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Recordings of Greatest Hits in its two lists, each with as many materials, hit and scratched in turn."""
+
+    n_train: int
+    n_test: int
+    n_materials: int
+
+
+@dataclass(frozen=True)
 class Size:
     """A size of the stand-ins.
 
@@ -66,6 +84,10 @@ class Size:
         Recordings of each label.
     dares : tuple of Places
         Recordings of DARES-G1, label by label; the smaller sizes have some of its labels only.
+    task4 : Task4
+        Clips of DCASE 2017 task 4.
+    greatest_hits : Hits
+        Recordings of Greatest Hits.
     """
 
     tut_2018: tuple[MobilePart, ...]
@@ -75,6 +97,8 @@ class Size:
     tut_2017_development: Places
     tut_2017_evaluation: Places
     dares: tuple[Places, ...]
+    task4: Task4
+    greatest_hits: Hits
 
 
 # Recalled, not verified; they add up to the published 3,026.
@@ -174,6 +198,8 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             tut_2017_development=Places(4, 4),
             tut_2017_evaluation=Places(1, 1),
             dares=(Places(3, 3),) * 4,
+            task4=Task4(34, 10, 4),
+            greatest_hits=Hits(12, 6, 3),
         ),
         "small": Size(
             _parts_2018(Share(18, 6, 3), Share(9, 3, 6)),
@@ -183,6 +209,8 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             tut_2017_development=Places(16, 8),
             tut_2017_evaluation=Places(6, 3),
             dares=(Places(3, 3),) * 13,
+            task4=Task4(200, 60, 20),
+            greatest_hits=Hits(30, 10, 4),
         ),
         "medium": Size(
             _parts_2018(Share(90, 18, 9), Share(45, 9, 27)),
@@ -192,6 +220,8 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             tut_2017_development=Places(96, 16),
             tut_2017_evaluation=Places(36, 8),
             dares=(Places(3, 3),) * 26,
+            task4=Task4(1000, 200, 100),
+            greatest_hits=Hits(120, 40, 4),
         ),
         "full": Size(
             _full_2018(),
@@ -201,11 +231,16 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             tut_2017_development=Places(312, 24),
             tut_2017_evaluation=Places(108, 12),
             dares=(*(Places(5, 5),) * 19, *(Places(4, 4),) * 7),
+            # All of either would take 47 GB, and 3 GB with many overlapping clips.
+            task4=Task4(5117, 488, 1103),
+            greatest_hits=Hits(731, 242, 4),
         ),
     }
 )
 """Sizes by name.
 
 ``small``, the default: about 450 clips of a mobile set, 1,000 of ESC-50, 200 of ESC-10; 95 recordings of LITIS
-Rouen, 330 of TUT Acoustic Scenes 2017, 39 of DARES-G1.
+Rouen, 330 of TUT Acoustic Scenes 2017, 39 of DARES-G1; 280 clips of DCASE 2017 task 4; 40 recordings of Greatest
+Hits with 8 actions each. ``full`` has the official numbers but for a tenth of the training clips of task 4, and 8
+actions in a recording of Greatest Hits instead of about 48.
 """

@@ -13,6 +13,7 @@ from asc_bench.data.synthetic.devices import apply_device
 from asc_bench.data.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.data.synthetic.esc import synthesise_esc
 from asc_bench.data.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.data.synthetic.greatest_hits import greatest_hits
 from asc_bench.data.synthetic.plan import (
     ESC10_FOLDERS,
     EscClip,
@@ -31,6 +32,7 @@ from asc_bench.data.synthetic.recordings import (
 from asc_bench.data.synthetic.scenes import synthesise_scene
 from asc_bench.data.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.data.synthetic.sizes import SIZES, Size
+from asc_bench.data.synthetic.task4 import task4
 from asc_bench.data.synthetic.textures import Wave
 
 SAMPLE_RATE_HZ = 44100
@@ -199,6 +201,8 @@ _PLANNERS: dict[str, Callable[[Size, int], StandIn]] = {
     "tut-2017-development": tut_2017_development,
     "tut-2017-evaluation": tut_2017_evaluation,
     "dares-g1": dares_g1,
+    "audioset-dcase2017": task4,
+    "greatest-hits": greatest_hits,
 }
 LAYOUT_NAMES = tuple(_PLANNERS)
 """Layouts that there is a stand-in for."""
