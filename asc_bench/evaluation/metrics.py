@@ -127,7 +127,8 @@ def measured_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "
             "clip_id": chosen["clip_id"],
             "stratum": chosen[measure.strata] if measure.strata else "",
             "label": label,
-            "scene": chosen["scene"],
+            # Clusters are locations within this column's values.
+            "scene": chosen["scene"] if measure.clusters == "scene" else "",
             "location": chosen["location"],
             "correct": correct,
         },

@@ -39,6 +39,9 @@ class Measure:
     kind : {"accuracy", "agreement"}
         ``agreement`` compares no truth: a clip counts if the predicted coarse class is the one derived from
         the predicted fine class. It needs ``derived`` and both levels.
+    clusters : {"scene", "any"}
+        What is resampled for intervals and tests: the locations of each scene by themselves, as data sets are
+        recorded by scene, or all locations alike, where a location holds clips of many classes.
     group : str
         Measures of a group stand in a table of their own, one row per system and group, under the part of
         the name before ``", group"``.
@@ -52,6 +55,7 @@ class Measure:
     top_k: int = 1
     derived: LabelSpace | None = None
     kind: Literal["accuracy", "agreement"] = "accuracy"
+    clusters: Literal["scene", "any"] = "scene"
     group: str = ""
 
     def __post_init__(self) -> None:
@@ -117,6 +121,9 @@ class Protocol(ABC):
     """Waveforms that a joined binaural clip is given as, of ``asc_bench.data.views.VIEWS``: examples of their own
     in training, and one mean prediction in the end. If empty, it is mixed down to one."""
     labels: ClassVar[LabelSpace]
+    multi_label: ClassVar[bool] = False
+    """Whether a clip has several labels (see ``asc_bench.data.tags``), weak ones for training and strong ones for
+    testing. Scores are error rates and F-scores of segments then, and ``measures`` is empty."""
     clip_duration_s: ClassVar[float]
     measures: ClassVar[tuple[Measure, ...]]
     """The first is the primary one: systems are compared by it."""

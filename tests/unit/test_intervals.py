@@ -173,3 +173,20 @@ def test_coverage_in_full() -> None:
     bootstrap, independent = covered(2000, n_resamples=1000)
     assert bootstrap == pytest.approx(0.95, abs=0.015)
     assert independent < 0.75
+
+
+def test_locations_that_hold_many_scenes_are_resampled_as_a_whole() -> None:
+    clips = clips_of(per_location=2, n_locations=2)
+    clips["location"] = clips["location"].str[-1]  # the same two places for every scene
+    true = LABELS.encode(clips["scene"])
+    at_first = (clips["location"] == "0").to_numpy()
+    predictions = stacked({"system": frame_of(clips, np.where(at_first, true, (true + 1) % 3))})
+    alike, apart = Measure("macro", clusters="any"), Measure("macro")
+    scores = clip_scores(predictions, alike)
+    assert n_locations(scores) == 2 and n_locations(clip_scores(predictions, apart)) == 6
+    correct = scores["correct"].to_numpy(float)[:, None]
+    observed, drawn = resampled_values(scores, correct, alike, n_resamples=400, seed=0)
+    assert observed.tolist() == [0.5]
+    # One of the two places is drawn, with all its scenes: everything is right, or nothing.
+    assert set(drawn.ravel().round(12)) == {0.0, 1.0}
+    assert 0.4 < drawn.mean() < 0.6
