@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
+from asc_bench.evaluation._prediction_file import read_table, rows_of, stored_classes, write_rows
 from asc_bench.evaluation.metrics import label_ranks
 from asc_bench.labels import FINE, LabelSpace
 
@@ -25,7 +24,6 @@ EXTRA_COLUMNS = ("source", "flag")
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of a clip may sum from one."""
 
-_METADATA_KEY = b"asc_bench"
 _SCHEMA = pa.schema(
     [
         *(
@@ -167,17 +165,8 @@ def write_predictions(frame: pd.DataFrame, path: Path, labels: LabelSpace) -> No
     StoreError
         If the frame has other columns than `prediction_frame` gives, or the file cannot be written.
     """
-    fields = _schema_of(_extra_columns(frame))
-    if set(frame.columns) != set(fields.names):
-        raise StoreError(f"{path}: columns {list(frame.columns)}, expected {fields.names}")
     about = {"schema_version": SCHEMA_VERSION, "classes": {x: labels.classes(x) for x in labels.levels}}
-    columns = [pa.array(frame[field.name].to_numpy(), type=field.type) for field in fields]
-    schema = fields.with_metadata({_METADATA_KEY: json.dumps(about).encode()})
-    try:
-        # The checksums make a flipped bit an error on reading; Parquet has none by default.
-        pq.write_table(pa.table(columns, schema=schema), path, compression="zstd", write_page_checksum=True)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: predictions could not be written: {error}") from error
+    write_rows(frame, path, _schema_of(_extra_columns(frame)), about)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -188,36 +177,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
     StoreError
         If the file cannot be read, is damaged, or is not of this schema.
     """
-    try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read()
-        table.validate(full=True)
-    # Damaged column names are met as undecodable text.
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise StoreError(f"{path}: predictions could not be read: {error}") from error
-    classes = _stored_classes(path, table.schema.metadata)
-    fields = _schema_of(name for name in EXTRA_COLUMNS if name in table.column_names)
-    if not table.schema.equals(fields, check_metadata=False):
-        raise StoreError(f"{path}: not a prediction file, its columns are {table.schema.to_string()}")
-    holes = [name for name in fields.names if table[name].null_count]
-    if holes:
-        raise StoreError(f"{path}: empty cells in columns {holes}")
-    frame: pd.DataFrame = table.to_pandas()
+    table = read_table(path)
+    classes = stored_classes(path, table, kind="", version=SCHEMA_VERSION)
+    frame = rows_of(path, table, _schema_of(name for name in EXTRA_COLUMNS if name in table.column_names))
     _check_content(path, frame, classes)
     return frame
-
-
-def _stored_classes(path: Path, metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Classes by level, from the file's own metadata."""
-    try:
-        about = json.loads((metadata or {})[_METADATA_KEY])
-        version, classes = about["schema_version"], about["classes"]
-    except (KeyError, TypeError, ValueError):
-        raise StoreError(f"{path}: not a prediction file of asc-bench (no metadata of ours)") from None
-    if version != SCHEMA_VERSION:
-        raise StoreError(f"{path}: prediction schema {version!r}, this version of asc-bench reads {SCHEMA_VERSION}")
-    if not isinstance(classes, dict) or not all(isinstance(names, list) for names in classes.values()):
-        raise StoreError(f"{path}: the metadata name no classes by level: {classes!r}")
-    return classes
 
 
 def _check_content(path: Path, frame: pd.DataFrame, classes: Mapping[str, list[str]]) -> None:
@@ -252,14 +216,26 @@ def stack_runs(runs: Iterable[tuple[Mapping[str, Any], pd.DataFrame]]) -> pd.Dat
     """
     frames: dict[tuple[str, str, int], pd.DataFrame] = {}
     for manifest, predictions in runs:
-        try:
-            key = (str(manifest["variant"]), str(manifest["fold"]), int(manifest["repeat"]))
-        except KeyError as error:
-            raise StoreError(f"a run manifest has no {error.args[0]!r}, only {sorted(manifest)}") from None
-        if key in frames:
-            raise StoreError(f"two runs of {key[0]}, fold {key[1]!r}, repeat {key[2]}: results must not be mixed")
+        key = run_key(manifest, frames)
         frames[key] = predictions
     if not frames:
         raise StoreError("there is no finished run to read predictions of")
     stacked = pd.concat(frames, names=["system", "fold", "repeat"])
     return stacked.reset_index(["system", "fold", "repeat"]).reset_index(drop=True)
+
+
+def run_key(manifest: Mapping[str, Any], others: Container[tuple[str, str, int]] = ()) -> tuple[str, str, int]:
+    """Variant, fold and repeat of a run, from its manifest.
+
+    Raises
+    ------
+    StoreError
+        If the manifest lacks one of the three, or all three are those of one of the ``others``.
+    """
+    try:
+        key = (str(manifest["variant"]), str(manifest["fold"]), int(manifest["repeat"]))
+    except KeyError as error:
+        raise StoreError(f"a run manifest has no {error.args[0]!r}, only {sorted(manifest)}") from None
+    if key in others:
+        raise StoreError(f"two runs of {key[0]}, fold {key[1]!r}, repeat {key[2]}: results must not be mixed")
+    return key

@@ -42,7 +42,8 @@ def paper_grid(
     ----------
     cells : DataFrame
         One row per cell, in the order of the paper: the columns ``row_titles``, ``group``, ``column``,
-        ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``),
+        ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``, which
+        may also be a column, cell by cell),
         ``told`` (whether the system was given the device of test clips), ``status`` (empty where there is a
         value, else ``not run``, ``failed``, ``skipped``, ``incomplete`` or ``undefined``), ``reason`` (a
         sentence) and ``flaw`` (how the published number disagrees with others, or empty). Several rows of one
@@ -64,7 +65,7 @@ def paper_grid(
     in_percent : bool
         Whether values are fractions, to be shown in percent; else they have two decimals.
     """
-    spelt = percent if in_percent else decimals
+    cells = cells if "in_percent" in cells else cells.assign(in_percent=in_percent)
     columns = list(dict.fromkeys(zip(cells["group"], cells["column"], strict=True)))
     by_row: dict[tuple[str, ...], dict[tuple[str, str], list[Row]]] = {}
     for record in cells.to_dict("records"):
@@ -76,12 +77,11 @@ def paper_grid(
     for label, found in by_row.items():
         row = [found.get(column, []) for column in columns]
         texts = tuple(
-            _together([_measured(c, spelt, intervals, marked=not told[j]) for c in place])
-            for j, place in enumerate(row)
+            _together([_measured(c, intervals, marked=not told[j]) for c in place]) for j, place in enumerate(row)
         )
         lines.append(Line(labels=label, cells=texts, best=_best([p[0] if p else None for p in row], best_of)))
         printed = tuple(
-            _together([spelt(c["published"]) + FLAWED * bool(c["flaw"]) for c in place]) for place in row
+            _together([_spelt(c)(c["published"]) + FLAWED * bool(c["flaw"]) for c in place]) for place in row
         )
         if setting.comparable and any(text not in ("", MISSING) for text in printed):
             lines.append(Line(labels=(*[""] * (len(label) - 1), PUBLISHED), cells=printed))
@@ -121,9 +121,14 @@ def _together(texts: Sequence[str]) -> str:
     return f"{first} ({', '.join(others)})" if others else first
 
 
-def _measured(cell: Row, spelt: Callable[[float], str], intervals: bool, *, marked: bool) -> str:
+def _spelt(cell: Row) -> Callable[[float], str]:
+    return percent if cell["in_percent"] else decimals
+
+
+def _measured(cell: Row, intervals: bool, *, marked: bool) -> str:
     if cell["status"]:
         return _SHORT[cell["status"]]
+    spelt = _spelt(cell)
     value = cell["value"]
     text = with_interval(value, cell["low"], cell["high"], spelt) if intervals else spelt(value)
     return f"{text}{TOLD}" if marked and cell["told"] else text

@@ -11,7 +11,7 @@ from importlib import resources
 from asc_bench.errors import ConfigError
 from asc_bench.systems.base import Published
 
-_NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric")
+_NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric", "measure")
 _VALUES = ("accuracy", "value")
 _AVERAGE = "average"
 _AVERAGES_ONLY = frozenset({"caanet_table1"})
@@ -26,8 +26,8 @@ def published_values(published: Published) -> dict[str, float]:
     """Look up what a paper printed.
 
     A column ``device`` names the measure by its value (``A``, ``B``, ``C``, ``average``). Otherwise the
-    columns ``dataset``, ``level``, ``top_k`` and ``metric`` do, as far as the table has them (``fine top-1``). A
-    single number of a table without any of these is ``accuracy``.
+    columns ``dataset``, ``level``, ``top_k``, ``metric`` and ``measure`` do, as far as the table has them
+    (``fine top-1``). A single number of a table without any of these is ``accuracy``.
 
     Returns
     -------

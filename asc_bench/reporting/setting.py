@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +90,32 @@ class Setting:
             n_repeats=len({m["repeat"] for m in manifests}),
             first=days[0] if days else "",
             last=days[-1] if days else "",
+        )
+
+    @classmethod
+    def together(cls, settings: Sequence[Setting]) -> Setting:
+        """One setting for a table of several protocols, which agree in budget, selection and repeats.
+
+        Raises
+        ------
+        ConfigError
+            If they do not.
+        """
+        first, *others = settings
+        if not others:
+            return first
+        for key in ("synthetic", "synthetic_size", "budget", "selection", "augmentation"):
+            _agree(key, [getattr(setting, key) for setting in settings])
+        versions = {setting.protocol_version for setting in settings}
+        return replace(
+            first,
+            protocol=" and ".join(setting.protocol for setting in settings),
+            protocol_title=" and ".join(setting.protocol_title for setting in settings),
+            protocol_version=max(versions),
+            dataset=" and ".join(dict.fromkeys(setting.dataset for setting in settings)),
+            n_repeats=max(setting.n_repeats for setting in settings),
+            first=min((setting.first for setting in settings if setting.first), default=""),
+            last=max((setting.last for setting in settings if setting.last), default=""),
         )
 
     @property
