@@ -121,4 +121,4 @@ class MlaNetwork(nn.Module):
     def _vectors(self, examples: Tensor) -> Tensor:
         maps = self.trunk(examples.flatten(end_dim=1).unsqueeze(1))
         vectors: Tensor = self.bottleneck(maps.mean(dim=(2, 3)))
-        return vectors.unflatten(0, examples.shape[:2])
+        return vectors.unflatten(0, examples.shape[:2])  # type: ignore[no-any-return, no-untyped-call]

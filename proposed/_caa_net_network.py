@@ -172,8 +172,8 @@ class CaaNetwork(nn.Module):
         """
         if self.shape.n_devices and not self.shape.predicts_device:
             raise ConfigError(
-                "caa-net: training=teacher-forcing must be told the device of each clip, so that clips alone have no "
-                "embedding; use training=joint or multi-task"
+                "caa-net: training=teacher-forcing must be told the device of each clip, so that clips alone have "
+                "no embedding; use training=joint or multi-task"
             )
         maps, _ = self.maps(features)
         return maps.mean(dim=(2, 3)) if self.shape.pooling in ATTENTIVE else self._pooled(maps)

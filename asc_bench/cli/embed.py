@@ -45,6 +45,7 @@ def command(
 ) -> None:
     """Write the embeddings of clips by a stored system, measure their clusters and draw them.
 
+    A neural system that says nothing else embeds a clip as what its network's last layer sees.
     Every fold's network embeds its own clips, and is measured and drawn alone: networks share no space. A clip
     that is given as several waveforms has the mean of their embeddings. The Parquet file has a row for each clip
     and a column for each number (e000, e001, ...); its metadata name the runs.
