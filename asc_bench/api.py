@@ -5,7 +5,7 @@ from asc_bench.data.weights import cached_weights, how_to_fetch, verified_weight
 from asc_bench.errors import AscBenchError, ConfigError, DataError, StoreError, SystemFailure
 from asc_bench.evaluation.protocol import Fold, Measure, Protocol, Reference
 from asc_bench.experiment.paper_figure import Drawn, Material, PaperFigure, Part
-from asc_bench.experiment.reproduction import Cell, Finished, Reproduction
+from asc_bench.experiment.reproduction import Cell, Finished, Reproduction, TransferTable
 from asc_bench.features.frontends import FrontEnd, LogMel, Waveform, caa_net_log_mel
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.systems.base import (
@@ -74,6 +74,7 @@ __all__ = [
     "Task",
     "TorchSystem",
     "TrainingPlan",
+    "TransferTable",
     "Waveform",
     "caa_net_log_mel",
     "cached_weights",

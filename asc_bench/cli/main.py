@@ -20,6 +20,7 @@ VERBS = {
     "report": "report",
     "compare": "compare",
     "fuse": "fuse",
+    "transfer": "transfer",
     "explain": "explain",
     "explain-clip": "explain_clip",
     "embed": "embed",

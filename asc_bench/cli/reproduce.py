@@ -45,8 +45,10 @@ def command(
     """
     from asc_bench.cli.cut import find, listing, own_options
     from asc_bench.cli.screen import Screen
+    from asc_bench.cli.transfer import transferred
     from asc_bench.cli.work import carry_out, conclude, orders
-    from asc_bench.experiment.reproduced import asked, reproduce, table_cells
+    from asc_bench.experiment.reproduced import Filled, asked, reproduce, table_cells
+    from asc_bench.experiment.reproduction import TransferTable
     from asc_bench.experiment.variant import parse_variants
     from asc_bench.registry import reproductions
 
@@ -82,24 +84,30 @@ def command(
     shown = asked(item, cells, cut)
     wanted = {cell.variant for cell in shown}
     part = "" if len(shown) == len(cells) else f" of {len(cells)}"
+    heading = f"{item.name}, {len(shown)}{part} cells"
     with Screen(quiet=quiet) as screen:
-        work = carry_out(
-            order,
-            screen,
-            item.protocol,
-            parse_variants(",".join(cell.variant for cell in cells)),
-            wanted=lambda spec: str(spec.variant) in wanted,
-            heading=f"{item.name}, {len(shown)}{part} cells",
-        )
-        if work is None:
+        if isinstance(item, TransferTable):
+            filled, tag = transferred(order, screen, item, shown, sources=sources, budget=budget, heading=heading)
+        else:
+            work = carry_out(
+                order,
+                screen,
+                item.protocol,
+                parse_variants(",".join(cell.variant for cell in cells)),
+                wanted=lambda spec: str(spec.variant) in wanted,
+                heading=heading,
+            )
+            filled = [Filled(cells, work)] if work else []
+            tag = work.bench.tagged(order.selection, order.augmentation) if work else ""
+        if dry_run:
             return
         with screen.phase("table") as progress:
             progress(0.0, "resampling recording locations")
-            tag = work.bench.tagged(order.selection, order.augmentation)
             folder = results / "reproductions" / item.name / tag / budget
-            written = reproduce(item, work, folder, cut=cut, settings=order.settings)
+            written = reproduce(item, filled, folder, cut=cut, settings=order.settings)
     typer.echo(written.text)
     if not quiet:
         what = "The whole table, with intervals" if written.intervals else "The whole table"
         typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
-    conclude(work)
+    for done in filled:
+        conclude(done.work)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asc_bench.cli.screen import Screen
     from asc_bench.experiment.augmented import Augmentation
     from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.plan import RunSpec, Selection
+    from asc_bench.experiment.plan import Bench, RunSpec, Selection
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.source import Source
     from asc_bench.experiment.store import ResultsStore
@@ -129,7 +129,6 @@ def carry_out(
         With code 1 if the data set lacks files.
     """
     from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.work import compute, prepare, survey
 
     with screen.phase("recordings") as progress:
         bench = order.source.bench(protocol, progress)
@@ -142,6 +141,21 @@ def carry_out(
         selection=order.selection,
         augmentation=order.augmentation,
     )
+    return carry_out_on(order, screen, bench, specs, wanted=wanted, heading=heading)
+
+
+def carry_out_on(
+    order: Orders,
+    screen: Screen,
+    bench: Bench,
+    specs: Sequence[RunSpec],
+    *,
+    wanted: Callable[[RunSpec], bool] = lambda spec: True,
+    heading: str = "",
+) -> Work | None:
+    """Do what ``carry_out`` does with runs that are planned already."""
+    from asc_bench.experiment.work import compute, prepare, survey
+
     work = survey(specs, bench, order.store, order.settings, wanted=wanted, only=order.only, force=order.force)
     told = _told(work, heading)
     if order.dry_run:

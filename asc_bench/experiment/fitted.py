@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.errors import ConfigError, StoreError, SystemFailure
+from asc_bench.errors import ConfigError, SystemFailure
+from asc_bench.experiment.loaded import loaded
 from asc_bench.experiment.plan import Bench, RunSpec, Selection
 from asc_bench.experiment.runner import Settings, labelled, unlabelled
 from asc_bench.experiment.store import NOT_SAVED, ResultsStore, StoredRun
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.features.cache import feature_array
 from asc_bench.systems.base import Clips, LabelledClips, System
-from asc_bench.training.budget import Budget
 
 
 def fitted_system(spec: RunSpec, bench: Bench, store: ResultsStore, *, device: str = "cpu") -> System:
@@ -73,20 +72,10 @@ def rebuilt(run: StoredRun, bench: Bench, *, device: str = "cpu") -> System:
         If they cannot be read.
     """
     m = run.manifest
-    if run.weights is None:
-        reason = m.get(NOT_SAVED, "its weights were not kept; run it with --keep-weights")
-        raise ConfigError(f"{m['variant']} {m['fold']} cannot be rebuilt: {reason}")
-    (variant,) = parse_variants(m["variant"])
     fold = next((f for f in bench.folds if f.name == m["fold"]), None)
     if fold is None:
         raise ConfigError(f"{run.folder} is a run of {m['protocol']} {m['fold']}, which {bench.tag} does not have")
-    system = variant.build(bench.task(fold), Budget(m["budget"]))
-    system.move_to(device)
-    try:
-        system.load(run.weights)
-    except NotImplementedError as error:
-        raise StoreError(f"{run.weights}: {error or variant.name + ' cannot be loaded'}") from error
-    return system
+    return loaded(run, bench.task(fold), device=device)
 
 
 def given_clips(bench: Bench, ids: Sequence[str], system: System, settings: Settings) -> Clips:

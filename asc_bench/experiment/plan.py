@@ -25,6 +25,7 @@ from asc_bench.registry import near, protocols, systems
 from asc_bench.slugs import slug
 from asc_bench.systems.base import Task
 from asc_bench.systems.fused import FusedSystem
+from asc_bench.systems.transferred import MultiLabelTask, TransferParams, TransferredSystem
 from asc_bench.training.budget import Budget
 
 
@@ -115,7 +116,8 @@ class Bench:
     def task(self, fold: Fold) -> Task:
         """What a system may know before it is built."""
         devices = sorted(set(self.select(fold.train)["device"]) - {""})
-        return Task(self.protocol.labels, tuple(devices), self.protocol.clip_duration_s)
+        kind = MultiLabelTask if self.protocol.multi_label else Task
+        return kind(self.protocol.labels, tuple(devices), self.protocol.clip_duration_s)
 
     def expected(self) -> dict[str, dict[str, int]]:
         """Test clips by fold and device (``""`` where there is none)."""
@@ -157,6 +159,8 @@ class RunSpec:
     """Whether it leaves predictions of validation clips that it was not trained on."""
     members: tuple[RunSpec, ...] = ()
     """Of a fusion: the runs whose predictions it combines."""
+    origin: Origin | None = None
+    """Of a transfer: the run whose weights it starts from."""
 
     @cached_property
     def key(self) -> str:
@@ -177,6 +181,18 @@ class RunSpec:
         return f"{self.variant} {self.fold}{repeat}"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A run on another task, with its weights, that a transfer starts from."""
+
+    spec: RunSpec
+    task: Task
+
+
+Origins = Callable[[Variant, str, int], Origin]
+"""From a transfer, a fold of the target and a repeat to what it starts from."""
+
+
 def plan(
     bench: Bench,
     variants: Iterable[Variant],
@@ -186,6 +202,7 @@ def plan(
     folds: Sequence[str] = (),
     selection: Selection = Selection.OWN,
     augmentation: Augmentation | None = None,
+    origins: Origins | None = None,
 ) -> list[RunSpec]:
     """List the runs of a command, system by system.
 
@@ -205,6 +222,8 @@ def plan(
         What may be chosen on which clips.
     augmentation : Augmentation, optional
         Deformed copies of the training clips to train on as well.
+    origins : callable, optional
+        What transfers start from; without it those that need something are refused.
 
     Raises
     ------
@@ -222,9 +241,10 @@ def plan(
     code_of: dict[str, dict[str, str]] = {}
     specs = []
     for variant in variants:
-        if variant.name not in code_of:
-            code_of[variant.name] = keys.code_parts(systems().get(variant.name))
-        code = code_of[variant.name]
+        moved = variant.params if issubclass(systems().get(variant.name), TransferredSystem) else None
+        code = _code(variant.name, code_of)
+        if isinstance(moved, TransferParams):
+            code = {**code, **_code(parse_variants(moved.system)[0].name, code_of)}
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
             task = bench.task(fold)
@@ -242,6 +262,8 @@ def plan(
                     team.setdefault((member.fold, member.repeat), []).append(member)
             for repeat in repeats:
                 members = tuple(team.get((fold.name, repeat), ()))
+                needs_origin = isinstance(moved, TransferParams) and moved.needs_source and not told.refusal
+                origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
                     "code": code,
@@ -259,6 +281,7 @@ def plan(
                     **({"views": views} if views else {}),
                     **({"augmentation": copies[fold.name]} if augmentation else {}),
                     **({"members": {str(m.variant): m.key for m in members}} if members else {}),
+                    **({"origin": origin.spec.key} if origin else {}),
                 }
                 specs.append(
                     RunSpec(
@@ -272,13 +295,26 @@ def plan(
                         told.front_end,
                         parts,
                         selection,
-                        told.refusal or _refused_with(members, told.uses_validation),
+                        told.refusal
+                        or _refused_with(members, told.uses_validation)
+                        or (_NO_ORIGIN if needs_origin and not origin else None),
                         augmentation,
                         told.has_validation(selection, fold, members),
                         members,
+                        origin,
                     )
                 )
     return specs
+
+
+_NO_ORIGIN = "it starts from a trained network; `asc-bench transfer` finds or trains one"
+_SEVERAL_LABELS = "clips have several labels here; `asc-bench transfer` trains on them, also from scratch"
+
+
+def _code(name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
+    if name not in known:
+        known[name] = keys.code_parts(systems().get(name))
+    return known[name]
 
 
 @dataclass(frozen=True)
@@ -307,6 +343,8 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
             members = tuple(parse_variants(",".join(system.members)))
             return _Told(uses_validation=system.uses_validation, members=members, refusal=system.refuses())
         refusal = system.lacks(variant.params) or system.refuses()
+        if isinstance(task, MultiLabelTask) and not isinstance(system, TransferredSystem):
+            refusal = _SEVERAL_LABELS
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
         files = system.external_files()
     except AscBenchError:

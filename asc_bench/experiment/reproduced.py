@@ -59,8 +59,16 @@ def asked(item: Reproduction, cells: Sequence[Cell], cut: Cut) -> list[Cell]:
     return left
 
 
+@dataclass(frozen=True)
+class Filled:
+    """Cells of a table that belong to one protocol, and the runs that fill them."""
+
+    cells: Sequence[Cell]
+    work: Work
+
+
 def reproduce(
-    item: Reproduction, work: Work, folder: Path, *, cut: Cut, settings: Settings | None = None
+    item: Reproduction, parts: Sequence[Filled], folder: Path, *, cut: Cut, settings: Settings | None = None
 ) -> Reproduced:
     """Fill the table, write it whole, and give the part that was asked for as text.
 
@@ -68,8 +76,8 @@ def reproduce(
     ----------
     item : Reproduction
         The published table.
-    work : Work
-        Runs of all its cells, as far as they are there; at least one is.
+    parts : sequence of Filled
+        Its cells, by protocol, and their runs as far as they are there; at least one of each part is.
     folder : Path
         Where ``table.md``, ``table.csv`` and ``table.tex`` go; they hold every cell, whatever the cut.
     cut : mapping
@@ -77,14 +85,20 @@ def reproduce(
     settings : Settings, optional
         Cache and device, for tables that need the fitted systems; the device may be ``auto``.
     """
-    cells = table_cells(item)
-    setting = Setting.of([run.manifest for run in work.runs])
-    frame = _frame(item, cells, work, folder, setting, settings or Settings(cache=folder))
+    cells = [cell for part in parts for cell in part.cells]
+    settings = settings or Settings(cache=folder)
+    frames, found = [], []
+    for part in parts:
+        its = Setting.of([run.manifest for run in part.work.runs])
+        place = folder / its.protocol if len(parts) > 1 else folder
+        frames.append(_frame(item, part.cells, part.work, place, its, settings))
+        found.append(its)
+    frame, setting = pd.concat(frames, ignore_index=True), Setting.together(found)
     write_atomic(folder / "table.csv", frame.to_csv(index=False))
     write_atomic(folder / "table.md", _grid(item, frame, setting, intervals=True).to_markdown())
     write_atomic(folder / "table.tex", _grid(item, frame, setting).to_latex())
-    part = frame[[inside(cell.at, cut) for cell in cells]]
-    return Reproduced(folder, _grid(item, part, setting).to_text(), bool(frame["low"].notna().any()))
+    shown = frame[[inside(cell.at, cut) for cell in cells]]
+    return Reproduced(folder, _grid(item, shown, setting).to_text(), bool(frame["low"].notna().any()))
 
 
 def _grid(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, intervals: bool = False) -> Grid:
@@ -109,7 +123,8 @@ def _frame(
     runs = {variant: _usable(item, its) for variant, its in work.by_variant().items()}
     whole = {v: [r for r in its if r] for v, its in runs.items() if all(r is not None and r.done for r in its)}
     scores = item.measured(Finished(runs=whole, bench=work.bench, settings=settings, folder=folder))
-    found = outcomes(scores, [run.manifest for run in work.runs], [m.name for m in protocol.measures])
+    measures = [m.name for m in protocol.measures] or [cell.measure for cell in cells]
+    found = outcomes(scores, [run.manifest for run in work.runs], measures)
     by_variant = {outcome.system: outcome for outcome in found}
     rows = []
     for cell in cells:
@@ -126,6 +141,7 @@ def _frame(
                 "column": cell.column[1],
                 "variant": cell.variant,
                 "measure": cell.measure,
+                "in_percent": item.in_percent and cell.in_percent,
                 **{name: score.get(name, math.nan) for name in NUMBERS},
                 "published": _published(item, cell) if beside else math.nan,
                 "flaw": (contradiction(beside.table, beside.where) if beside else None) or "",
@@ -155,7 +171,7 @@ def _published(item: Reproduction, cell: Cell) -> float:
     """As the values are; in percent without the noise of a division: 69.9 becomes 0.699."""
     assert cell.published is not None
     printed = published_values(cell.published)[cell.measure]
-    return round(printed / 100, 6) if item.in_percent else printed
+    return round(printed / 100, 6) if item.in_percent and cell.in_percent else printed
 
 
 def _why_undefined(scores: pd.DataFrame, cell: Cell) -> str:

@@ -37,6 +37,10 @@ class Cell:
         Name of a measure of the protocol, or of whatever else ``Reproduction.measured`` gives.
     published : Published, optional
         Where the paper's number stands, by ``measure``; None where the paper printed none.
+    protocol : str
+        That it belongs to, if it is not the table's own.
+    in_percent : bool
+        Whether it is a fraction that is shown in percent; see ``Reproduction.in_percent`` for a whole table.
     """
 
     at: Place
@@ -45,6 +49,8 @@ class Cell:
     variant: str
     measure: str
     published: Published | None = None
+    protocol: str = ""
+    in_percent: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,3 +109,11 @@ class Reproduction(PaperItem):
     def remarks(self) -> Sequence[str]:
         """Sentences about the published numbers, shown where these stand beside measured ones."""
         return ()
+
+
+class TransferTable(Reproduction):
+    """A published table of transfer: from ``protocol``, the source, to the protocols of its cells, the targets.
+
+    The variant of a cell is a transfer without its source, such as ``transfer[system=my-cnn,variant=svm]``; one of
+    the axes is ``target``.
+    """

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from filelock import Timeout
 
+from asc_bench.data.tags import multi_hot
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
@@ -25,13 +26,17 @@ from asc_bench.evaluation.source_alone import class_counts
 from asc_bench.experiment.augmented import expanded, with_copies
 from asc_bench.experiment.fusing import fuse
 from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
-from asc_bench.experiment.plan import Bench, RunSpec, Selection, encode_devices, limited
+from asc_bench.experiment.loaded import loaded
+from asc_bench.experiment.plan import Bench, Origin, RunSpec, Selection, encode_devices, limited
+from asc_bench.experiment.segments import segment_rows
 from asc_bench.experiment.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
 from asc_bench.experiment.views import averaged
 from asc_bench.features.cache import feature_array
 from asc_bench.files import writing
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.systems.base import Clips, Context, Features, LabelledClips, Probabilities, System
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transferred import TransferredSystem
 
 Progress = Callable[[float, str], None]
 
@@ -110,7 +115,15 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
         }
         return _failed(spec, store, manifest, traceback.format_exc())
     manifest |= {"status": "done", **_footer(watch, memory), **facts}
-    return store.publish(spec, manifest, predictions=frame, labels=bench.protocol.labels, weights=weights)
+    several = bench.protocol.multi_label
+    return store.publish(
+        spec,
+        manifest,
+        predictions=None if several else frame,
+        segments=frame if several else None,
+        labels=bench.protocol.labels,
+        weights=weights,
+    )
 
 
 def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], text: str) -> StoredRun:
@@ -132,6 +145,8 @@ def _fit_and_predict(
     official = next(f for f in bench.folds if f.name == spec.fold)
     task = bench.task(official)
     system = spec.variant.build(task, spec.budget)
+    if isinstance(system, TransferredSystem) and spec.origin is not None:
+        system.pretrained = _pretrained(spec.origin, store)
     fold = limited(official, bench.clips, system.uses_validation, spec.selection)
     with watch("features"):
         cached = partial(
@@ -167,9 +182,12 @@ def _fit_and_predict(
         for split, ids in (("validation", fold.validation), ("test", fold.test)):
             if ids and (split == "test" or spec.selection is not Selection.TEST):
                 progress(1.0, f"predicting {split}")
-                given = by_level(system.predict(unlabelled(bench, ids, array, system)), task.labels)
-                given = averaged(given, bench.feature_rows(ids)[1])
-                frames.append(prediction_frame(bench.select(ids), task.labels, given, split=split))
+                given = system.predict(unlabelled(bench, ids, array, system))
+                if bench.protocol.multi_label:
+                    frames.append(segment_rows(bench, ids, given, split=split))
+                    continue
+                levels = averaged(by_level(given, task.labels), bench.feature_rows(ids)[1])
+                frames.append(prediction_frame(bench.select(ids), task.labels, levels, split=split))
     complexity = system.complexity()
     facts: dict[str, object] = {
         "needs_device": system.needs_device,
@@ -186,6 +204,23 @@ def _fit_and_predict(
             weights, note = _save(system, scratch / WEIGHTS)
         facts |= note
     return pd.concat(frames, ignore_index=True), facts, weights
+
+
+def _pretrained(origin: Origin, store: ResultsStore) -> TorchSystem:
+    """The network that a transfer starts from.
+
+    Raises
+    ------
+    SystemFailure
+        If it was not run, or failed.
+    """
+    run = store.load(origin.spec)
+    if run is None or not run.done:
+        state = "has not been run" if run is None else f"failed: {run.manifest['error']['message']}"
+        raise SystemFailure(f"{origin.spec.title} of {origin.spec.protocol}, which this starts from, {state}")
+    system = loaded(run, origin.task)
+    assert isinstance(system, TorchSystem)
+    return system
 
 
 def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]:
@@ -220,12 +255,20 @@ def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32
 
 
 def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> LabelledClips:
-    """Clips as ``fit`` sees them, every waveform of a clip as an example of its own."""
+    """Clips as ``fit`` sees them, every waveform of a clip as an example of its own.
+
+    Where clips have several labels, their fine labels are rows of ones and zeros, (n_clips, n_classes).
+    """
     rows, owner = bench.feature_rows(ids)
     table = bench.select(ids).iloc[owner]
     labels = system.task.labels
-    fine = labels.encode(table["scene"])
-    targets = {FINE: fine} | ({COARSE: labels.to_coarse(fine)} if labels.coarse else {})
+    targets: dict[str, npt.NDArray[Any]] = {}
+    if bench.protocol.multi_label:
+        targets[FINE] = multi_hot(table["scene"], labels)
+    else:
+        targets[FINE] = labels.encode(table["scene"])
+        if labels.coarse:
+            targets[COARSE] = labels.to_coarse(targets[FINE])
     device = None
     if system.needs_device != "no":
         device = encode_devices(list(table["device"]), system.task.devices)

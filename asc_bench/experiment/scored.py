@@ -11,6 +11,8 @@ import pandas as pd
 
 from asc_bench.evaluation.predictions import stack_runs
 from asc_bench.evaluation.protocol import Protocol
+from asc_bench.evaluation.segment_runs import segment_runs
+from asc_bench.evaluation.segment_scores import segment_score_table
 from asc_bench.evaluation.summary import SCORE_COLUMNS, score_table
 from asc_bench.experiment import keys
 from asc_bench.experiment.store import StoredRun
@@ -21,6 +23,8 @@ SCORES = "scores.json"
 
 def scored(protocol: Protocol, runs: Mapping[str, Sequence[StoredRun]], folder: Path) -> pd.DataFrame:
     """``score_table`` of every system, for all measures of the protocol.
+
+    Where clips have several labels, a measure is one of ``segment_score_table``, such as ``detection error_rate``.
 
     Parameters
     ----------
@@ -75,6 +79,10 @@ def remembered(
 def _score(protocol: Protocol, runs: Sequence[StoredRun]) -> pd.DataFrame:
     # A run keeps the predictions it has read; dozens of them at a time would fill the memory.
     fresh = (StoredRun(run.folder, run.manifest) for run in runs)
+    if protocol.multi_label:
+        decided = segment_runs(((run.manifest, run.segments) for run in fresh), protocol.labels)
+        table = segment_score_table(decided, expected=runs[0].manifest["expected"])
+        return table.assign(measure=table["level"] + " " + table["measure"])[list(SCORE_COLUMNS)]
     predictions = stack_runs((run.manifest, run.predictions) for run in fresh)
     manifest = runs[0].manifest
     measures = protocol.measures_on(manifest.get("sources", ()))

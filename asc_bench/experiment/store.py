@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from asc_bench.errors import StoreError
 from asc_bench.evaluation.predictions import read_predictions, write_predictions
+from asc_bench.evaluation.segment_predictions import read_segment_predictions, write_segment_predictions
 from asc_bench.experiment.keys import digest
 from asc_bench.experiment.plan import RunSpec
 from asc_bench.files import publish_folder, temporary_beside, writing
@@ -26,6 +27,7 @@ from asc_bench.labels import LabelSpace
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.parquet"
+SEGMENTS = "segments.parquet"
 TRACEBACK = "traceback.txt"
 WEIGHTS = "weights"
 NOT_SAVED = "not_saved"
@@ -52,6 +54,11 @@ class StoredRun:
     def predictions(self) -> pd.DataFrame:
         """One row per split, label level and clip."""
         return read_predictions(self.folder / PREDICTIONS)
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """Of a run on clips with several labels: one row per split, level, clip and segment."""
+        return read_segment_predictions(self.folder / SEGMENTS)
 
     @property
     def weights(self) -> Path | None:
@@ -116,6 +123,7 @@ class ResultsStore:
         manifest: Mapping[str, object],
         *,
         predictions: pd.DataFrame | None = None,
+        segments: pd.DataFrame | None = None,
         labels: LabelSpace | None = None,
         traceback: str | None = None,
         weights: Path | None = None,
@@ -136,6 +144,8 @@ class ResultsStore:
             try:
                 if predictions is not None and labels is not None:
                     write_predictions(predictions, temporary / PREDICTIONS, labels)
+                if segments is not None and labels is not None:
+                    write_segment_predictions(segments, temporary / SEGMENTS, labels)
                 if traceback is not None:
                     (temporary / TRACEBACK).write_text(traceback)
                 if weights is not None:

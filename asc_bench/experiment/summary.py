@@ -14,6 +14,8 @@ from asc_bench.errors import ConfigError
 from asc_bench.evaluation.metrics import confusion, lacking_levels
 from asc_bench.evaluation.predictions import stack_runs
 from asc_bench.evaluation.protocol import Measure, Protocol
+from asc_bench.evaluation.segment_runs import segment_runs
+from asc_bench.evaluation.segment_scores import segment_scores
 from asc_bench.evaluation.source_alone import source_alone
 from asc_bench.evaluation.summary import (
     SCORE_COLUMNS,
@@ -29,6 +31,8 @@ from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.registry import near, systems
 from asc_bench.reporting.published import contradiction, published_values
 from asc_bench.reporting.report import write_report
+from asc_bench.reporting.segment_tables import write_segment_report
+from asc_bench.reporting.setting import Setting
 from asc_bench.reporting.tables import groups_table, results_table, significance_text_table
 from asc_bench.systems.base import Published
 
@@ -82,7 +86,8 @@ def report(
     }
     if _stamp(folder) == stamp:
         return Report(folder, (folder / TEXT).read_text())
-    text = _write(protocol, runs, folder, folds, reference)
+    write = _write_segments if protocol.multi_label else _write
+    text = write(protocol, runs, folder, folds, reference)
     write_atomic(folder / TEXT, text)
     write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
     return Report(folder, text)
@@ -165,6 +170,25 @@ def _write(
     if len(significance):
         tables.append(significance_text_table(significance, manifests, measure=measures[0]))
     return "\n\n".join(table.to_text() for table in tables)
+
+
+def _write_segments(
+    protocol: Protocol, runs: Sequence[StoredRun], folder: Path, folds: Sequence[str], reference: str | None
+) -> str:
+    """Of clips with several labels: error rates and F-scores of segments and of clips, of every pair of systems."""
+    if reference is not None:
+        raise ConfigError(f"{protocol.name} compares all pairs of systems; leave the reference {reference!r} out")
+    setting = Setting.of([run.manifest for run in runs])
+    done = [run for run in runs if run.done and (not folds or run.manifest["fold"] in folds)]
+    failures = [f"{run.manifest['variant']}: {run.manifest['error']['message']}" for run in runs if not run.done]
+    notes = (*setting.caveats, *dict.fromkeys(failures), setting.provenance)
+    if not done:
+        raise ConfigError("\n".join((f"no run of {protocol.name} has a score:", *dict.fromkeys(failures))))
+    expected = {f: n for f, n in done[0].manifest["expected"].items() if not folds or f in folds}
+    decided = segment_runs(((run.manifest, run.segments) for run in done), protocol.labels)
+    return write_segment_report(
+        folder, setting.title, segment_scores(decided, protocol.labels, expected=expected), notes
+    )
 
 
 def published(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> Scores:

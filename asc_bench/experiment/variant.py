@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from asc_bench.errors import ConfigError
 from asc_bench.registry import near, systems
 from asc_bench.systems.base import Params, System, Task
+from asc_bench.systems.transferred import TransferredSystem
 from asc_bench.training.budget import Budget
 
 
@@ -36,8 +37,12 @@ class Variant:
         return _read_one, (str(self),)
 
     def build(self, task: Task, budget: Budget) -> System:
-        """The system itself, bound to a task."""
-        return systems().get(self.name)(task, self.params, budget)
+        """The system itself, bound to a task; of transfer also the system that it transfers."""
+        system = systems().get(self.name)(task, self.params, budget)
+        if isinstance(system, TransferredSystem):
+            (inner,) = parse_variants(system.params.system)
+            system.inner = inner.build(system.inner_task, budget)
+        return system
 
 
 def _read_one(text: str) -> Variant:

@@ -17,16 +17,20 @@ from asc_bench.api import Cell, Reproduction
 from asc_bench.experiment import clustered
 from asc_bench.experiment.clustered import cluster_scores, measure_name
 from asc_bench.experiment.embedded import Embedded
-from asc_bench.experiment.reproduced import reproduce, table_cells
+from asc_bench.experiment.reproduced import Filled, reproduce, table_cells
 from asc_bench.experiment.reproduction import Finished
 from asc_bench.experiment.runner import skipped
 from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.work import survey
+from asc_bench.experiment.work import Work, survey
 from asc_bench.reporting.published import published_values
 from asc_bench.reporting.text import decimals
 from tests.unit.made_runs import SETTINGS, made_bench, made_predictions, specs_of
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "hierarchical_table7.csv"
+
+
+def whole(work: Work) -> list[Filled]:
+    return [Filled(table_cells(Distances()), work)]
 
 
 def test_every_published_number_stands_in_one_cell() -> None:
@@ -109,7 +113,7 @@ def work(tmp_path: Path):
 
 
 def test_values_of_another_kind_are_shown_as_they_are(work, tmp_path: Path) -> None:
-    done = reproduce(Distances(), work, tmp_path / "out", cut={}, settings=SETTINGS)
+    done = reproduce(Distances(), whole(work), tmp_path / "out", cut={}, settings=SETTINGS)
     assert re.search(r"^logmel-svm +0\.50 +12\.3[45]$", done.text, re.MULTILINE), done.text
     assert re.search(r"^sb-cnn +– +–$", done.text, re.MULTILINE), done.text
     assert "2 of 4 cells measured" in done.text and "Percent" not in done.text
@@ -120,7 +124,7 @@ def test_values_of_another_kind_are_shown_as_they_are(work, tmp_path: Path) -> N
 
 def test_what_is_undefined_says_why(work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Distances, "undefined", True)
-    done = reproduce(Distances(), work, tmp_path / "out", cut={}, settings=SETTINGS)
+    done = reproduce(Distances(), whole(work), tmp_path / "out", cut={}, settings=SETTINGS)
     assert re.search(r"^logmel-svm +0\.50 +undef\.$", done.text, re.MULTILINE), done.text
     assert "1 of 4 cells measured" in done.text and "logmel-svm: all of them are zero." in done.text
 

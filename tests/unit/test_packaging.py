@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -24,5 +25,5 @@ def test_every_dependency_is_pinned() -> None:
     }
     project = PROJECT["project"]
     wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
-    names = {w.split(">=")[0].split("[")[0].lower().replace("_", "-") for w in wanted}
+    names = {re.split(r"[<>=[]", w)[0].lower().replace("_", "-") for w in wanted}
     assert names <= pins, names - pins

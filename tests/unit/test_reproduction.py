@@ -10,13 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from asc_bench.api import Reproduction
 from asc_bench.errors import ConfigError
 from asc_bench.experiment import scored
 from asc_bench.experiment.plan import Bench, RunSpec, plan
-from asc_bench.experiment.reproduced import Reproduced, asked, reproduce, table_cells
+from asc_bench.experiment.reproduced import Filled, Reproduced, asked, reproduce, table_cells
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants
-from asc_bench.experiment.work import survey
+from asc_bench.experiment.work import Work, survey
 from asc_bench.registry import reproductions
 from asc_bench.reporting.published import published_values
 from asc_bench.training.budget import Budget
@@ -24,6 +25,10 @@ from tests.unit.made_runs import SETTINGS, made_bench, publish
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 TRAININGS = ("single-device", "joint", "teacher-forcing", "multi-task")
+
+
+def whole(item: Reproduction, work: Work) -> list[Filled]:
+    return [Filled(table_cells(item), work)]
 
 
 def table(number: int) -> pd.DataFrame:
@@ -55,7 +60,7 @@ def filled(
         right = n_right.get(settings_of(spec))
         if right is not None and spec.repeat == 0:
             publish(store, bench, spec, n_right=right, told=settings_of(spec)[2] == "teacher-forcing")
-    return reproduce(item, survey(specs, bench, store, SETTINGS), folder / "out", cut=cut or {})
+    return reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), folder / "out", cut=cut or {})
 
 
 def settings_of(spec: RunSpec) -> tuple[str, ...]:
@@ -216,7 +221,7 @@ def test_a_failed_run_is_a_marked_cell_with_its_reason(tmp_path: Path) -> None:
     publish(store, bench, specs[0], error="bad shape (3, 4)")
     publish(store, bench, specs[1])
     work = survey(specs, bench, store, SETTINGS)
-    done = reproduce(item, work, tmp_path / "out", cut={})
+    done = reproduce(item, whole(item, work), tmp_path / "out", cut={})
     assert rows_of(done.text)[0][2:10] == [*["fail"] * 4, *["50.0"] * 4]
     assert "training=single-device]: failed: ValueError: bad shape (3, 4)." in done.text
     assert "*" not in done.text
@@ -234,18 +239,18 @@ def test_scores_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     bench, store = made_bench(item.protocol), ResultsStore(tmp_path / "results")
     specs = specs_of(bench, item.name)
     publish(store, bench, specs[0], n_right={"A": 7, "B": 6, "C": 3})
-    first = reproduce(item, survey(specs, bench, store, SETTINGS), tmp_path, cut={})
+    first = reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), tmp_path, cut={})
     written = (tmp_path / "table.csv").read_bytes()
 
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("scored again")
 
     monkeypatch.setattr(scored, "score_table", refuse)
-    assert reproduce(item, survey(specs, bench, store, SETTINGS), tmp_path, cut={}).text == first.text
+    assert reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), tmp_path, cut={}).text == first.text
     assert (tmp_path / "table.csv").read_bytes() == written
     publish(store, bench, specs[1])
     with pytest.raises(AssertionError, match="scored again"):
-        reproduce(item, survey(specs, bench, store, SETTINGS), tmp_path, cut={})
+        reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), tmp_path, cut={})
 
 
 def test_a_cut_is_the_product_of_its_axes() -> None:

@@ -140,10 +140,14 @@ def test_convolutions_begin_as_he_draws_them_gates_and_shortcuts_as_glorot_does(
     assert float(head[0].weight.detach().abs().max()) <= math.sqrt(6 / (2 * 64))
 
 
-def test_dropout_before_the_last_layer_can_be_that_of_the_authors():
-    (variant,) = parse_variants("sample-cnn[dropout=0.5]")
+@pytest.mark.parametrize(("text", "dropout"), [("sample-cnn", 0.5), ("sample-cnn[dropout=0.2]", 0.2)])
+def test_dropout_before_the_last_layer_is_that_of_the_authors_unless_set(text, dropout):
+    (variant,) = parse_variants(text)
     _, head = variant.build(task(3), Budget.SMOKE).build()
-    assert [layer.p for layer in head if isinstance(layer, nn.Dropout)] == [0.5]
+    assert [layer.p for layer in head if isinstance(layer, nn.Dropout)] == [dropout]
+
+
+def test_dropout_must_leave_something():
     with pytest.raises(ConfigError, match=r"dropout is 1.0, must be at least 0 and below 1"):
         SampleCnnParams(dropout=1.0)
 

@@ -1,0 +1,239 @@
+"""``asc-bench transfer``: train on one task, go on with another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asc_bench.cli.screen import Screen
+    from asc_bench.cli.work import Orders
+    from asc_bench.experiment.reproduced import Filled
+    from asc_bench.experiment.reproduction import Cell, TransferTable
+    from asc_bench.experiment.transferring import Route
+    from asc_bench.experiment.work import Work
+
+Source = Annotated[str, typer.Option("--source", help="Protocol to train on first, such as merged.")]
+Target = Annotated[str, typer.Option("--target", help="Protocol to transfer to, such as audioset-dcase2017.")]
+System = Annotated[
+    str, typer.Option("--system", "-s", help="Neural systems, as for run: names, globs, name[param=value].")
+]
+VariantNames = Annotated[
+    str, typer.Option("--variant", help="retrain (from scratch), finetune, svm or lr; several separated by commas.")
+]
+Layers = Annotated[
+    str, typer.Option(help="What finetune trains: classifier, all, or both of them separated by a comma.")
+]
+Pooling = Annotated[
+    str,
+    typer.Option(help="Labels of clips for training on several labels: replicated, attention or noisy-or."),
+]
+WindowS = Annotated[
+    float, typer.Option(help="Seconds that a segment is judged from, if clips have several labels.")
+]
+Mode = Annotated[str, typer.Option(help="Of lr: logistic or closed_form.")]
+SourceBudget = Annotated[str, typer.Option(help="Budget of the training on the source; else that of the target.")]
+SourceSynthetic = Annotated[
+    bool, typer.Option("--synthetic-source", help="A stand-in for the source alone; --synthetic is for both.")
+]
+
+
+def command(
+    source: Source,
+    target: Target,
+    system: System,
+    variant: VariantNames = "retrain,finetune,svm,lr",
+    layers: Layers = "classifier",
+    pooling: Pooling = "",
+    window_s: WindowS = 0.0,
+    mode: Mode = "",
+    budget: options.BudgetName = "quick",
+    source_budget: SourceBudget = "",
+    synthetic: options.Synthetic = False,
+    synthetic_source: SourceSynthetic = False,
+    synthetic_size: options.SyntheticSize = "small",
+    synthetic_seed: options.SyntheticSeed = 0,
+    sources: options.Sources = "",
+    repeats: options.Repeats = 1,
+    folds: options.Folds = "",
+    jobs: options.Jobs = 1,
+    backend: options.Backend = "loky",
+    scheduler: options.Scheduler = "",
+    threads: options.Threads = 0,
+    device: options.Device = "auto",
+    only: options.Only = "",
+    force: options.Force = False,
+    dry_run: options.DryRun = False,
+    data: options.Data = None,
+    cache: options.Cache = None,
+    results: options.Results = options.RESULTS,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train systems on a source, and compare what that is worth on a target.
+
+    Each variant is a run of its own on the target. The run on the source is found if it is stored with its
+    weights, else made first. --folds and --repeats are those of the target; --sources belongs to a source that
+    joins data sets; --force computes the target's runs again.
+    """
+    from asc_bench.cli.screen import Screen
+    from asc_bench.cli.work import conclude, orders
+    from asc_bench.experiment.summary import report
+
+    order = orders(
+        budget=budget,
+        as_published=False,
+        hold_out=False,
+        synthetic=synthetic,
+        synthetic_size=synthetic_size,
+        synthetic_seed=synthetic_seed,
+        sources="",
+        repeats=repeats,
+        folds=folds,
+        jobs=jobs,
+        backend=backend,
+        scheduler=scheduler,
+        threads=threads,
+        device=device,
+        only=only,
+        force=force,
+        dry_run=dry_run,
+        keep_weights=False,
+        data=data,
+        cache=cache,
+        results=results,
+    )
+    with Screen(quiet=quiet) as screen:
+        route = route_of(order, screen, source, target, system, synthetic or synthetic_source, sources)
+        settings = {k: v for k, v in (("pooling", pooling), ("window_s", window_s), ("mode", mode)) if v}
+        work = carry_over(
+            order,
+            screen,
+            route,
+            options.split(variant),
+            layers=options.split(layers),
+            settings=settings,
+            source_budget=source_budget or budget,
+        )
+        if work is None:
+            return
+        with screen.phase("tables") as progress:
+            progress(0.0, "resampling recording locations")
+            place = options.tables_folder(results, f"{work.bench.tag}-from-{route.source.tag}", budget)
+            written = report(work.bench.protocol, work.runs, place, folds=order.folds)
+    typer.echo(written.text)
+    if not quiet:
+        typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
+    conclude(work)
+
+
+def route_of(
+    order: Orders, screen: Screen, source: str, target: str, systems: str, synthetic_source: bool, sources: str
+) -> Route:
+    """Both tasks with their recordings.
+
+    Raises
+    ------
+    ConfigError
+        If the source's clips have several labels.
+    """
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.transferring import Route
+    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.registry import protocols
+
+    variants = parse_variants(systems)
+    protocols().get(target)
+    if protocols().get(source).multi_label:
+        raise ConfigError(f"clips of {source} have several labels; systems are trained on sources with one label")
+    origin = replace(order.source, synthetic=synthetic_source, sources=tuple(options.split(sources)))
+    with screen.phase("recordings of the source") as progress:
+        first = origin.bench(source, progress)
+    with screen.phase("recordings of the target") as progress:
+        second = order.source.bench(target, progress)
+    return Route(first, second, tuple(variants))
+
+
+def transferred(
+    order: Orders,
+    screen: Screen,
+    item: TransferTable,
+    cells: Sequence[Cell],
+    *,
+    sources: str,
+    budget: str,
+    heading: str,
+) -> tuple[list[Filled], str]:
+    """Fill cells of a published table of transfer, target by target; also what results folders call their source.
+
+    Nothing is filled with ``--dry-run``.
+    """
+    from asc_bench.experiment.reproduced import Filled
+    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.systems.transferred import TransferParams
+
+    screen.say(heading)
+    filled, tag = [], ""
+    for target in dict.fromkeys(cell.protocol for cell in cells):
+        ours = [cell for cell in cells if cell.protocol == target]
+        asked = {cell.variant: parse_variants(cell.variant)[0].params for cell in ours}
+        settings = [params for params in asked.values() if isinstance(params, TransferParams)]
+        (system,) = {params.system for params in settings}
+        route = route_of(order, screen, item.protocol, target, system, order.source.synthetic, sources)
+        tag = f"from-{route.source.tag}"
+        variants = list(dict.fromkeys(params.variant for params in settings))
+        work = carry_over(order, screen, route, variants, layers=["classifier"], settings={}, source_budget=budget)
+        if work is None:
+            continue
+        named = {str(s.variant): s.variant for s in work.specs}
+        spelt = {p.variant: name for name, v in named.items() if isinstance(p := v.params, TransferParams)}
+        filled.append(
+            Filled([replace(cell, variant=spelt[asked[cell.variant].variant]) for cell in ours], work)  # type: ignore[attr-defined]
+        )
+    return filled, tag
+
+
+def carry_over(
+    order: Orders,
+    screen: Screen,
+    route: Route,
+    variants: Sequence[str],
+    *,
+    layers: Sequence[str],
+    settings: Mapping[str, Any],
+    source_budget: str,
+) -> Work | None:
+    """Train on the source what is not stored, then on the target; None after ``--dry-run``."""
+    from asc_bench.cli.work import carry_out_on, conclude
+    from asc_bench.errors import ConfigError
+    from asc_bench.experiment.plan import plan
+    from asc_bench.experiment.transferring import VARIANTS
+
+    for name in variants:
+        options.one_of("--variant", name, VARIANTS)
+    for name in layers:
+        options.one_of("--layers", name, ("classifier", "all"))
+    transfers = route.transfers(variants, layers=layers, settings=settings)
+    specs = route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
+    refused = next((spec for spec in specs if spec.refusal), None)
+    if refused is not None:
+        raise ConfigError(f"{refused.variant} refuses {route.source.protocol.name}: {refused.refusal}")
+    if set(variants) != {"retrain"}:
+        keeping = replace(order, settings=replace(order.settings, keep_weights=True), force=False, only="")
+        done = carry_out_on(keeping, screen, route.source, specs, heading="source")
+        if done is not None:
+            conclude(done)
+    targets = plan(
+        route.target,
+        transfers,
+        budget=order.budget,
+        repeats=range(order.repeats),
+        folds=order.folds,
+        origins=route.origins(specs),
+    )
+    return carry_out_on(order, screen, route.target, targets, heading="target")
