@@ -33,6 +33,8 @@ def command(
     measures = {m.name: m for m in instance.measures}
     if measure and measure not in measures:
         raise ConfigError(f"{protocol} has no measure {measure!r}{near(measure, measures)}")
+    if instance.multi_label:
+        raise ConfigError(f"clips of {protocol} have several labels; `asc-bench report` compares all pairs there")
     chosen = measures[measure] if measure else instance.measures[0]
     selection = options.selection(as_published, hold_out)
     copies = options.augmentation(augment)

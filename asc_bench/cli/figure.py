@@ -6,37 +6,18 @@ from typing import Annotated
 
 import typer
 
-from asc_bench.cli import options
 from asc_bench.cli.cut import CONTEXT
+from asc_bench.cli.shared import Training, takes
 
 __all__ = ["CONTEXT", "command"]
 
 
+@takes(Training)
 def command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Such as caa-net/fig5; without a name, all are listed.")] = "",
-    budget: options.BudgetName = "quick",
-    as_published: options.AsPublished = False,
-    hold_out: options.HoldOut = False,
-    augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    repeats: options.Repeats = 1,
-    jobs: options.Jobs = 1,
-    backend: options.Backend = "loky",
-    scheduler: options.Scheduler = "",
-    threads: options.Threads = 0,
-    device: options.Device = "auto",
-    only: options.Only = "",
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    keep_weights: options.KeepWeights = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
-    results: options.Results = options.RESULTS,
-    quiet: options.Quiet = False,
+    *,
+    given: Training,
 ) -> None:
     """Draw a published figure again, or a part of it; runs that it needs and that are not stored are made.
 
@@ -54,31 +35,9 @@ def command(
         typer.echo(listing(figures()))
         return
     item, cut = find(figures(), arguments, own_options(context))
-    order = orders(
-        budget=budget,
-        as_published=as_published,
-        hold_out=hold_out,
-        augment=augment,
-        synthetic=synthetic,
-        synthetic_size=synthetic_size,
-        synthetic_seed=synthetic_seed,
-        sources=sources,
-        repeats=repeats,
-        jobs=jobs,
-        backend=backend,
-        scheduler=scheduler,
-        threads=threads,
-        device=device,
-        only=only,
-        force=force,
-        dry_run=dry_run,
-        keep_weights=keep_weights or item.needs_weights,
-        data=data,
-        cache=cache,
-        results=results,
-    )
+    order = orders(given, keep_weights=item.needs_weights)
     parts = asked_parts(item, cut)
-    with Screen(quiet=quiet) as screen:
+    with Screen(quiet=given.quiet) as screen:
         work = carry_out(
             order,
             screen,
@@ -91,7 +50,7 @@ def command(
         with screen.phase("figure") as progress:
             progress(0.0, "drawing")
             tag = work.bench.tagged(order.selection, order.augmentation)
-            folder = results / "figures" / item.name / tag / budget
+            folder = given.results / "figures" / item.name / tag / given.budget
             written = draw_figure(item, parts, work, order.settings, folder, cut=cut, progress=progress)
     if written:
         typer.echo("\n".join(str(path) for path in written))

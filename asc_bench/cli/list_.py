@@ -60,7 +60,10 @@ def _protocols() -> str:
     from asc_bench.registry import protocols
 
     found = protocols()
-    rows = [(n, found.found[n].title, _data(found.found[n]), "") for n in found.names()]
+    several = "several labels a clip: `asc-bench transfer`"
+    rows = [
+        (n, p.title, _data(p), several if p.multi_label else "") for n in found.names() for p in (found.found[n],)
+    ]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, ("protocol", "title", "data set", "note"))
 

@@ -6,37 +6,18 @@ from typing import Annotated
 
 import typer
 
-from asc_bench.cli import options
 from asc_bench.cli.cut import CONTEXT
+from asc_bench.cli.shared import Training, takes
 
 __all__ = ["CONTEXT", "command"]
 
 
+@takes(Training)
 def command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Such as caa-net/table2; without a name, all are listed.")] = "",
-    budget: options.BudgetName = "quick",
-    as_published: options.AsPublished = False,
-    hold_out: options.HoldOut = False,
-    augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    repeats: options.Repeats = 1,
-    jobs: options.Jobs = 1,
-    backend: options.Backend = "loky",
-    scheduler: options.Scheduler = "",
-    threads: options.Threads = 0,
-    device: options.Device = "auto",
-    only: options.Only = "",
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    keep_weights: options.KeepWeights = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
-    results: options.Results = options.RESULTS,
-    quiet: options.Quiet = False,
+    *,
+    given: Training,
 ) -> None:
     """Run a published table again, or a part of it.
 
@@ -57,37 +38,15 @@ def command(
         typer.echo(listing(reproductions()))
         return
     item, cut = find(reproductions(), arguments, own_options(context))
-    order = orders(
-        budget=budget,
-        as_published=as_published,
-        hold_out=hold_out,
-        augment=augment,
-        synthetic=synthetic,
-        synthetic_size=synthetic_size,
-        synthetic_seed=synthetic_seed,
-        sources=sources,
-        repeats=repeats,
-        jobs=jobs,
-        backend=backend,
-        scheduler=scheduler,
-        threads=threads,
-        device=device,
-        only=only,
-        force=force,
-        dry_run=dry_run,
-        keep_weights=keep_weights or item.needs_weights,
-        data=data,
-        cache=cache,
-        results=results,
-    )
+    order = orders(given, keep_weights=item.needs_weights)
     cells = table_cells(item)
     shown = asked(item, cells, cut)
     wanted = {cell.variant for cell in shown}
     part = "" if len(shown) == len(cells) else f" of {len(cells)}"
     heading = f"{item.name}, {len(shown)}{part} cells"
-    with Screen(quiet=quiet) as screen:
+    with Screen(quiet=given.quiet) as screen:
         if isinstance(item, TransferTable):
-            filled, tag = transferred(order, screen, item, shown, sources=sources, budget=budget, heading=heading)
+            filled, tag = transferred(order, screen, item, shown, budget=given.budget, heading=heading)
         else:
             work = carry_out(
                 order,
@@ -99,14 +58,14 @@ def command(
             )
             filled = [Filled(cells, work)] if work else []
             tag = work.bench.tagged(order.selection, order.augmentation) if work else ""
-        if dry_run:
+        if given.dry_run:
             return
         with screen.phase("table") as progress:
             progress(0.0, "resampling recording locations")
-            folder = results / "reproductions" / item.name / tag / budget
+            folder = given.results / "reproductions" / item.name / tag / given.budget
             written = reproduce(item, filled, folder, cut=cut, settings=order.settings)
     typer.echo(written.text)
-    if not quiet:
+    if not given.quiet:
         what = "The whole table, with intervals" if written.intervals else "The whole table"
         typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
     for done in filled:

@@ -7,35 +7,17 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.shared import Training, takes
 
 
+@takes(Training)
 def command(
     protocol: options.Protocol,
     systems: options.Systems = "all",
-    budget: options.BudgetName = "quick",
-    as_published: options.AsPublished = False,
-    hold_out: options.HoldOut = False,
-    augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    repeats: options.Repeats = 1,
     folds: options.Folds = "",
-    jobs: options.Jobs = 1,
-    backend: options.Backend = "loky",
-    scheduler: options.Scheduler = "",
-    threads: options.Threads = 0,
-    device: options.Device = "auto",
-    only: options.Only = "",
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    keep_weights: options.KeepWeights = False,
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
-    data: options.Data = None,
-    cache: options.Cache = None,
-    results: options.Results = options.RESULTS,
-    quiet: options.Quiet = False,
+    *,
+    given: Training,
 ) -> None:
     """Run systems under a protocol and write the tables.
 
@@ -46,31 +28,8 @@ def command(
     from asc_bench.experiment.variant import parse_variants
 
     variants = parse_variants(systems)
-    order = orders(
-        budget=budget,
-        as_published=as_published,
-        hold_out=hold_out,
-        augment=augment,
-        synthetic=synthetic,
-        synthetic_size=synthetic_size,
-        synthetic_seed=synthetic_seed,
-        sources=sources,
-        repeats=repeats,
-        folds=folds,
-        jobs=jobs,
-        backend=backend,
-        scheduler=scheduler,
-        threads=threads,
-        device=device,
-        only=only,
-        force=force,
-        dry_run=dry_run,
-        keep_weights=keep_weights,
-        data=data,
-        cache=cache,
-        results=results,
-    )
-    with Screen(quiet=quiet) as screen:
+    order = orders(given, folds=folds)
+    with Screen(quiet=given.quiet) as screen:
         work = carry_out(order, screen, protocol, variants)
         if work is None:
             return
@@ -81,11 +40,13 @@ def command(
             report = write_report(
                 work.bench.protocol,
                 work.runs,
-                options.tables_folder(results, work.bench.tagged(order.selection, order.augmentation), budget),
+                options.tables_folder(
+                    given.results, work.bench.tagged(order.selection, order.augmentation), given.budget
+                ),
                 folds=order.folds,
                 reference=reference or None,
             )
     typer.echo(report.text)
-    if not quiet:
+    if not given.quiet:
         typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
     conclude(work)

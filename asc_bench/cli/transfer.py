@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.shared import Computing, takes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ Pooling = Annotated[
     typer.Option(help="Labels of clips for training on several labels: replicated, attention or noisy-or."),
 ]
 WindowS = Annotated[
-    float, typer.Option(help="Seconds that a segment is judged from, if clips have several labels.")
+    float | None, typer.Option(help="Seconds that a segment is judged from, if clips have several labels.")
 ]
 Mode = Annotated[str, typer.Option(help="Of lr: logistic or closed_form.")]
 SourceBudget = Annotated[str, typer.Option(help="Budget of the training on the source; else that of the target.")]
@@ -44,6 +45,7 @@ SourceSynthetic = Annotated[
 ]
 
 
+@takes(Computing)
 def command(
     source: Source,
     target: Target,
@@ -51,29 +53,13 @@ def command(
     variant: VariantNames = "retrain,finetune,svm,lr",
     layers: Layers = "classifier",
     pooling: Pooling = "",
-    window_s: WindowS = 0.0,
+    window_s: WindowS = None,
     mode: Mode = "",
-    budget: options.BudgetName = "quick",
     source_budget: SourceBudget = "",
-    synthetic: options.Synthetic = False,
     synthetic_source: SourceSynthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    repeats: options.Repeats = 1,
     folds: options.Folds = "",
-    jobs: options.Jobs = 1,
-    backend: options.Backend = "loky",
-    scheduler: options.Scheduler = "",
-    threads: options.Threads = 0,
-    device: options.Device = "auto",
-    only: options.Only = "",
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
-    results: options.Results = options.RESULTS,
-    quiet: options.Quiet = False,
+    *,
+    given: Computing,
 ) -> None:
     """Train systems on a source, and compare what that is worth on a target.
 
@@ -85,31 +71,9 @@ def command(
     from asc_bench.cli.work import conclude, orders
     from asc_bench.experiment.summary import report
 
-    order = orders(
-        budget=budget,
-        as_published=False,
-        hold_out=False,
-        synthetic=synthetic,
-        synthetic_size=synthetic_size,
-        synthetic_seed=synthetic_seed,
-        sources="",
-        repeats=repeats,
-        folds=folds,
-        jobs=jobs,
-        backend=backend,
-        scheduler=scheduler,
-        threads=threads,
-        device=device,
-        only=only,
-        force=force,
-        dry_run=dry_run,
-        keep_weights=False,
-        data=data,
-        cache=cache,
-        results=results,
-    )
-    with Screen(quiet=quiet) as screen:
-        route = route_of(order, screen, source, target, system, synthetic or synthetic_source, sources)
+    order = orders(given, folds=folds)
+    with Screen(quiet=given.quiet) as screen:
+        route = route_of(order, screen, source, target, system, synthetic_source=synthetic_source)
         settings = {k: v for k, v in (("pooling", pooling), ("window_s", window_s), ("mode", mode)) if v}
         work = carry_over(
             order,
@@ -118,22 +82,22 @@ def command(
             options.split(variant),
             layers=options.split(layers),
             settings=settings,
-            source_budget=source_budget or budget,
+            source_budget=source_budget or given.budget,
         )
         if work is None:
             return
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            place = options.tables_folder(results, f"{work.bench.tag}-from-{route.source.tag}", budget)
+            place = options.tables_folder(given.results, f"{work.bench.tag}-from-{route.source.tag}", given.budget)
             written = report(work.bench.protocol, work.runs, place, folds=order.folds)
     typer.echo(written.text)
-    if not quiet:
+    if not given.quiet:
         typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
     conclude(work)
 
 
 def route_of(
-    order: Orders, screen: Screen, source: str, target: str, systems: str, synthetic_source: bool, sources: str
+    order: Orders, screen: Screen, source: str, target: str, systems: str, *, synthetic_source: bool = False
 ) -> Route:
     """Both tasks with their recordings.
 
@@ -151,11 +115,11 @@ def route_of(
     protocols().get(target)
     if protocols().get(source).multi_label:
         raise ConfigError(f"clips of {source} have several labels; systems are trained on sources with one label")
-    origin = replace(order.source, synthetic=synthetic_source, sources=tuple(options.split(sources)))
+    origin = replace(order.source, synthetic=order.source.synthetic or synthetic_source)
     with screen.phase("recordings of the source") as progress:
         first = origin.bench(source, progress)
     with screen.phase("recordings of the target") as progress:
-        second = order.source.bench(target, progress)
+        second = replace(order.source, sources=()).bench(target, progress)
     return Route(first, second, tuple(variants))
 
 
@@ -165,7 +129,6 @@ def transferred(
     item: TransferTable,
     cells: Sequence[Cell],
     *,
-    sources: str,
     budget: str,
     heading: str,
 ) -> tuple[list[Filled], str]:
@@ -184,7 +147,7 @@ def transferred(
         asked = {cell.variant: parse_variants(cell.variant)[0].params for cell in ours}
         settings = [params for params in asked.values() if isinstance(params, TransferParams)]
         (system,) = {params.system for params in settings}
-        route = route_of(order, screen, item.protocol, target, system, order.source.synthetic, sources)
+        route = route_of(order, screen, item.protocol, target, system)
         tag = f"from-{route.source.tag}"
         variants = list(dict.fromkeys(params.variant for params in settings))
         work = carry_over(order, screen, route, variants, layers=["classifier"], settings={}, source_budget=budget)
@@ -213,27 +176,32 @@ def carry_over(
     from asc_bench.errors import ConfigError
     from asc_bench.experiment.plan import plan
     from asc_bench.experiment.transferring import VARIANTS
+    from asc_bench.experiment.work import survey
 
     for name in variants:
         options.one_of("--variant", name, VARIANTS)
     for name in layers:
         options.one_of("--layers", name, ("classifier", "all"))
     transfers = route.transfers(variants, layers=layers, settings=settings)
-    specs = route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
-    refused = next((spec for spec in specs if spec.refusal), None)
+    sources = route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
+    refused = next((spec for spec in sources if spec.refusal), None)
     if refused is not None:
         raise ConfigError(f"{refused.variant} refuses {route.source.protocol.name}: {refused.refusal}")
-    if set(variants) != {"retrain"}:
-        keeping = replace(order, settings=replace(order.settings, keep_weights=True), force=False, only="")
-        done = carry_out_on(keeping, screen, route.source, specs, heading="source")
-        if done is not None:
-            conclude(done)
-    targets = plan(
+    specs = plan(
         route.target,
         transfers,
         budget=order.budget,
         repeats=range(order.repeats),
         folds=order.folds,
-        origins=route.origins(specs),
+        origins=route.origins(sources),
     )
-    return carry_out_on(order, screen, route.target, targets, heading="target")
+    if all(spec.refusal for spec in specs):
+        raise ConfigError(f"nothing can be transferred: {specs[0].refusal}")
+    todo = survey(specs, route.target, order.store, order.settings, only=order.only, force=order.force).todo
+    needed = {spec.origin.spec.key: spec.origin.spec for spec in todo if spec.origin is not None}
+    if needed:
+        keeping = replace(order, settings=replace(order.settings, keep_weights=True), force=False, only="")
+        done = carry_out_on(keeping, screen, route.source, list(needed.values()), heading="source")
+        if done is not None:
+            conclude(done)
+    return carry_out_on(order, screen, route.target, specs, heading="target")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.shared import Computing, Training
 
 if TYPE_CHECKING:
     from asc_bench.cli.screen import Screen
@@ -42,32 +42,17 @@ class Orders:
     dry_run: bool
 
 
-def orders(
-    *,
-    budget: str,
-    as_published: bool,
-    hold_out: bool,
-    augment: str = "",
-    synthetic: bool,
-    synthetic_size: str,
-    synthetic_seed: int,
-    sources: str,
-    repeats: int,
-    folds: str = "",
-    jobs: int,
-    backend: str,
-    scheduler: str,
-    threads: int,
-    device: str,
-    only: str,
-    force: bool,
-    dry_run: bool,
-    keep_weights: bool,
-    data: list[Path] | None,
-    cache: Path | None,
-    results: Path,
-) -> Orders:
+def orders(given: Computing, *, folds: str = "", keep_weights: bool = False) -> Orders:
     """Check the options.
+
+    Parameters
+    ----------
+    given : Computing
+        Those that verbs share.
+    folds : str
+        Separated by commas; all if empty.
+    keep_weights : bool
+        Keep them whatever the options say.
 
     Raises
     ------
@@ -75,25 +60,33 @@ def orders(
         For a value that there is not, with the near ones.
     """
     from asc_bench.experiment.parallel import Workers
+    from asc_bench.experiment.plan import Selection
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import ResultsStore
 
-    options.one_of("--only", only, ("", "missing", "failed"))
-    options.one_of("--backend", backend, ("loky", "dask"))
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    options.one_of("--only", given.only, ("", "missing", "failed"))
+    options.one_of("--backend", given.backend, ("loky", "dask"))
+    training = given if isinstance(given, Training) else None
+    source = options.source(
+        given.data, given.cache, given.synthetic, given.synthetic_size, given.synthetic_seed, given.sources
+    )
     return Orders(
         source=source,
-        budget=options.budget(budget),
-        selection=options.selection(as_published, hold_out),
-        augmentation=options.augmentation(augment),
-        repeats=repeats,
+        budget=options.budget(given.budget),
+        selection=options.selection(training.as_published, training.hold_out) if training else Selection.OWN,
+        augmentation=options.augmentation(training.augment) if training else None,
+        repeats=given.repeats,
         folds=options.split(folds),
-        store=ResultsStore(results),
-        settings=Settings(cache=source.cache_folder, device=device, keep_weights=keep_weights),
-        workers=Workers(jobs, backend, threads, scheduler),  # type: ignore[arg-type] # checked above
-        only=only,
-        force=force,
-        dry_run=dry_run,
+        store=ResultsStore(given.results),
+        settings=Settings(
+            cache=source.cache_folder,
+            device=given.device,
+            keep_weights=keep_weights or bool(training and training.keep_weights),
+        ),
+        workers=Workers(given.jobs, given.backend, given.threads, given.scheduler),  # type: ignore[arg-type] # checked
+        only=given.only,
+        force=given.force,
+        dry_run=given.dry_run,
     )
 
 

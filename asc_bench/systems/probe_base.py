@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -63,7 +64,10 @@ class Probe(ABC):
             raise SystemFailure(f"probe: all {len(targets)} training clips are of class {targets[0]}")
         self.n_classes, self.n_dimensions, self.several = n_classes, embeddings.shape[1], several
         hot = targets.astype(np.float64) if several else np.eye(n_classes)[targets]
-        self._fit(embeddings, hot, None if location is None else np.asarray(location), seed)
+        with warnings.catch_warnings():
+            # A few examples of many classes are no sign of a regression, which scikit-learn warns of.
+            warnings.filterwarnings("ignore", message="The number of unique classes is greater")
+            self._fit(embeddings, hot, None if location is None else np.asarray(location), seed)
 
     def predict(self, x: npt.ArrayLike) -> Array:
         """Probabilities of embeddings.

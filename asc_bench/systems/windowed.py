@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_bench.data.tags import DETECTION, TAGGING
+from asc_bench.errors import SystemFailure
 from asc_bench.labels import FINE
 from asc_bench.modules.windows import Pooling, WindowHead, weak_label_loss, window_starts, windows
 from asc_bench.systems.base import Clips, Context, Features, LabelledClips
@@ -60,7 +61,7 @@ class WindowLearner:
     rate_of_trunk: float = 1.0
 
     def forward(self, module: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Logits of the windows and probabilities of the clips; an excerpt as long as a window is one window."""
+        """Logits of the windows and probabilities of the clips."""
         assert isinstance(module, WindowNetwork)
         outputs: dict[str, Tensor] = module.head(embedded(self.system, module.trunk, batch, self.cut))
         return outputs
@@ -100,11 +101,8 @@ class HeadLearner(WindowLearner):
 
 
 def embedded(system: TorchSystem, trunk: nn.Module, batch: Batch, cut: Cut) -> Tensor:
-    """Embeddings of the windows of each clip, (n, windows, size); of an excerpt of one window, (n, 1, size)."""
-    features = batch.features
-    cuts = (
-        features[:, None] if features.shape[1] == cut.length else windows(features, cut.starts, length=cut.length)
-    )
+    """Embeddings of the windows of each clip or excerpt, (n, windows, size)."""
+    cuts = windows(batch.features, cut.starts, length=cut.length)
     n_clips, n_windows = cuts.shape[:2]
     device = None if batch.device is None else batch.device.repeat_interleave(n_windows)
     vectors = embedding(system, trunk, replace(batch, features=cuts.flatten(end_dim=1), device=device))
@@ -203,11 +201,15 @@ def fit_windowed(
         pooling=params.pooling,
     )
     store = ClipStore(train, device=context.device, statistics=model.statistics)
-    check_embedding(
-        network,
-        model.trunk,
-        store.batch(np.zeros(1, dtype=np.int64), starts=np.zeros(1, dtype=np.int64), length=cut.length),
-    )
+    one = store.batch(np.zeros(1, dtype=np.int64), starts=np.zeros(1, dtype=np.int64), length=cut.length)
+    try:
+        check_embedding(network, model.trunk, one)
+    except (RuntimeError, ValueError) as error:
+        raise SystemFailure(
+            f"{network.card.name}: the network cannot take windows of {cut.length} frames or samples; it was built "
+            f"for clips of {network.task.clip_duration_s:g} s, which window_s={network.task.clip_duration_s:g} "
+            f"gives: {error}"
+        ) from error
     if own or (params.variant == "finetune" and params.layers == "all"):
         _train_all(model, train, validation, context, plan, factor=1.0 if own else FINE_TUNING_FACTOR)
         return model
@@ -255,6 +257,7 @@ def _train_all(
     model.head = _fresh_head(model, train, context)
     whole = model.pooling != "replicated"
     # With replicated labels an excerpt at random is a window with its clip's labels; else whole clips are judged.
+    cut = model.cut if whole else replace(model.cut, starts=(0,))
     plan = replace(
         plan,
         crop=None if whole else Crop(length=model.cut.length, n_test=n_windows),
@@ -264,7 +267,7 @@ def _train_all(
     module = WindowNetwork(model.trunk, model.head)
     run_training(
         module,
-        WindowLearner(model.system, model.cut, model.pooling, rate_of_trunk=factor),
+        WindowLearner(model.system, cut, model.pooling, rate_of_trunk=factor),
         ClipStore(train, device=context.device, statistics=model.statistics),
         ClipStore(validation, device=context.device, statistics=model.statistics) if validation else None,
         plan,

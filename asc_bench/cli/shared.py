@@ -1,0 +1,75 @@
+"""Options that verbs share as a group: declared once, handed over as one object."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import get_type_hints
+
+from asc_bench.cli import options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """What every verb is told that may compute runs."""
+
+    budget: options.BudgetName = "quick"
+    synthetic: options.Synthetic = False
+    synthetic_size: options.SyntheticSize = "small"
+    synthetic_seed: options.SyntheticSeed = 0
+    sources: options.Sources = ""
+    repeats: options.Repeats = 1
+    jobs: options.Jobs = 1
+    backend: options.Backend = "loky"
+    scheduler: options.Scheduler = ""
+    threads: options.Threads = 0
+    device: options.Device = "auto"
+    only: options.Only = ""
+    force: options.Force = False
+    dry_run: options.DryRun = False
+    data: options.Data = None
+    cache: options.Cache = None
+    results: options.Results = options.RESULTS
+    quiet: options.Quiet = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Computing):
+    """Also what systems train on, and whether they are kept."""
+
+    as_published: options.AsPublished = False
+    hold_out: options.HoldOut = False
+    augment: options.Augment = ""
+    keep_weights: options.KeepWeights = False
+
+
+def takes(group: type[Computing]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the options of a group behind its own; its keyword ``given`` receives them as one object.
+
+    Parameters
+    ----------
+    group : type
+        Dataclass whose fields are annotated as typer wants its options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "given"]
+        hints = get_type_hints(group, include_extras=True)
+        shared = [
+            inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+            for f in fields(group)
+        ]
+
+        @functools.wraps(command)
+        def run(*args: object, **values: object) -> None:
+            given = group(**{p.name: values.pop(p.name) for p in shared})  # type: ignore[arg-type]
+            command(*args, given=given, **values)
+
+        # typer reads both.
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+        return run
+
+    return decorate
