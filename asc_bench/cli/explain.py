@@ -9,6 +9,9 @@ import typer
 
 from asc_bench.cli import options
 
+ORIGIN = "origin"
+"""Part of the key of a transfer: the run that it starts from."""
+
 if TYPE_CHECKING:
     from asc_bench.experiment.store import StoredRun
 
@@ -36,10 +39,12 @@ def command(
         typer.echo(f"  choice   selection {m['selection']}")
     if m.get("augmentation"):
         typer.echo(f"  copies   augmentation {m['augmentation']}: {m.get('n_training_examples')} training examples")
+    if ORIGIN in m["key_parts"]:
+        typer.echo(f"  from     {m['key_parts'][ORIGIN]}, a run on another task")
     if not found.done:
         typer.echo(f"  error    {m['error']['type']}: {m['error']['message']}")
     try:
-        changed = _changes(found, data, cache)
+        changed = _changes(found, results, data, cache)
     except DataError as error:
         typer.echo(f"  its recordings are not here, so it cannot be compared with the present state: {error}")
         raise typer.Exit(3) from None
@@ -64,7 +69,8 @@ def _find(results: Path, text: str) -> StoredRun:
     return runs[0]
 
 
-def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> list[str]:
+def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Path | None) -> list[str]:
+    from asc_bench.errors import ConfigError
     from asc_bench.experiment.keys import changed_parts
     from asc_bench.experiment.plan import Selection, plan
     from asc_bench.experiment.source import Source
@@ -83,4 +89,14 @@ def _changes(found: StoredRun, data: list[Path] | None, cache: Path | None) -> l
         selection=Selection(m.get("selection", Selection.OWN)),
         augmentation=options.augmentation(m.get("augmentation", "")),
     )
-    return changed_parts(m["key_parts"], dict(now.parts))
+    before = dict(m["key_parts"])
+    # A plan alone does not know what a transfer starts from; that run is looked at for itself.
+    origin = before.pop(ORIGIN, None)
+    changed = changed_parts(before, dict(now.parts))
+    if origin is None:
+        return changed
+    try:
+        of_origin = _changes(_find(results, origin), results, data, cache)
+    except ConfigError:
+        return [*changed, f"{ORIGIN}: it is not stored in {results}"]
+    return [*changed, *(f"{ORIGIN}: {part}" for part in of_origin)]

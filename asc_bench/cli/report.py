@@ -41,7 +41,7 @@ def command(
         written = report(
             instance,
             runs,
-            options.tables_folder(results, tag, budget),
+            options.tables_folder(results, tag, budget, options.split(folds)),
             folds=options.split(folds),
             reference=reference or None,
         )

@@ -44,6 +44,7 @@ def command(
     wanted = {cell.variant for cell in shown}
     part = "" if len(shown) == len(cells) else f" of {len(cells)}"
     heading = f"{item.name}, {len(shown)}{part} cells"
+    partly = isinstance(item, TransferTable) and bool(part)
     with Screen(quiet=given.quiet) as screen:
         if isinstance(item, TransferTable):
             filled, tag = transferred(order, screen, item, shown, budget=given.budget, heading=heading)
@@ -63,10 +64,13 @@ def command(
         with screen.phase("table") as progress:
             progress(0.0, "resampling recording locations")
             folder = given.results / "reproductions" / item.name / tag / given.budget
+            # Targets that were not asked for are not even looked up, so a part must not replace the whole.
+            folder = folder / "part" if partly else folder
             written = reproduce(item, filled, folder, cut=cut, settings=order.settings)
     typer.echo(written.text)
     if not given.quiet:
-        what = "The whole table, with intervals" if written.intervals else "The whole table"
+        what = "This part of the table" if partly else "The whole table"
+        what += ", with intervals" if written.intervals else ""
         typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
     for done in filled:
         conclude(done.work)

@@ -41,7 +41,10 @@ def command(
                 work.bench.protocol,
                 work.runs,
                 options.tables_folder(
-                    given.results, work.bench.tagged(order.selection, order.augmentation), given.budget
+                    given.results,
+                    work.bench.tagged(order.selection, order.augmentation),
+                    given.budget,
+                    order.folds,
                 ),
                 folds=order.folds,
                 reference=reference or None,

@@ -88,7 +88,8 @@ def command(
             return
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            place = options.tables_folder(given.results, f"{work.bench.tag}-from-{route.source.tag}", given.budget)
+            tag = f"{work.bench.tag}-from-{route.source.tag}"
+            place = options.tables_folder(given.results, tag, given.budget, order.folds)
             written = report(work.bench.protocol, work.runs, place, folds=order.folds)
     typer.echo(written.text)
     if not given.quiet:
@@ -183,7 +184,11 @@ def carry_over(
     for name in layers:
         options.one_of("--layers", name, ("classifier", "all"))
     transfers = route.transfers(variants, layers=layers, settings=settings)
-    sources = route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
+    sources = (
+        route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
+        if set(variants) != {"retrain"}
+        else []
+    )
     refused = next((spec for spec in sources if spec.refusal), None)
     if refused is not None:
         raise ConfigError(f"{refused.variant} refuses {route.source.protocol.name}: {refused.refusal}")

@@ -13,13 +13,20 @@ from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.registry import protocols
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-TABLES = sorted(REFERENCE.glob("tables/*/*/results.csv"))
+TABLES = sorted(REFERENCE.glob("tables/*/*/**/results.csv"))
+
+
+def place_of(table: Path) -> tuple[str, str, list[str]]:
+    """Data tag, budget and folds of a table, from its folder; no folds for all."""
+    tag, budget, *folds = table.parent.relative_to(REFERENCE / "tables").parts
+    return tag.partition("-from-")[0], budget, folds[0].split("-") if folds else []
 
 
 def runs_of(table: Path) -> dict[str, list[StoredRun]]:
+    tag, budget, folds = place_of(table)
     found: dict[str, list[StoredRun]] = {}
-    for run in ResultsStore(REFERENCE).iterate(table.parents[1].name, table.parent.name):
-        if run.done:
+    for run in ResultsStore(REFERENCE).iterate(tag, budget):
+        if run.done and (not folds or run.manifest["fold"] in folds):
             found.setdefault(str(run.manifest["variant"]), []).append(run)
     return found
 
@@ -64,7 +71,7 @@ COARSE_OF = {
 }
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parts[-3:-1]))
+@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parent.relative_to(REFERENCE / "tables").parts))
 def test_every_accuracy_follows_from_the_predictions(table: Path) -> None:
     rows = pd.read_csv(table)
     rows = rows[rows["value"].notna()]
@@ -85,7 +92,7 @@ def test_every_accuracy_follows_from_the_predictions(table: Path) -> None:
         assert row["low"] - 1e-12 <= row["value"] <= row["high"] + 1e-12
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parts[-3:-1]))
+@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parent.relative_to(REFERENCE / "tables").parts))
 def test_every_table_is_of_real_recordings_or_says_synthetic(table: Path) -> None:
     for runs in runs_of(table).values():
         for run in runs:
