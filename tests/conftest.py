@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asc_bench.experiment.plan import Bench
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.source import Source
 
 PLUGINS = Path(__file__).parent / "plugins"

@@ -12,8 +12,9 @@ from asc_bench.cli import options
 
 if TYPE_CHECKING:
     from asc_bench.analysis.projection import Panel
+    from asc_bench.experiment.bench import Bench
     from asc_bench.experiment.embedded import Embedded
-    from asc_bench.experiment.plan import Bench, RunSpec
+    from asc_bench.experiment.plan import RunSpec
     from asc_bench.labels import LabelSpace
     from asc_bench.reporting.setting import Setting
 
@@ -174,7 +175,7 @@ def _distances(parts: Sequence[Embedded], labels: LabelSpace) -> str:
 
 
 def _notes(specs: Sequence[RunSpec], bench: Bench, parts: Sequence[Embedded], split: str) -> list[str]:
-    from asc_bench.experiment.plan import limited
+    from asc_bench.experiment.examples import limited
 
     notes = [
         f"ICD: mean over classes of the mean distance between two clips. ICCD: mean distance of two centroids. "

@@ -71,8 +71,9 @@ def _find(results: Path, text: str) -> StoredRun:
 
 def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Path | None) -> list[str]:
     from asc_bench.errors import ConfigError
+    from asc_bench.experiment.bench import Selection
     from asc_bench.experiment.keys import changed_parts
-    from asc_bench.experiment.plan import Selection, plan
+    from asc_bench.experiment.plan import plan
     from asc_bench.experiment.source import Source
     from asc_bench.experiment.variant import parse_variants
 

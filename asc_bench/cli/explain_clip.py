@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from asc_bench.data.audio import AudioFacts
-    from asc_bench.experiment.plan import Bench, RunSpec
+    from asc_bench.experiment.bench import Bench
+    from asc_bench.experiment.plan import RunSpec
     from asc_bench.labels import LabelSpace
     from asc_bench.systems.base import Clips, System
 
@@ -98,7 +99,7 @@ def command(
 
 def _probabilities(system: System, clips: Clips) -> dict[str, npt.NDArray[np.float32]]:
     """Of the only clip, by label level, the fine one first."""
-    from asc_bench.experiment.runner import by_level
+    from asc_bench.experiment.examples import by_level
 
     given = by_level(system.predict(clips), system.task.labels)
     return {level: given[level][0] for level in system.task.labels.levels if level in given}
@@ -143,7 +144,7 @@ def _draw(
 
 
 def _setting(spec: RunSpec, bench: Bench, recorder: str) -> str:
-    from asc_bench.experiment.plan import Selection
+    from asc_bench.experiment.bench import Selection
 
     dataset = bench.dataset
     kind = " (synthetic)" if dataset.synthetic else ""

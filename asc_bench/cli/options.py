@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.plan import Selection
+    from asc_bench.experiment.bench import Selection
     from asc_bench.experiment.source import Source
     from asc_bench.training.budget import Budget
 
@@ -115,7 +115,7 @@ def selection(as_published: bool, hold_out: bool) -> Selection:
         If both are asked for.
     """
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.plan import Selection
+    from asc_bench.experiment.bench import Selection
 
     if as_published and hold_out:
         raise ConfigError("--as-published and --hold-out contradict each other; give one of them")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asc_bench.cli.screen import Screen
     from asc_bench.data.manifest import Dataset
     from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.plan import Bench
+    from asc_bench.experiment.bench import Bench
 
 
 def command(

@@ -11,7 +11,7 @@ from asc_bench.cli import options
 
 if TYPE_CHECKING:
     from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.plan import Selection
+    from asc_bench.experiment.bench import Selection
     from asc_bench.experiment.store import StoredRun
 
 
@@ -68,7 +68,7 @@ def stored_runs(
     import fnmatch
 
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.plan import Selection
+    from asc_bench.experiment.bench import Selection
     from asc_bench.experiment.store import ResultsStore
     from asc_bench.experiment.variant import split_items
 

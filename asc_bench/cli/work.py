@@ -14,8 +14,9 @@ from asc_bench.cli.shared import Computing, Training
 if TYPE_CHECKING:
     from asc_bench.cli.screen import Screen
     from asc_bench.experiment.augmented import Augmentation
+    from asc_bench.experiment.bench import Bench, Selection
     from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.plan import Bench, RunSpec, Selection
+    from asc_bench.experiment.plan import RunSpec
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.source import Source
     from asc_bench.experiment.store import ResultsStore
@@ -59,8 +60,8 @@ def orders(given: Computing, *, folds: str = "", keep_weights: bool = False) -> 
     ConfigError
         For a value that there is not, with the near ones.
     """
+    from asc_bench.experiment.bench import Selection
     from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.plan import Selection
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import ResultsStore
 

@@ -14,9 +14,9 @@ import pandas as pd
 from asc_bench.evaluation.resampling import n_locations
 from asc_bench.evaluation.summary import SCORE_COLUMNS
 from asc_bench.experiment import keys
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.embedded import SCALES, distances, embedded
 from asc_bench.experiment.fitted import rebuilt
-from asc_bench.experiment.plan import Bench
 from asc_bench.experiment.reproduction import Finished
 from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.scored import remembered

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from asc_bench.data.manifest import Dataset
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold, Protocol
-from asc_bench.experiment.plan import Bench, limited
-from asc_bench.experiment.runner import by_level, labelled, unlabelled
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.examples import by_level, labelled, limited, unlabelled
 from asc_bench.experiment.source import Source
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.features.cache import feature_array

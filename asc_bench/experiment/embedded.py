@@ -18,8 +18,8 @@ from asc_bench.analysis.clusters import ClusterDistances, cluster_distances, uni
 from asc_bench.analysis.embedding import can_embed, embeddings
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.fitted import given_clips
-from asc_bench.experiment.plan import Bench
 from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.views import averaged
 from asc_bench.labels import COARSE, FINE, LabelSpace

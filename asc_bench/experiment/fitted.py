@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import ConfigError, SystemFailure
+from asc_bench.experiment.bench import Bench, Selection
+from asc_bench.experiment.examples import labelled, unlabelled
 from asc_bench.experiment.loaded import loaded
-from asc_bench.experiment.plan import Bench, RunSpec, Selection
-from asc_bench.experiment.runner import Settings, labelled, unlabelled
+from asc_bench.experiment.plan import RunSpec
+from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.store import NOT_SAVED, ResultsStore, StoredRun
 from asc_bench.features.cache import feature_array
 from asc_bench.systems.base import Clips, LabelledClips, System

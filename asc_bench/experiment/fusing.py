@@ -12,7 +12,8 @@ import pandas as pd
 from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, RunSpec
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import RunSpec
 from asc_bench.experiment.store import NOT_SAVED, ResultsStore, StoredRun
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.labels import FINE, LabelSpace

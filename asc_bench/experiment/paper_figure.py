@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from asc_bench.experiment.plan import Bench
+    from asc_bench.experiment.bench import Bench
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import StoredRun
 

@@ -13,8 +13,9 @@ from typing import Any, Literal, Protocol
 import joblib
 
 from asc_bench.errors import ConfigError
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.host import n_cores
-from asc_bench.experiment.plan import Bench, RunSpec
+from asc_bench.experiment.plan import RunSpec
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.interrupts import undisturbed

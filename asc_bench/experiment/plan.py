@@ -4,137 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from asc_bench.data.manifest import Dataset
 from asc_bench.digests import file_digest
-from asc_bench.errors import AscBenchError, ConfigError, DataError
-from asc_bench.evaluation.protocol import Fold, Protocol
+from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.evaluation.protocol import Fold
 from asc_bench.experiment import keys
 from asc_bench.experiment.augmented import Augmentation
+from asc_bench.experiment.bench import Bench, Selection
 from asc_bench.experiment.seeds import derive_seed
 from asc_bench.experiment.variant import Variant, parse_variants
-from asc_bench.experiment.views import waveform_rows, waveform_table
 from asc_bench.features.frontends import FrontEnd
-from asc_bench.registry import near, protocols, systems
+from asc_bench.registry import near, systems
 from asc_bench.slugs import slug
 from asc_bench.systems.base import Task
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.transferred import MultiLabelTask, TransferParams, TransferredSystem
 from asc_bench.training.budget import Budget
-
-
-class Selection(StrEnum):
-    """What may be chosen on which clips: a part of every run key and, but for ``OWN``, of every table title.
-
-    ``OWN``: a system that chooses something does so on the protocol's validation clips; the others train on
-    these clips as well. ``HELD_OUT``: no system trains on them, so that all have seen the same clips.
-    ``TEST``: chosen on the test split, trained on the whole official training split, as some papers did.
-    """
-
-    OWN = "own"
-    HELD_OUT = "held-out"
-    TEST = "test"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A protocol on a data set: everything a run needs that is not the system."""
-
-    protocol: Protocol
-    dataset: Dataset
-    clips: pd.DataFrame
-    folds: tuple[Fold, ...]
-
-    @classmethod
-    def of(cls, protocol: Protocol, dataset: Dataset) -> Bench:
-        """Apply a protocol to an indexed data set.
-
-        Raises
-        ------
-        DataError
-            If a fold names clips twice or clips that the clip table lacks.
-        """
-        clips = protocol.clips(dataset)
-        folds = tuple(protocol.folds(dataset))
-        known = set(clips["clip_id"])
-        for fold in folds:
-            ids = [*fold.train, *fold.validation, *fold.test]
-            if len(set(ids)) != len(ids):
-                raise DataError(f"{protocol.name}, {fold.name}: a clip stands in two of train, validation and test")
-            strangers = set(ids) - known
-            if strangers:
-                raise DataError(f"{protocol.name}, {fold.name}: {min(strangers)!r} is not in the clip table")
-        return cls(protocol, dataset, clips, folds)
-
-    def __reduce__(self) -> tuple[Callable[..., Bench], tuple[object, ...]]:
-        """Travel to a worker with the protocol's name: the worker may have to load the plug-in first."""
-        return _rebuild, (self.protocol.name, self.dataset, self.clips, self.folds)
-
-    @property
-    def tag(self) -> str:
-        """Folder name that keeps results of different data apart."""
-        kind = f"synthetic-{self.dataset.root.parent.name}" if self.dataset.synthetic else self.dataset.name
-        if self.dataset.synthetic and self.dataset.sources:
-            kind = f"{kind}-{self.dataset.name}"
-        return slug(f"{self.protocol.name}-{kind}")
-
-    def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
-        """Folder name that keeps runs of another selection or with augmentation apart, too."""
-        chosen = "" if selection is Selection.OWN else f"-selection-{selection}"
-        return f"{self.tag}{chosen}" + (f"-augment-{slug(str(augmentation))}" if augmentation else "")
-
-    @cached_property
-    def rows(self) -> Mapping[str, int]:
-        """Row of each clip id in the clip table."""
-        return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"])}
-
-    @cached_property
-    def waveforms(self) -> pd.DataFrame:
-        """What features are made of, row by row of every feature array: the clips, or several views of each."""
-        return waveform_table(self.clips)
-
-    def feature_rows(self, clip_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Rows of these clips in a feature array, and for each row the number of its clip among them."""
-        rows = [self._waveform_rows[c] for c in clip_ids]
-        none = np.empty(0, dtype=np.int64)
-        return np.concatenate([none, *rows]), np.repeat(np.arange(len(rows)), [len(r) for r in rows])
-
-    @cached_property
-    def _waveform_rows(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        return waveform_rows(self.clips)
-
-    def select(self, clip_ids: Sequence[str]) -> pd.DataFrame:
-        """Clip table rows of these clips, in this order."""
-        return self.clips.iloc[[self.rows[c] for c in clip_ids]].reset_index(drop=True)
-
-    def task(self, fold: Fold) -> Task:
-        """What a system may know before it is built."""
-        devices = sorted(set(self.select(fold.train)["device"]) - {""})
-        kind = MultiLabelTask if self.protocol.multi_label else Task
-        return kind(self.protocol.labels, tuple(devices), self.protocol.clip_duration_s)
-
-    def expected(self) -> dict[str, dict[str, int]]:
-        """Test clips by fold and device (``""`` where there is none)."""
-        return {
-            fold.name: {str(d): int(n) for d, n in self.select(fold.test)["device"].value_counts().items()}
-            for fold in self.folds
-        }
-
-    def faults(self) -> tuple[str, ...]:
-        """Why no score may come from this data set; empty when it is complete."""
-        missing = self.dataset.missing
-        files = (f"{len(missing)} audio files are missing, such as {missing[0]}",) if missing else ()
-        return (*self.dataset.shortfalls, *files)
-
-
-def _rebuild(protocol: str, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:
-    return Bench(protocols().get(protocol)(), dataset, clips, folds)
 
 
 @dataclass(frozen=True)
@@ -365,31 +251,3 @@ def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str |
     if fits_on_validation and blind:
         return f"its weights are fitted on validation predictions, and {blind[0]} leaves none here; use --hold-out"
     return None
-
-
-def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool, selection: Selection = Selection.OWN) -> Fold:
-    """The fold as a system sees it: training clips, and those to choose on (none if it chooses nothing).
-
-    The validation clips are training clips for a system that chooses nothing, unless they are held out.
-    """
-    if selection is Selection.HELD_OUT or (uses_validation and selection is Selection.OWN):
-        return fold
-    order = {c: i for i, c in enumerate(table["clip_id"])}
-    train = sorted((*fold.train, *fold.validation), key=order.__getitem__)
-    chosen_on = fold.test if selection is Selection.TEST and uses_validation else ()
-    return replace(fold, train=tuple(train), validation=chosen_on)
-
-
-def encode_devices(devices: Sequence[str], known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Indices of device names into the devices of the training split.
-
-    Raises
-    ------
-    DataError
-        For a device that the training split lacks.
-    """
-    index = {name: i for i, name in enumerate(known)}
-    unknown = sorted(set(devices) - set(index))
-    if unknown:
-        raise DataError(f"devices {unknown} do not occur in training, where there are {list(known)}")
-    return np.array([index[d] for d in devices], dtype=np.int64)

@@ -14,7 +14,7 @@ from asc_bench.systems.base import Published
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asc_bench.experiment.plan import Bench
+    from asc_bench.experiment.bench import Bench
     from asc_bench.experiment.runner import Settings
     from asc_bench.experiment.store import StoredRun
 

@@ -13,28 +13,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from filelock import Timeout
 
-from asc_bench.data.tags import multi_hot
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.evaluation.predictions import prediction_frame
 from asc_bench.evaluation.protocol import Fold
 from asc_bench.evaluation.source_alone import class_counts
 from asc_bench.experiment.augmented import expanded, with_copies
+from asc_bench.experiment.bench import Bench, Selection
+from asc_bench.experiment.examples import by_level, labelled, limited, unlabelled
 from asc_bench.experiment.fusing import fuse
 from asc_bench.experiment.host import PeakMemory, host_facts, package_versions
 from asc_bench.experiment.loaded import loaded
-from asc_bench.experiment.plan import Bench, Origin, RunSpec, Selection, encode_devices, limited
+from asc_bench.experiment.plan import Origin, RunSpec
 from asc_bench.experiment.segments import segment_rows
 from asc_bench.experiment.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
 from asc_bench.experiment.views import averaged
 from asc_bench.features.cache import feature_array
 from asc_bench.files import writing
-from asc_bench.labels import COARSE, FINE, LabelSpace
-from asc_bench.systems.base import Clips, Context, Features, LabelledClips, Probabilities, System
+from asc_bench.systems.base import Context, System
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transferred import TransferredSystem
 
@@ -243,52 +241,6 @@ def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]
     if not any(path.is_file() for path in folder.rglob("*")):
         raise SystemFailure(f"{system.card.name}: save wrote no file")
     return folder, {}
-
-
-def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> Clips:
-    """Clips as ``predict`` sees them: the device only if the system is given it at test time, labels never."""
-    rows, owner = bench.feature_rows(ids)
-    device = None
-    if system.needs_device == "test":
-        device = encode_devices(list(bench.select(ids)["device"]), system.task.devices)[owner]
-    return Clips(Features(array, rows), device)
-
-
-def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> LabelledClips:
-    """Clips as ``fit`` sees them, every waveform of a clip as an example of its own.
-
-    Where clips have several labels, their fine labels are rows of ones and zeros, (n_clips, n_classes).
-    """
-    rows, owner = bench.feature_rows(ids)
-    table = bench.select(ids).iloc[owner]
-    labels = system.task.labels
-    targets: dict[str, npt.NDArray[Any]] = {}
-    if bench.protocol.multi_label:
-        targets[FINE] = multi_hot(table["scene"], labels)
-    else:
-        targets[FINE] = labels.encode(table["scene"])
-        if labels.coarse:
-            targets[COARSE] = labels.to_coarse(targets[FINE])
-    device = None
-    if system.needs_device != "no":
-        device = encode_devices(list(table["device"]), system.task.devices)
-    return LabelledClips(Features(array, rows), device, targets, table["location"].to_numpy(dtype=np.str_))
-
-
-def by_level(given: Probabilities, labels: LabelSpace) -> Mapping[str, npt.NDArray[np.float32]]:
-    """What a system returned, as a mapping from label level to probabilities.
-
-    Raises
-    ------
-    SystemFailure
-        For a level that the protocol does not have, or none at all.
-    """
-    if not isinstance(given, Mapping):
-        return {FINE: given}
-    unknown = sorted(set(given) - set(labels.levels))
-    if unknown or not given:
-        raise SystemFailure(f"predict returned the levels {sorted(given)}; the protocol has {list(labels.levels)}")
-    return given
 
 
 def limit_threads(n_threads: int) -> None:

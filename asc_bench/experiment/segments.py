@@ -12,7 +12,7 @@ from asc_bench.data.tags import DETECTION, SEGMENT_S, TAGGING, multi_hot
 from asc_bench.errors import DataError, SystemFailure
 from asc_bench.evaluation.rolls import segment_rolls
 from asc_bench.evaluation.segment_predictions import segment_frame
-from asc_bench.experiment.plan import Bench
+from asc_bench.experiment.bench import Bench
 from asc_bench.systems.base import Probabilities
 from asc_bench.systems.transferred import MultiLabelTask
 

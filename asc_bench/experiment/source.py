@@ -17,8 +17,9 @@ from asc_bench.data.store import cache_root, data_roots, find_dataset, get_layou
 from asc_bench.errors import ConfigError, DataError, StoreError
 from asc_bench.evaluation.protocol import Protocol
 from asc_bench.experiment.augmented import Augmentation, expanded
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.host import n_cores
-from asc_bench.experiment.plan import Bench, RunSpec
+from asc_bench.experiment.plan import RunSpec
 from asc_bench.features.cache import feature_array
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.registry import near, protocols

@@ -10,7 +10,8 @@ import pandas as pd
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.errors import ConfigError
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, Origin, RunSpec, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import Origin, RunSpec, plan
 from asc_bench.experiment.variant import Variant, parse_variants
 from asc_bench.systems.transferred import TransferParams
 from asc_bench.training.budget import Budget

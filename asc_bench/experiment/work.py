@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.parallel import Monitor, Workers, execute
-from asc_bench.experiment.plan import Bench, RunSpec
+from asc_bench.experiment.plan import RunSpec
 from asc_bench.experiment.runner import Settings, skipped
 from asc_bench.experiment.source import fill_cache, front_ends
 from asc_bench.experiment.store import ResultsStore, StoredRun

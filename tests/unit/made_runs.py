@@ -10,7 +10,8 @@ import pandas as pd
 
 from asc_bench.data.manifest import Dataset
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, RunSpec, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import RunSpec, plan
 from asc_bench.experiment.runner import Settings, skipped
 from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.experiment.variant import parse_variants

@@ -16,8 +16,9 @@ from asc_bench.data.audio import read_audio
 from asc_bench.errors import ConfigError
 from asc_bench.experiment import keys, runner
 from asc_bench.experiment.augmented import Augmentation, expanded
+from asc_bench.experiment.bench import Bench, Selection
 from asc_bench.experiment.fitted import run_command
-from asc_bench.experiment.plan import Bench, Selection, plan
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants

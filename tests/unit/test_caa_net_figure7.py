@@ -27,8 +27,9 @@ from asc_bench.api import (
     Material,
     System,
 )
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.fitted import given_clips
-from asc_bench.experiment.plan import Bench, plan
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants

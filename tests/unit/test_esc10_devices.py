@@ -25,7 +25,7 @@ from asc_bench.errors import ConfigError, DataError, StoreError
 from asc_bench.evaluation.intervals import location_bootstrap
 from asc_bench.evaluation.metrics import measure
 from asc_bench.evaluation.predictions import stack_runs
-from asc_bench.experiment.plan import Bench
+from asc_bench.experiment.bench import Bench
 from asc_bench.experiment.source import Source
 from tests.real_data import real_esc10
 from tests.unit.layout_factory import esc50_row, write_esc10, write_esc50

@@ -15,7 +15,8 @@ from asc_bench.api import Card, Clips, Context, FrontEnd, LabelledClips, LogMel,
 from asc_bench.cli.main import build_app
 from asc_bench.errors import AscBenchError
 from asc_bench.evaluation.predictions import read_predictions
-from asc_bench.experiment.plan import Bench, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants

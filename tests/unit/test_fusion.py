@@ -10,9 +10,10 @@ import pytest
 from scipy.stats import gmean
 
 from asc_bench.api import FINE, Budget, ConfigError, LabelSpace, SystemFailure, Task
+from asc_bench.experiment.bench import Bench, Selection
 from asc_bench.experiment.fusing import fusions
 from asc_bench.experiment.parallel import Workers
-from asc_bench.experiment.plan import Bench, RunSpec, Selection, plan
+from asc_bench.experiment.plan import RunSpec, plan
 from asc_bench.experiment.runner import Settings
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants

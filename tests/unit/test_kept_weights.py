@@ -14,8 +14,9 @@ import pytest
 
 from asc_bench.api import Card, Clips, Context, FrontEnd, LabelledClips, LogMel, System
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
+from asc_bench.experiment.bench import Bench, Selection
 from asc_bench.experiment.fitted import fitted_system, given_clips, rebuilt, run_command
-from asc_bench.experiment.plan import Bench, RunSpec, Selection, plan
+from asc_bench.experiment.plan import RunSpec, plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.experiment.variant import parse_variants

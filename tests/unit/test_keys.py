@@ -12,7 +12,8 @@ import pytest
 from asc_bench import registry
 from asc_bench.data.manifest import Dataset
 from asc_bench.experiment import keys
-from asc_bench.experiment.plan import Bench, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.training.budget import Budget
 

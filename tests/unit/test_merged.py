@@ -14,7 +14,8 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.experiment.plan import Bench, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.source import Source
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.training.budget import Budget

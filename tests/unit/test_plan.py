@@ -9,7 +9,9 @@ import pytest
 
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, encode_devices, limited, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.examples import encode_devices, limited
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.training.budget import Budget
 

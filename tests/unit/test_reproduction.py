@@ -13,7 +13,8 @@ import pytest
 from asc_bench.api import Reproduction
 from asc_bench.errors import ConfigError
 from asc_bench.experiment import scored
-from asc_bench.experiment.plan import Bench, RunSpec, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import RunSpec, plan
 from asc_bench.experiment.reproduced import Filled, Reproduced, asked, reproduce, table_cells
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.variant import parse_variants

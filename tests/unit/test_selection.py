@@ -7,7 +7,9 @@ import pytest
 from asc_bench.cli import options
 from asc_bench.errors import ConfigError
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, Selection, limited, plan
+from asc_bench.experiment.bench import Bench, Selection
+from asc_bench.experiment.examples import limited
+from asc_bench.experiment.plan import plan
 from asc_bench.experiment.variant import parse_variants
 from asc_bench.reporting.setting import Setting
 from asc_bench.training.budget import Budget

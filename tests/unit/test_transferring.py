@@ -13,7 +13,8 @@ import pytest
 from asc_bench.data.manifest import Dataset, clip_table
 from asc_bench.errors import ConfigError
 from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.plan import Bench, RunSpec, plan
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.plan import RunSpec, plan
 from asc_bench.experiment.runner import Settings, run_once
 from asc_bench.experiment.store import ResultsStore
 from asc_bench.experiment.transferring import VARIANTS, Route

@@ -16,8 +16,8 @@ from asc_bench.data.views import VIEWS, read_view, view_of
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.evaluation.protocol import Fold
 from asc_bench.experiment.augmented import Augmentation, expanded, with_copies
-from asc_bench.experiment.plan import Bench
-from asc_bench.experiment.runner import labelled, unlabelled
+from asc_bench.experiment.bench import Bench
+from asc_bench.experiment.examples import labelled, unlabelled
 from asc_bench.experiment.source import Source
 from asc_bench.experiment.views import averaged, waveform_rows, waveform_table
 from asc_bench.features.cache import feature_array, feature_key_parts
