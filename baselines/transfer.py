@@ -24,7 +24,8 @@ class Transfer(TransferredSystem):
             "tenth of the system's rate.",
             "Input is standardised as it was for the source; from scratch, by the target's training split.",
             "With one label a clip, retraining and fine-tuning keep the system's own heads, losses and schedule. "
-            "With several, a linear layer with sigmoids on the embedding takes their place, for all four variants.",
+            "With several, a linear layer with sigmoids on the embedding takes their place, for all four variants, "
+            "and binary cross-entropy that of the losses, penalties of the system's own included.",
             "Several labels: a segment of 1 s is judged from a window of 2 s about its middle (window_s; systems "
             "that train on excerpts take their length). Trained on windows at random, each with all labels of its "
             "clip; a clip scores the mean of its windows. pooling=attention and pooling=noisy-or judge whole clips "
