@@ -183,6 +183,9 @@ def carry_over(
         options.one_of("--variant", name, VARIANTS)
     for name in layers:
         options.one_of("--layers", name, ("classifier", "all"))
+    if source_budget != order.budget:
+        # Rows must tell apart what was trained for longer.
+        settings = {**settings, "source": f"{route.source.tag}-{source_budget}"}
     transfers = route.transfers(variants, layers=layers, settings=settings)
     sources = (
         route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)

@@ -77,6 +77,7 @@ def report(
     ConfigError
         If there is no run, if runs do not belong in one table, or if ``reference`` is not among them.
     """
+    runs = [run for run in runs if not folds or run.manifest["fold"] in folds]
     stamp = {
         "runs": sorted(str(run.manifest["digest"]) for run in runs),
         "protocol": [protocol.name, protocol.version],
@@ -111,9 +112,7 @@ def _write(
     printed, references = published(protocol.name, manifests), protocol.references
     notes = contradictions(protocol.name, manifests)
     if done:
-        predictions = stack_runs(
-            (run.manifest, run.predictions) for run in done if not folds or run.manifest["fold"] in folds
-        )
+        predictions = stack_runs((run.manifest, run.predictions) for run in done)
         expected = done[0].manifest["expected"]
         if folds and set(folds) != set(expected):
             printed, references = {}, ()
@@ -179,7 +178,7 @@ def _write_segments(
     if reference is not None:
         raise ConfigError(f"{protocol.name} compares all pairs of systems; leave the reference {reference!r} out")
     setting = Setting.of([run.manifest for run in runs])
-    done = [run for run in runs if run.done and (not folds or run.manifest["fold"] in folds)]
+    done = [run for run in runs if run.done]
     failures = [f"{run.manifest['variant']}: {run.manifest['error']['message']}" for run in runs if not run.done]
     notes = (*setting.caveats, *dict.fromkeys(failures), setting.provenance)
     if not done:

@@ -44,6 +44,8 @@ class Setting:
 
     Attributes
     ----------
+    folds : tuple of str
+        Those that there are runs of, if these are not all of the protocol's.
     first, last : str
         UTC days on which the first and the last run started; empty if none did.
     """
@@ -60,6 +62,7 @@ class Setting:
     n_repeats: int
     first: str
     last: str
+    folds: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, manifests: Sequence[Manifest]) -> Setting:
@@ -77,6 +80,8 @@ class Setting:
         _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
         one = manifests[0]
         days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
+        there = {str(m["fold"]) for m in manifests if m.get("fold")}
+        folds = [fold for fold in one.get("expected") or () if fold in there]
         return cls(
             protocol=str(one["protocol"]),
             protocol_title=str(one["protocol_title"]),
@@ -90,6 +95,7 @@ class Setting:
             n_repeats=len({m["repeat"] for m in manifests}),
             first=days[0] if days else "",
             last=days[-1] if days else "",
+            folds=tuple(folds) if len(folds) < len(one.get("expected") or ()) else (),
         )
 
     @classmethod
@@ -132,7 +138,8 @@ class Setting:
         repeats = "1 seed" if self.n_repeats == 1 else f"{self.n_repeats} seeds"
         chosen = f", {_SELECTIONS[self.selection][0]}" if self.selection in _SELECTIONS else ""
         copies = f", augmentation {self.augmentation}" if self.augmentation else ""
-        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}{chosen}{copies}"
+        part = f", {' and '.join(self.folds)} only" if self.folds else ""
+        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
 
     @property
     def comparable(self) -> bool:

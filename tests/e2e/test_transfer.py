@@ -251,3 +251,8 @@ def test_explain_looks_at_the_run_that_a_transfer_starts_from(cli: Cli, done) ->
 def test_retraining_needs_no_run_on_the_source(cli: Cli, done) -> None:
     told = transfer(cli, HITS, "--variant", "retrain", "--results", "fresh", "--dry-run")
     assert told.returncode == 0 and "source:" not in told.stderr and "1 to compute" in told.stdout + told.stderr
+
+
+def test_a_longer_training_on_the_source_shows_in_the_name(cli: Cli, done) -> None:
+    told = transfer(cli, HITS, "--variant", "svm", "--source-budget", "quick", "--dry-run")
+    assert f"transfer[system=sb-cnn,{FROM}-quick,variant=svm]" in told.stdout
