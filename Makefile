@@ -62,6 +62,8 @@ reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference
 	$(BIN)/asc-bench transfer --source esc10-a --target esc10-b --system sb-cnn --layers classifier,all --budget quick \
 		--results results/reference
+	$(BIN)/asc-bench transfer --source merged --sources esc-50 --synthetic-source --target esc10 --system sb-cnn \
+		--layers classifier,all --folds fold1,fold2 --budget quick --results results/reference
 	$(BIN)/asc-bench run --protocol merged --systems $(LEVELS) --synthetic --budget quick --results results/reference
 	$(BIN)/asc-bench run --protocol esc10-devices --systems $(STRATEGIES) --budget quick --hold-out --results results/reference
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
