@@ -8,8 +8,13 @@ from asc_bench.experiment.conformance import checks_of, examine, subject
 from asc_bench.experiment.source import Source
 from asc_bench.registry import remark, systems
 
+HEAVY = ("cnn-ensemble-member", "raw-cnn")
+"""Half a minute each, and no longer contracts than those of the others."""
 
-@pytest.mark.parametrize("name", systems().names())
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in HEAVY else n for n in systems().names()]
+)
 def test_contract(name: str, tiny: Source) -> None:
     cls = systems().get(name)
     if note := remark(cls):

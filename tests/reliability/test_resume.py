@@ -30,8 +30,9 @@ def start(arguments: list[str], environment: dict[str, str], cwd: Path) -> subpr
     )
 
 
-def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
-    cli: Cli, environment: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("n_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_ends_with_the_same_digests(
+    cli: Cli, environment: dict[str, str], tmp_path: Path, n_kills: int
 ) -> None:
     undisturbed = tmp_path / "undisturbed"
     assert cli(*run_arguments(undisturbed, SYSTEMS, *REPEATS)).returncode == 0
@@ -44,7 +45,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_digests(
     log.unlink()
 
     rng, n_killed, n_finished, n_halfway = random.Random(7), 0, 0, 0
-    while n_killed < 10:
+    while n_killed < n_kills:
         results = tmp_path / f"killed-{n_finished}"
         arguments = run_arguments(results, SYSTEMS, *REPEATS)
         before = digests(results)
