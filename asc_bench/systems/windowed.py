@@ -103,7 +103,7 @@ class WindowedModel:
     def complexity(self) -> dict[str, int]:
         """Parameters of the trunk and the head; other classifiers are not counted."""
         head = count_parameters(self.head) if self.head is not None else 0
-        return {"n_parameters": sum(p.numel() for p in self.trunk.parameters()) + head}
+        return {"n_parameters": count_parameters(self.trunk) + head}
 
 
 def fit_windowed(
@@ -126,10 +126,12 @@ def fit_windowed(
         device=context.device,
         pooling=params.pooling,
     )
-    store = ClipStore(train, device=context.device, statistics=model.statistics)
-    one = store.batch(np.zeros(1, dtype=np.int64), starts=np.zeros(1, dtype=np.int64), length=cut.length)
+    first = train.where(np.arange(len(train)) == 0)
+    none = np.zeros(1, dtype=np.int64)
+    store = ClipStore(first, device=context.device, statistics=model.statistics)
     try:
-        check_embedding(network, model.trunk, one)
+        check_embedding(network, model.trunk, store.batch(none, starts=none, length=cut.length))
+        n_features = model.embed(first).shape[-1]
     except (RuntimeError, ValueError) as error:
         raise SystemFailure(
             f"{network.card.name}: the network cannot take windows of {cut.length} frames or samples; it was built "
@@ -137,12 +139,14 @@ def fit_windowed(
             f"gives: {error}"
         ) from error
     if own or (params.variant == "finetune" and params.layers == "all"):
+        model.head = _fresh_head(model, n_features, system, context)
         _train_all(model, train, validation, context, plan, factor=1.0 if own else FINE_TUNING_FACTOR)
         return model
     vectors = model.embed(train)
     context.progress(0.5, f"{len(vectors)} clips embedded")
     if params.variant == "finetune":
-        _train_head(model, vectors, train, context, system.budget)
+        model.head = _fresh_head(model, n_features, system, context)
+        _train_head(model, model.head, vectors, train, context, system.budget)
     else:
         n_windows = len(cut.starts)
         # Windows of one clip must stay together where the classifier is cross-validated.
@@ -179,8 +183,8 @@ def _train_all(
     *,
     factor: float,
 ) -> None:
+    assert model.head is not None
     n_windows = len(model.cut.starts)
-    model.head = _fresh_head(model, train, context)
     whole = model.pooling != "replicated"
     # With replicated labels an excerpt at random is a window with its clip's labels; else whole clips are judged.
     cut = model.cut if whole else replace(model.cut, starts=(0,))
@@ -206,6 +210,7 @@ def _train_all(
 
 def _train_head(
     model: WindowedModel,
+    head: WindowHead,
     vectors: npt.NDArray[np.float32],
     train: LabelledClips,
     context: Context,
@@ -213,10 +218,9 @@ def _train_head(
 ) -> None:
     features = Features(vectors, np.arange(len(vectors)))
     model.scale = Statistics.of(features, "per-band")
-    model.head = _fresh_head(model, train, context, n_features=vectors.shape[-1])
     plan = TrainingPlan(batch_size=32, iterations=HEAD_STEPS[budget], learning_rate=1e-3, schedule=Cosine())
     run_training(
-        model.head,
+        head,
         HeadLearner(model.system, model.cut, model.pooling),
         ClipStore(replace(train, features=features), device=context.device, statistics=model.scale),
         None,
@@ -227,14 +231,8 @@ def _train_head(
     )
 
 
-def _fresh_head(
-    model: WindowedModel, train: LabelledClips, context: Context, *, n_features: int | None = None
-) -> WindowHead:
-    """A new head, as wide as the embedding of a clip, which is measured on one where it is not given."""
-    if n_features is None:
-        one = replace(train, features=Features(train.features.source, train.features.rows[:1]))
-        n_features = model.embed(replace(one, device=None if train.device is None else train.device[:1])).shape[-1]
+def _fresh_head(model: WindowedModel, n_features: int, system: TransferredSystem, context: Context) -> WindowHead:
     with reproducible(context.device):
         torch.manual_seed(torch_seed(context.seed, 0))
-        head = WindowHead(n_features, train.labels[FINE].shape[1], pooling=model.pooling)
+        head = WindowHead(n_features, len(system.task.labels.fine), pooling=model.pooling)
     return head.to(context.device)
