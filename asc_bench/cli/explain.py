@@ -9,11 +9,11 @@ import typer
 
 from asc_bench.cli import options
 
-ORIGIN = "origin"
-"""Part of the key of a transfer: the run that it starts from."""
-
 if TYPE_CHECKING:
     from asc_bench.experiment.store import StoredRun
+
+ORIGIN = "origin"
+"""Part of the key of a transfer: the run that it starts from."""
 
 
 def command(

@@ -19,7 +19,6 @@ from asc_bench.labels import FINE, LabelSpace
 
 SEGMENT_SCHEMA_VERSION = 1
 LEVELS = (TAGGING, DETECTION)
-"""Length of a segment in seconds, that of the DCASE 2017 challenge."""
 
 WHOLE_CLIP = -1
 """``segment`` of a row that is of the whole clip (tagging)."""

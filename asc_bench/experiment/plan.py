@@ -127,9 +127,9 @@ def plan(
     code_of: dict[str, dict[str, str]] = {}
     specs = []
     for variant in variants:
-        moved = variant.params if issubclass(systems().get(variant.name), TransferredSystem) else None
+        moved = variant.params if isinstance(variant.params, TransferParams) else None
         code = _code(variant.name, code_of)
-        if isinstance(moved, TransferParams):
+        if moved:
             code = {**code, **_code(parse_variants(moved.system)[0].name, code_of)}
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
@@ -148,7 +148,7 @@ def plan(
                     team.setdefault((member.fold, member.repeat), []).append(member)
             for repeat in repeats:
                 members = tuple(team.get((fold.name, repeat), ()))
-                needs_origin = isinstance(moved, TransferParams) and moved.needs_source and not told.refusal
+                needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {

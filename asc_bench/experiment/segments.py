@@ -41,8 +41,7 @@ def segment_rows(bench: Bench, ids: Sequence[str], given: Probabilities, *, spli
         raise SystemFailure(f"predict returned {levels}; clips with several labels need {TAGGING} and {DETECTION}")
     clips, labels = bench.select(ids), bench.protocol.labels
     present = multi_hot(clips["scene"], labels).astype(bool)
-    fold = next(f for f in bench.folds if set(ids) & {*f.test, *f.validation})
-    task = bench.task(fold)
+    task = bench.task(bench.folds[0])
     assert isinstance(task, MultiLabelTask)
     return segment_frame(
         clips,

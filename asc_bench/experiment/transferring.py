@@ -63,8 +63,8 @@ class Route:
                 for part in layers if variant == "finetune" else ("",):
                     given = {"system": system, "source": self.source.tag, "variant": variant, **settings}
                     given |= {"layers": part} if part else {}
-                    for name in ("pooling",) * (variant in ("svm", "lr")) + ("mode",) * (variant != "lr"):
-                        given.pop(name, None)
+                    if variant in ("svm", "lr"):
+                        given.pop("pooling", None)
                     texts.append(f"{TRANSFER}[{','.join(f'{k}={v}' for k, v in given.items())}]")
         return parse_variants(",".join(texts))
 
