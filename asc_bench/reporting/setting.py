@@ -112,12 +112,13 @@ class Setting:
             return first
         for key in ("synthetic", "synthetic_size", "budget", "selection", "augmentation"):
             _agree(key, [getattr(setting, key) for setting in settings])
-        versions = {setting.protocol_version for setting in settings}
+        last = others[-1]
+        named = [f"{setting.protocol}, version {setting.protocol_version}" for setting in settings[:-1]]
         return replace(
             first,
-            protocol=" and ".join(setting.protocol for setting in settings),
+            protocol=", and ".join([*named, last.protocol]),
             protocol_title=" and ".join(setting.protocol_title for setting in settings),
-            protocol_version=max(versions),
+            protocol_version=last.protocol_version,
             dataset=" and ".join(dict.fromkeys(setting.dataset for setting in settings)),
             n_repeats=max(setting.n_repeats for setting in settings),
             first=min((setting.first for setting in settings if setting.first), default=""),
