@@ -50,7 +50,7 @@ def test_a_part_of_the_folds_is_named() -> None:
             "budget": "quick",
             "fold": fold,
             "repeat": 0,
-            "expected": dict.fromkeys(("fold1", "fold2", "fold3"), {"": 1}),
+            "expected": {key: {"": 1} for key in ("fold1", "fold2", "fold3")},
         }
         for fold in ("fold3", "fold1", "fold2")
     ]
