@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import importlib
 import importlib.util
@@ -11,7 +10,7 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -20,16 +19,13 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from asc_bench.errors import AscBenchError, ConfigError
-from asc_bench.evaluation.protocol import Protocol
-from asc_bench.experiment.paper import PaperItem
-from asc_bench.experiment.paper_figure import PaperFigure
-from asc_bench.experiment.reproduction import Reproduction
+from asc_bench.names import near
+from asc_bench.protocol import Protocol
 from asc_bench.systems.base import Card, System
 
 T = TypeVar("T")
 
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-PAPER_NAME = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 API_VERSION = 1
 PLUGINS_VARIABLE = "ASC_BENCH_PLUGINS"
 
@@ -77,15 +73,6 @@ class Registry(Generic[T]):
         return names
 
 
-def near(name: str, names: Iterable[str]) -> str:
-    """A half sentence that suggests the nearest names, or lists all of them."""
-    known = list(names)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return f"; did you mean {' or '.join(repr(c) for c in close)}?"
-    return f"; there are: {', '.join(known)}" if known else ""
-
-
 def remark(cls: type[System]) -> str:
     """Why a system does not run with its default settings on this machine; empty if it does."""
     try:
@@ -107,31 +94,17 @@ def origin(cls: type) -> str:
 def systems() -> Registry[System]:
     """Every system that is built in or plugged in."""
     packages = ("asc_bench.baselines", "asc_bench.proposed")
-    return _discover("system", System, _system_fault, packages)  # type: ignore[type-abstract]
+    return discover("system", System, _system_fault, packages)  # type: ignore[type-abstract]
 
 
 @cache
 def protocols() -> Registry[Protocol]:
     """Every protocol that is built in or plugged in."""
     packages = ("asc_bench.protocols",)
-    return _discover("protocol", Protocol, _protocol_fault, packages)  # type: ignore[type-abstract]
+    return discover("protocol", Protocol, _protocol_fault, packages)  # type: ignore[type-abstract]
 
 
-@cache
-def reproductions() -> Registry[Reproduction]:
-    """Every published table that can be run again, by ``system/table``."""
-    packages = ("asc_bench.baselines", "asc_bench.proposed")
-    return _discover("reproduction", Reproduction, _paper_fault, packages)  # type: ignore[type-abstract]
-
-
-@cache
-def figures() -> Registry[PaperFigure]:
-    """Every published figure that can be drawn again, by ``system/figure``."""
-    packages = ("asc_bench.baselines", "asc_bench.proposed")
-    return _discover("figure", PaperFigure, _paper_fault, packages)  # type: ignore[type-abstract]
-
-
-def _discover(
+def discover(
     kind: str, base: type[T], fault: Callable[[type[T]], str | None], packages: tuple[str, ...]
 ) -> Registry[T]:
     registry: Registry[T] = Registry(kind)
@@ -212,14 +185,6 @@ def _system_fault(cls: type[System]) -> str | None:
 def _protocol_fault(cls: type[Protocol]) -> str | None:
     if not NAME.fullmatch(cls.name):
         return f"its name {cls.name!r} is not lower-case words joined by hyphens"
-    if inspect.isabstract(cls):
-        return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
-    return None
-
-
-def _paper_fault(cls: type[PaperItem]) -> str | None:
-    if not PAPER_NAME.fullmatch(cls.name):
-        return f"its name {cls.name!r} is not of the form system/item, in lower-case words joined by hyphens"
     if inspect.isabstract(cls):
         return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
     return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from asc_bench.api import Card, Params
-from asc_bench.systems.transferred import TransferParams, TransferredSystem
+from asc_bench.systems.transfer.settings import TransferParams
+from asc_bench.systems.transfer.system import TransferredSystem
 
 
 class Transfer(TransferredSystem):

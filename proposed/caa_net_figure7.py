@@ -179,7 +179,7 @@ class Figure7(PaperFigure):
 
     def draw(self, material: Material) -> Figure:
         """Load the network of the first run and look at the test split."""
-        from asc_bench.experiment.fitted import given_clips, rebuilt
+        from asc_bench.runs.fitted import given_clips, rebuilt
 
         bench, settings = material.bench, material.settings
         run, *others = material.parts[0].runs

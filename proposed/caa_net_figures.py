@@ -84,8 +84,8 @@ class Figure6(PaperFigure):
         """A panel for each device."""
         import pandas as pd
 
-        from asc_bench.evaluation.metrics import confusion
         from asc_bench.reporting.figures import draw_confusions
+        from asc_bench.scoring.accuracy import confusion
 
         (part,) = material.parts
         classes = material.bench.protocol.labels.fine

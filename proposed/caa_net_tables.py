@@ -151,7 +151,7 @@ def _selection_remark() -> str:
 def _significance_remark() -> str:
     """The paper's claim of section IV.C, tested with all clips as one sample and with the devices as strata."""
     from asc_bench.data.layouts.tut_mobile import TUT_2018_MOBILE
-    from asc_bench.evaluation.significance import stratified_z, two_proportion_z
+    from asc_bench.scoring.significance import stratified_z, two_proportion_z
 
     counts = TUT_2018_MOBILE.counts.folds["fold1"]["test"]
     n = [counts[device] for device in DEVICES]

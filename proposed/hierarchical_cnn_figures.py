@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from asc_bench.experiment.paper import Cut
+    from asc_bench.papers.item import Cut
 
 ATTENTION = {"yes": "with attention", "no": "without attention"}
 
@@ -66,7 +66,7 @@ class Figure3(PaperFigure):
 
     def draw(self, material: Material) -> Figure:
         """A row for each pipeline: responses of each network, then the peaks of all."""
-        from asc_bench.experiment.fitted import rebuilt
+        from asc_bench.runs.fitted import rebuilt
 
         found: dict[str, dict[str, Responses]] = {}
         for part in material.parts:
@@ -200,7 +200,7 @@ def _training_clips(material: Material, n: int) -> tuple[str, ...]:
 def _landscape(
     part: Drawn, material: Material, plane: Plane, ids: Sequence[str], progress: Callable[[float, str], None]
 ) -> Landscape:
-    from asc_bench.experiment.fitted import labelled_clips, rebuilt
+    from asc_bench.runs.fitted import labelled_clips, rebuilt
 
     bench, settings, run = material.bench, material.settings, part.runs[0]
     system = rebuilt(run, bench, device=settings.device)

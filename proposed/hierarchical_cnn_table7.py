@@ -55,7 +55,7 @@ class Table7(Reproduction):
 
     def measured(self, finished: Finished) -> pd.DataFrame:
         """See ``Reproduction.measured``: from the embeddings, not from the predictions."""
-        from asc_bench.experiment.clustered import cluster_scores
+        from asc_bench.papers.cluster_scores import cluster_scores
 
         return cluster_scores(finished)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol
 from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE, DEVICES
-from asc_bench.evaluation.folds import official_folds
+from asc_bench.folds import official_folds
 
 VALIDATION_FRACTION = 0.15
 

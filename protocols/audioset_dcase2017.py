@@ -11,7 +11,7 @@ from asc_bench.api import DataError, Dataset, Fold, LabelSpace, Protocol, Split
 from asc_bench.data.layouts.dcase2017_task4 import COARSE_OF_LABEL, EVALUATION, TESTING
 from asc_bench.data.splits import check_disjoint
 from asc_bench.data.tags import joined, separated
-from asc_bench.evaluation.folds import official_folds
+from asc_bench.folds import official_folds
 
 VALIDATION_FRACTION = 0.15
 

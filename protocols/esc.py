@@ -11,7 +11,7 @@ import pandas as pd
 
 from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, Reference
 from asc_bench.data.layouts.esc50 import CLASSES_OF_GROUP, ESC10_CLASSES, GROUP_OF_CLASS
-from asc_bench.evaluation.folds import official_folds
+from asc_bench.folds import official_folds
 
 VALIDATION_FRACTION = 0.15
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from asc_bench.api import Dataset, Fold, Protocol
 from asc_bench.data.splits import check_disjoint
-from asc_bench.evaluation.folds import official_folds
+from asc_bench.folds import official_folds
 
 from ._mobile import MobileProtocol
 from .esc import VALIDATION_FRACTION, Esc10

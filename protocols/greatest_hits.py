@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asc_bench.api import COARSE, FINE, Dataset, Fold, LabelSpace, Measure, Protocol
 from asc_bench.data.layouts.greatest_hits import MATERIAL_OF_SCENE, WINDOW_S
 from asc_bench.data.splits import check_disjoint, cut_validation
-from asc_bench.evaluation.folds import official_folds
+from asc_bench.folds import official_folds
 
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.15
 

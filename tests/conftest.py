@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.source import Source
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.source import Source
 
 PLUGINS = Path(__file__).parent / "plugins"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import Clips
 from asc_bench.errors import ConfigError, SystemFailure
-from asc_bench.systems.base import Clips, System
+from asc_bench.systems.base import System
 
 _SUM_TOLERANCE = 1e-3
 

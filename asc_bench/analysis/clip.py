@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from asc_bench.clips import Clips, Features
 from asc_bench.data.audio import AudioFacts, inspect_audio, read_audio
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.features.clip import clip_features
-from asc_bench.registry import near
-from asc_bench.systems.base import Clips, Features, System
+from asc_bench.names import near
+from asc_bench.systems.base import System
 
 
 def check_file(path: Path, *, start_s: float, duration_s: float) -> AudioFacts:

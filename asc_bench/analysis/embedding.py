@@ -8,8 +8,9 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import Clips
 from asc_bench.errors import ConfigError, SystemFailure
-from asc_bench.systems.base import Clips, System
+from asc_bench.systems.base import System
 from asc_bench.systems.torch_system import TorchSystem
 
 

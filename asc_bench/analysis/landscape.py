@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import LabelledClips
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
-from asc_bench.systems.base import LabelledClips
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

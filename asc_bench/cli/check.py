@@ -18,11 +18,11 @@ def command(
 
     On a tiny synthetic three-device set: shapes, seeds, independence of clips, saving, cost.
     """
+    from asc_bench.bench.source import Source
+    from asc_bench.conformance import examine, subject
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.conformance import examine, subject
-    from asc_bench.experiment.source import Source
-    from asc_bench.experiment.variant import parse_variants
     from asc_bench.registry import systems
+    from asc_bench.runs.variant import parse_variants
 
     source = Source(synthetic=True, synthetic_size="tiny", cache=cache)
     n_failed = 0

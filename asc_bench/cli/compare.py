@@ -24,10 +24,11 @@ def command(
     """Paired tests of two systems from their stored predictions."""
     from asc_bench.cli.report import stored_runs
     from asc_bench.errors import ConfigError
-    from asc_bench.evaluation.predictions import stack_runs
-    from asc_bench.evaluation.summary import significance_table
-    from asc_bench.registry import near, protocols
+    from asc_bench.names import near
+    from asc_bench.registry import protocols
     from asc_bench.reporting.tables import significance_text_table
+    from asc_bench.scoring.frames import significance_table
+    from asc_bench.scoring.predictions import stack_runs
 
     instance = protocols().get(protocol)()
     measures = {m.name: m for m in instance.measures}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     import typer
 
-    from asc_bench.experiment.paper import Cut, PaperItem
+    from asc_bench.papers.item import Cut, PaperItem
     from asc_bench.registry import Registry
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -35,7 +35,7 @@ def find(registry: Registry[Item], arguments: Sequence[str], known: Iterable[str
         For an unknown name, option or value, with the near ones; for an option without a value or given twice.
     """
     from asc_bench.errors import ConfigError
-    from asc_bench.registry import near
+    from asc_bench.names import near
 
     names, given = _split(arguments)
     if len(names) != 1:

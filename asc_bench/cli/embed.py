@@ -11,12 +11,12 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
+    from asc_bench.analysis.embedded_runs import Embedded
     from asc_bench.analysis.projection import Panel
-    from asc_bench.experiment.bench import Bench
-    from asc_bench.experiment.embedded import Embedded
-    from asc_bench.experiment.plan import RunSpec
+    from asc_bench.bench.bench import Bench
     from asc_bench.labels import LabelSpace
     from asc_bench.reporting.setting import Setting
+    from asc_bench.runs.plan import RunSpec
 
 
 def command(
@@ -51,16 +51,16 @@ def command(
     that is given as several waveforms has the mean of their embeddings. The Parquet file has a row for each clip
     and a column for each number (e000, e001, ...); its metadata name the runs.
     """
+    from asc_bench.analysis.embedded_runs import SPLITS, embedded, refuse_without_embedding
+    from asc_bench.bench.host import n_cores
     from asc_bench.cli.screen import Screen
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.embedded import SPLITS, embedded, refuse_without_embedding
-    from asc_bench.experiment.fitted import fitted_system
-    from asc_bench.experiment.host import n_cores
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.runner import Settings
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.variant import parse_variants
     from asc_bench.reporting.setting import Setting
+    from asc_bench.runs.fitted import fitted_system
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.settings import Settings
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.variant import parse_variants
     from asc_bench.training.device import choose_device
 
     options.one_of("--split", split, SPLITS)
@@ -113,7 +113,7 @@ def command(
 
 def _stem(specs: Sequence[RunSpec], split: str) -> str:
     """File name of these folds; a digest of the run keys keeps what was computed from other runs."""
-    from asc_bench.experiment import keys
+    from asc_bench.bench import keys
     from asc_bench.slugs import slug
 
     return f"{slug(str(specs[0].variant))}-{split}-{keys.digest([spec.key for spec in specs])[:8]}"
@@ -128,7 +128,7 @@ def _write(
     *,
     split: str,
 ) -> Path:
-    from asc_bench.experiment.embedded import embedding_file
+    from asc_bench.analysis.embedded_runs import embedding_file
     from asc_bench.files import write_atomic
 
     about = {
@@ -157,7 +157,7 @@ def _distances(parts: Sequence[Embedded], labels: LabelSpace) -> str:
     """A line for each fold, level and scale."""
     from tabulate import tabulate
 
-    from asc_bench.experiment.embedded import SCALES, distances
+    from asc_bench.analysis.embedded_runs import SCALES, distances
     from asc_bench.reporting.text import decimals
 
     rows, reasons = [], []
@@ -175,7 +175,7 @@ def _distances(parts: Sequence[Embedded], labels: LabelSpace) -> str:
 
 
 def _notes(specs: Sequence[RunSpec], bench: Bench, parts: Sequence[Embedded], split: str) -> list[str]:
-    from asc_bench.experiment.examples import limited
+    from asc_bench.bench.examples import limited
 
     notes = [
         f"ICD: mean over classes of the mean distance between two clips. ICCD: mean distance of two centroids. "
@@ -202,8 +202,8 @@ def _draw(
     method: str,
     seed: int,
 ) -> tuple[Path, Path]:
+    from asc_bench.analysis.embedded_runs import class_names
     from asc_bench.analysis.projection import Panel, draw_projections, project
-    from asc_bench.experiment.embedded import class_names
     from asc_bench.reporting.figures import save_figure
 
     level = labels.levels[-1]

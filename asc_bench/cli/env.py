@@ -14,9 +14,9 @@ def command(data: options.Data = None) -> None:
     """
     import torch
 
+    from asc_bench.bench.host import host_facts, package_versions
     from asc_bench.cli.list_ import datasets
     from asc_bench.data.store import cache_root, data_roots
-    from asc_bench.experiment.host import host_facts, package_versions
     from asc_bench.registry import plugin_folders, protocols, systems
 
     for name, version in package_versions().items():

@@ -10,7 +10,7 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
-    from asc_bench.experiment.store import StoredRun
+    from asc_bench.runs.store import StoredRun
 
 ORIGIN = "origin"
 """Part of the key of a transfer: the run that it starts from."""
@@ -56,7 +56,7 @@ def command(
 
 def _find(results: Path, text: str) -> StoredRun:
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.store import ResultsStore
+    from asc_bench.runs.store import ResultsStore
 
     runs = [
         run
@@ -70,12 +70,12 @@ def _find(results: Path, text: str) -> StoredRun:
 
 
 def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Path | None) -> list[str]:
+    from asc_bench.bench.bench import Selection
+    from asc_bench.bench.keys import changed_parts
+    from asc_bench.bench.source import Source
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.bench import Selection
-    from asc_bench.experiment.keys import changed_parts
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.source import Source
-    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.variant import parse_variants
 
     m = found.manifest
     size, _, seed = str(m["synthetic_size"]).partition("-seed")

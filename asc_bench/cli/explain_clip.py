@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from asc_bench.bench.bench import Bench
+    from asc_bench.clips import Clips
     from asc_bench.data.audio import AudioFacts
-    from asc_bench.experiment.bench import Bench
-    from asc_bench.experiment.plan import RunSpec
     from asc_bench.labels import LabelSpace
-    from asc_bench.systems.base import Clips, System
+    from asc_bench.runs.plan import RunSpec
+    from asc_bench.systems.base import System
 
 
 def command(
@@ -54,11 +55,12 @@ def command(
     from asc_bench.analysis.clip import check_file, outside_clip
     from asc_bench.cli.screen import Screen
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.fitted import fitted_system
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.variant import parse_variants
-    from asc_bench.registry import near, protocols
+    from asc_bench.names import near
+    from asc_bench.registry import protocols
+    from asc_bench.runs.fitted import fitted_system
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.variant import parse_variants
 
     variants = parse_variants(system)
     if len(variants) != 1:
@@ -99,7 +101,7 @@ def command(
 
 def _probabilities(system: System, clips: Clips) -> dict[str, npt.NDArray[np.float32]]:
     """Of the only clip, by label level, the fine one first."""
-    from asc_bench.experiment.examples import by_level
+    from asc_bench.bench.examples import by_level
 
     given = by_level(system.predict(clips), system.task.labels)
     return {level: given[level][0] for level in system.task.labels.levels if level in given}
@@ -144,7 +146,7 @@ def _draw(
 
 
 def _setting(spec: RunSpec, bench: Bench, recorder: str) -> str:
-    from asc_bench.experiment.bench import Selection
+    from asc_bench.bench.bench import Selection
 
     dataset = bench.dataset
     kind = " (synthetic)" if dataset.synthetic else ""

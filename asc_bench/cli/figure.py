@@ -26,9 +26,9 @@ def command(
     from asc_bench.cli.cut import find, listing, own_options
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import carry_out, conclude, orders
-    from asc_bench.experiment.drawn import asked_parts, draw_figure
-    from asc_bench.experiment.variant import parse_variants
-    from asc_bench.registry import figures
+    from asc_bench.papers.draw_figure import asked_parts, draw_figure
+    from asc_bench.papers.registry import figures
+    from asc_bench.runs.variant import parse_variants
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:

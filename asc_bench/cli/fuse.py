@@ -9,7 +9,7 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
-    from asc_bench.experiment.work import Work
+    from asc_bench.runs.work import Work
 
 
 def command(
@@ -47,13 +47,13 @@ def command(
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import conclude
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.fused_report import report_fusions
-    from asc_bench.experiment.fusing import fusions
-    from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.runner import Settings
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.work import compute, survey
+    from asc_bench.reporting.fusion_report import report_fusions
+    from asc_bench.runs.fusion import fusions
+    from asc_bench.runs.parallel import Workers
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.settings import Settings
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.work import compute, survey
 
     asked = fusions(systems, options.split(rule))
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)

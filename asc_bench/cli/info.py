@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from asc_bench.data.layouts.base import Layout
-    from asc_bench.evaluation.protocol import Protocol
+    from asc_bench.protocol import Protocol
     from asc_bench.systems.base import System
 
 
@@ -18,7 +18,8 @@ def command(name: Annotated[str, typer.Argument(help="A system, protocol or data
     """Describe a system, a protocol or a data set."""
     from asc_bench.data.layouts import LAYOUTS
     from asc_bench.errors import ConfigError
-    from asc_bench.registry import near, protocols, systems
+    from asc_bench.names import near
+    from asc_bench.registry import protocols, systems
 
     if name in systems().found:
         lines = _system(systems().get(name))

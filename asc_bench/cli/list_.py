@@ -12,8 +12,8 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
-    from asc_bench.evaluation.protocol import Protocol
-    from asc_bench.experiment.paper import PaperItem
+    from asc_bench.papers.item import PaperItem
+    from asc_bench.protocol import Protocol
     from asc_bench.registry import Registry
 
 Item = TypeVar("Item", bound="PaperItem")
@@ -74,13 +74,13 @@ def _data(protocol: type[Protocol]) -> str:
 
 
 def _reproductions() -> str:
-    from asc_bench.registry import reproductions
+    from asc_bench.papers.registry import reproductions
 
     return _papers(reproductions())
 
 
 def _figures() -> str:
-    from asc_bench.registry import figures
+    from asc_bench.papers.registry import figures
 
     return _papers(figures())
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.bench import Selection
-    from asc_bench.experiment.source import Source
-    from asc_bench.training.budget import Budget
+    from asc_bench.bench.augmentation import Augmentation
+    from asc_bench.bench.bench import Selection
+    from asc_bench.bench.source import Source
+    from asc_bench.budget import Budget
 
 RESULTS = Path("results")
 
@@ -101,7 +101,7 @@ def augmentation(text: str) -> Augmentation | None:
     ConfigError
         For a number or name that there is not.
     """
-    from asc_bench.experiment.augmented import Augmentation
+    from asc_bench.bench.augmentation import Augmentation
 
     return Augmentation.parse(text) if text else None
 
@@ -114,8 +114,8 @@ def selection(as_published: bool, hold_out: bool) -> Selection:
     ConfigError
         If both are asked for.
     """
+    from asc_bench.bench.bench import Selection
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.bench import Selection
 
     if as_published and hold_out:
         raise ConfigError("--as-published and --hold-out contradict each other; give one of them")
@@ -139,10 +139,10 @@ def source(
     ConfigError
         For an unknown size.
     """
-    from asc_bench.data.synthetic import SIZES
+    from asc_bench.bench.source import Source
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.source import Source
-    from asc_bench.registry import near
+    from asc_bench.names import near
+    from asc_bench.synthetic import SIZES
 
     if synthetic_size not in SIZES:
         raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, SIZES)}")
@@ -168,7 +168,7 @@ def one_of(option: str, value: str, choices: Sequence[str]) -> None:
         For any other value, with the near ones.
     """
     from asc_bench.errors import ConfigError
-    from asc_bench.registry import near
+    from asc_bench.names import near
 
     if value not in choices:
         raise ConfigError(f"{option} is {value!r}{near(value, [c for c in choices if c])}")
@@ -176,7 +176,7 @@ def one_of(option: str, value: str, choices: Sequence[str]) -> None:
 
 def budget(name: str) -> Budget:
     """A budget by its name."""
-    from asc_bench.training.budget import Budget
+    from asc_bench.budget import Budget
 
     one_of("--budget", name, [str(b) for b in Budget])
     return Budget(name)

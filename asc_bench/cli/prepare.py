@@ -12,10 +12,10 @@ from asc_bench.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asc_bench.bench.augmentation import Augmentation
+    from asc_bench.bench.bench import Bench
     from asc_bench.cli.screen import Screen
     from asc_bench.data.manifest import Dataset
-    from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.bench import Bench
 
 
 def command(
@@ -44,7 +44,8 @@ def command(
     from asc_bench.data.store import data_roots
     from asc_bench.data.weights import weight_sets
     from asc_bench.errors import ConfigError
-    from asc_bench.registry import near, protocols
+    from asc_bench.names import near
+    from asc_bench.registry import protocols
 
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     is_protocol = name in protocols().found
@@ -91,7 +92,7 @@ def _download(
     names: tuple[str, ...], roots: list[Path], progress: Callable[[float, str], None], keep: bool, unverified: bool
 ) -> None:
     """Fetch the data set, unless it is there and complete; an incomplete one is mended where it lies."""
-    from asc_bench.data.download import fetch_dataset
+    from asc_bench.data.download.datasets import fetch_dataset
     from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.store import load_dataset
     from asc_bench.errors import DataError
@@ -143,9 +144,9 @@ def _describe_joined(dataset: Dataset) -> None:
 def _features(
     screen: Screen, bench: Bench, systems: str, budget: str, cache: Path, augmentation: Augmentation | None
 ) -> None:
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.source import fill_cache, front_ends
-    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.variant import parse_variants
+    from asc_bench.runs.work import fill_cache, front_ends
 
     ends = front_ends(plan(bench, parse_variants(systems), budget=options.budget(budget)))
     with screen.phase("features") as progress:

@@ -10,9 +10,9 @@ import typer
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
-    from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.bench import Selection
-    from asc_bench.experiment.store import StoredRun
+    from asc_bench.bench.augmentation import Augmentation
+    from asc_bench.bench.bench import Selection
+    from asc_bench.runs.store import StoredRun
 
 
 def command(
@@ -31,8 +31,8 @@ def command(
 
     Takes the newest run of every system stored for the protocol; the recordings are not needed.
     """
-    from asc_bench.experiment.summary import report
     from asc_bench.registry import protocols
+    from asc_bench.reporting.report_runs import report
 
     instance = protocols().get(protocol)()
     selection = options.selection(as_published, hold_out)
@@ -67,10 +67,10 @@ def stored_runs(
     """
     import fnmatch
 
+    from asc_bench.bench.bench import Selection
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.bench import Selection
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.variant import split_items
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.variant import split_items
 
     options.budget(budget)
     patterns = list(split_items(systems))

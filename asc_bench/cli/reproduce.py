@@ -28,10 +28,10 @@ def command(
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.transfer import transferred
     from asc_bench.cli.work import carry_out, conclude, orders
-    from asc_bench.experiment.reproduced import Filled, asked, reproduce, table_cells
-    from asc_bench.experiment.reproduction import TransferTable
-    from asc_bench.experiment.variant import parse_variants
-    from asc_bench.registry import reproductions
+    from asc_bench.papers.fill_table import Filled, asked, reproduce, table_cells
+    from asc_bench.papers.registry import reproductions
+    from asc_bench.papers.table import TransferTable
+    from asc_bench.runs.variant import parse_variants
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:

@@ -25,7 +25,7 @@ def command(
     """
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import carry_out, conclude, orders
-    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.runs.variant import parse_variants
 
     variants = parse_variants(systems)
     order = orders(given, folds=folds)
@@ -34,7 +34,7 @@ def command(
         if work is None:
             return
         with screen.phase("tables") as progress:
-            from asc_bench.experiment.summary import report as write_report
+            from asc_bench.reporting.report_runs import report as write_report
 
             progress(0.0, "resampling recording locations")
             report = write_report(

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from asc_bench.experiment.plan import RunSpec
-    from asc_bench.experiment.store import StoredRun
+    from asc_bench.runs.plan import RunSpec
+    from asc_bench.runs.store import StoredRun
 
 
 def console(*, stderr: bool = True) -> Console:

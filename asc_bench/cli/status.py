@@ -30,10 +30,10 @@ def command(
     from tabulate import tabulate
 
     from asc_bench.cli.screen import Screen
-    from asc_bench.experiment.parallel import HEARTBEAT, read_heartbeat
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.variant import parse_variants
+    from asc_bench.runs.parallel import HEARTBEAT, read_heartbeat
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.variant import parse_variants
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import Orders
-    from asc_bench.experiment.reproduced import Filled
-    from asc_bench.experiment.reproduction import Cell, TransferTable
-    from asc_bench.experiment.transferring import Route
-    from asc_bench.experiment.work import Work
+    from asc_bench.papers.fill_table import Filled
+    from asc_bench.papers.table import Cell, TransferTable
+    from asc_bench.runs.transfer import Route
+    from asc_bench.runs.work import Work
 
 Source = Annotated[str, typer.Option("--source", help="Protocol to train on first, such as merged.")]
 Target = Annotated[str, typer.Option("--target", help="Protocol to transfer to, such as audioset-dcase2017.")]
@@ -69,7 +69,7 @@ def command(
     """
     from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import conclude, orders
-    from asc_bench.experiment.summary import report
+    from asc_bench.reporting.report_runs import report
 
     order = orders(given, folds=folds)
     with Screen(quiet=given.quiet) as screen:
@@ -108,9 +108,9 @@ def route_of(
         If the source's clips have several labels.
     """
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.transferring import Route
-    from asc_bench.experiment.variant import parse_variants
     from asc_bench.registry import protocols
+    from asc_bench.runs.transfer import Route
+    from asc_bench.runs.variant import parse_variants
 
     variants = parse_variants(systems)
     protocols().get(target)
@@ -137,9 +137,9 @@ def transferred(
 
     Nothing is filled with ``--dry-run``.
     """
-    from asc_bench.experiment.reproduced import Filled
-    from asc_bench.experiment.variant import parse_variants
-    from asc_bench.systems.transferred import TransferParams
+    from asc_bench.papers.fill_table import Filled
+    from asc_bench.runs.variant import parse_variants
+    from asc_bench.systems.transfer.settings import TransferParams
 
     screen.say(heading)
     filled, tag = [], ""
@@ -175,9 +175,9 @@ def carry_over(
     """Train on the source what is not stored, then on the target; None after ``--dry-run``."""
     from asc_bench.cli.work import carry_out_on, conclude
     from asc_bench.errors import ConfigError
-    from asc_bench.experiment.plan import plan
-    from asc_bench.experiment.transferring import VARIANTS
-    from asc_bench.experiment.work import survey
+    from asc_bench.runs.plan import plan
+    from asc_bench.runs.transfer import VARIANTS
+    from asc_bench.runs.work import survey
 
     for name in variants:
         options.one_of("--variant", name, VARIANTS)

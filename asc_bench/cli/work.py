@@ -12,17 +12,17 @@ from asc_bench.cli import options
 from asc_bench.cli.shared import Computing, Training
 
 if TYPE_CHECKING:
+    from asc_bench.bench.augmentation import Augmentation
+    from asc_bench.bench.bench import Bench, Selection
+    from asc_bench.bench.source import Source
+    from asc_bench.budget import Budget
     from asc_bench.cli.screen import Screen
-    from asc_bench.experiment.augmented import Augmentation
-    from asc_bench.experiment.bench import Bench, Selection
-    from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.plan import RunSpec
-    from asc_bench.experiment.runner import Settings
-    from asc_bench.experiment.source import Source
-    from asc_bench.experiment.store import ResultsStore
-    from asc_bench.experiment.variant import Variant
-    from asc_bench.experiment.work import Work
-    from asc_bench.training.budget import Budget
+    from asc_bench.runs.parallel import Workers
+    from asc_bench.runs.plan import RunSpec
+    from asc_bench.runs.settings import Settings
+    from asc_bench.runs.store import ResultsStore
+    from asc_bench.runs.variant import Variant
+    from asc_bench.runs.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,10 @@ def orders(given: Computing, *, folds: str = "", keep_weights: bool = False) -> 
     ConfigError
         For a value that there is not, with the near ones.
     """
-    from asc_bench.experiment.bench import Selection
-    from asc_bench.experiment.parallel import Workers
-    from asc_bench.experiment.runner import Settings
-    from asc_bench.experiment.store import ResultsStore
+    from asc_bench.bench.bench import Selection
+    from asc_bench.runs.parallel import Workers
+    from asc_bench.runs.settings import Settings
+    from asc_bench.runs.store import ResultsStore
 
     options.one_of("--only", given.only, ("", "missing", "failed"))
     options.one_of("--backend", given.backend, ("loky", "dask"))
@@ -122,7 +122,7 @@ def carry_out(
     Exit
         With code 1 if the data set lacks files.
     """
-    from asc_bench.experiment.plan import plan
+    from asc_bench.runs.plan import plan
 
     with screen.phase("recordings") as progress:
         bench = order.source.bench(protocol, progress)
@@ -148,7 +148,7 @@ def carry_out_on(
     heading: str = "",
 ) -> Work | None:
     """Do what ``carry_out`` does with runs that are planned already."""
-    from asc_bench.experiment.work import compute, prepare, survey
+    from asc_bench.runs.work import compute, prepare, survey
 
     work = survey(specs, bench, order.store, order.settings, wanted=wanted, only=order.only, force=order.force)
     told = _told(work, heading)

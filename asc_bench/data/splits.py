@@ -13,7 +13,7 @@ from asc_bench.errors import ConfigError, DataError
 
 
 class Divided(Protocol):
-    """A fold with its three parts, as ``asc_bench.evaluation.protocol.Fold`` is."""
+    """A fold with its three parts, as ``asc_bench.protocol.Fold`` is."""
 
     @property
     def name(self) -> str:

@@ -6,10 +6,10 @@ import csv
 from importlib.resources import files
 from pathlib import Path
 
+from asc_bench.data.download.http import Patience, Progress, silent
+from asc_bench.data.download.verified import check_and_record, download, require_fetchable
 from asc_bench.data.resources import Archive
 from asc_bench.data.store import cache_root
-from asc_bench.data.transfer import Patience, Progress, silent
-from asc_bench.data.verified_download import check_and_record, download, require_fetchable
 from asc_bench.errors import ConfigError
 from asc_bench.files import writing
 

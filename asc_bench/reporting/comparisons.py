@@ -20,7 +20,7 @@ def significance_text_table(
     Parameters
     ----------
     significance : DataFrame
-        ``significance_table`` of ``asc_bench.evaluation.summary``; differences are fractions.
+        ``significance_table`` of ``asc_bench.scoring.frames``; differences are fractions.
     manifests : sequence of mapping
         The runs, for the title.
     measure : str

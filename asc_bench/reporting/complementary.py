@@ -19,7 +19,7 @@ def complementarity_table(
     Parameters
     ----------
     pairs : DataFrame
-        ``complementarity`` of ``asc_bench.evaluation.complementarity``.
+        ``complementarity`` of ``asc_bench.scoring.complementarity``.
     manifests : sequence of mapping
         The runs, for the title.
     measure : str

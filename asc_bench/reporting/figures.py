@@ -160,7 +160,7 @@ def draw_scores(
     Parameters
     ----------
     scores : DataFrame
-        ``score_table`` of ``asc_bench.evaluation.summary``. Rows with an incomplete sentence are left out.
+        ``score_table`` of ``asc_bench.scoring.frames``. Rows with an incomplete sentence are left out.
     measures : sequence of str
         Panels in order, the first sorts the systems; by default as the frame has them.
     kinds : mapping

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.evaluation.protocol import Reference
 from asc_bench.files import write_atomic
+from asc_bench.protocol import Reference
 from asc_bench.reporting.figures import confusion_figure, score_figure
 from asc_bench.reporting.groups import Groups, groups_table
 from asc_bench.reporting.outcome import outcomes
@@ -47,7 +47,7 @@ def write_report(
     folder : Path
         Made if it is not there; files of an earlier report are replaced one by one, each as a whole.
     scores, significance : DataFrame
-        ``score_table`` and ``significance_table`` of ``asc_bench.evaluation.summary``.
+        ``score_table`` and ``significance_table`` of ``asc_bench.scoring.frames``.
     manifests, published, references, measures, tied, notes, floor
         As in ``results_table``.
     confusions : mapping

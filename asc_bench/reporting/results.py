@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from asc_bench.evaluation.protocol import Reference
+from asc_bench.protocol import Reference
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -47,7 +47,7 @@ def results_table(
     Parameters
     ----------
     scores : DataFrame
-        ``score_table`` of ``asc_bench.evaluation.summary``; values are fractions, ``system`` is the variant.
+        ``score_table`` of ``asc_bench.scoring.frames``; values are fractions, ``system`` is the variant.
     manifests : sequence of mapping
         One per run, of one protocol, data set and budget.
     measures : sequence of str
@@ -61,7 +61,7 @@ def results_table(
     notes : sequence of str
         Further sentences, such as contradictions in the published table.
     floor : mapping
-        Measure name to ``source_alone`` of ``asc_bench.evaluation``: a row below a rule.
+        Measure name to ``source_alone`` of ``asc_bench.scoring``: a row below a rule.
 
     Raises
     ------

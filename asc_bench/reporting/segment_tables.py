@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from asc_bench.data.tags import DETECTION, SEGMENT_S, TAGGING
-from asc_bench.evaluation.segment_resampling import LOWER_IS_BETTER, MEASURES, Place
-from asc_bench.evaluation.segment_scores import SegmentScores
 from asc_bench.files import write_atomic
 from asc_bench.reporting.grid import Grid, Line
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MINUS, MISSING, decimals, p_value, percent, points, with_interval
+from asc_bench.scoring.segment_resampling import LOWER_IS_BETTER, MEASURES, Place
+from asc_bench.scoring.segment_scores import SegmentScores
 
 GROUPS = {DETECTION: f"subtask B, detection, {SEGMENT_S:g} s segments", TAGGING: "subtask A, tagging"}
 """Headings of the two groups of columns."""
@@ -48,7 +48,7 @@ def segment_table(scores: SegmentScores, *, title: str, notes: Sequence[str] = (
     Parameters
     ----------
     scores : SegmentScores
-        From ``segment_scores`` of ``asc_bench.evaluation``.
+        From ``segment_scores`` of ``asc_bench.scoring``.
     title : str
         Of the setting: protocol, data and budget.
     notes : sequence of str

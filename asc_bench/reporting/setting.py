@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
-from asc_bench.training.budget import Budget
 
 Manifest = Mapping[str, Any]
 """One run's ``manifest.json``: a tree of JSON values."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.budget import Budget
+from asc_bench.clips import Clips, LabelledClips
+from asc_bench.data.tags import SEGMENT_S
 from asc_bench.errors import ConfigError
 from asc_bench.labels import LabelSpace
-from asc_bench.training.budget import Budget
 
 if TYPE_CHECKING:
     from asc_bench.features.frontends import FrontEnd
@@ -44,6 +46,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class MultiLabelTask(Task):
+    """A task whose clips have several labels each, and strong ones at test."""
+
+    @property
+    def n_segments(self) -> int:
+        """Segments of a clip."""
+        return max(1, round(self.clip_duration_s / SEGMENT_S))
+
+
+@dataclass(frozen=True)
 class Published:
     """A published number of this system: rows of ``results/published/{table}.csv`` where ``where`` holds."""
 
@@ -67,80 +79,6 @@ class Card:
     guesses: tuple[str, ...] = ()
     """What the sources leave open and how it was resolved here."""
     published: tuple[Published, ...] = ()
-
-
-class Features:
-    """Rows of a feature array that may lie on disk; nothing is read before it is asked for.
-
-    Parameters
-    ----------
-    source : array, shape (n, ...)
-        Usually memory-mapped, one row per clip of the data set.
-    rows : int array, shape (n_clips,)
-        Which rows belong to this split, in order.
-    """
-
-    def __init__(self, source: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> None:
-        self.source = source
-        self.rows = np.asarray(rows, dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(n_clips, ...)``."""
-        return (len(self.rows), *self.source.shape[1:])
-
-    @property
-    def n_bytes(self) -> int:
-        """Size in memory once loaded."""
-        return int(np.prod(self.shape)) * self.source.itemsize
-
-    def __getitem__(self, index: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        return np.asarray(self.source[self.rows[index]])
-
-    def load(self) -> npt.NDArray[np.float32]:
-        """All rows as one array in memory."""
-        return self[slice(None)]
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Clips without labels: all that ``predict`` ever sees."""
-
-    features: Features
-    device: npt.NDArray[np.int64] | None = None
-    """Index into ``Task.devices``, shape (n_clips,); given at test time only where ``needs_device`` is "test"."""
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Clips:
-        """The clips for which ``chosen``, shape (n_clips,), is true."""
-        return Clips(
-            Features(self.features.source, self.features.rows[chosen]),
-            None if self.device is None else self.device[chosen],
-        )
-
-
-@dataclass(frozen=True)
-class LabelledClips(Clips):
-    """Clips of the training or validation split."""
-
-    labels: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    """Class indices by label level, shape (n_clips,) each."""
-    location: npt.NDArray[np.str_] | None = None
-    """Recording location, shape (n_clips,): what a cross-validation inside the system must keep together."""
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledClips:
-        """The clips for which ``chosen``, shape (n_clips,), is true."""
-        return LabelledClips(
-            Features(self.features.source, self.features.rows[chosen]),
-            None if self.device is None else self.device[chosen],
-            {level: classes[chosen] for level, classes in self.labels.items()},
-            None if self.location is None else self.location[chosen],
-        )
 
 
 def _ignore(fraction: float, message: str) -> None:

@@ -14,7 +14,7 @@ from asc_bench.labels import FINE
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from asc_bench.systems.base import Clips
+    from asc_bench.clips import Clips
     from asc_bench.systems.torch_system import TorchSystem
     from asc_bench.training.batches import Batch
     from asc_bench.training.evaluate import Learner, Outputs

@@ -10,9 +10,10 @@ from typing import ClassVar, Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import Clips, LabelledClips
 from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.features.frontends import FrontEnd
-from asc_bench.systems.base import Clips, Context, LabelledClips, Params, Probabilities, System
+from asc_bench.systems.base import Context, Params, Probabilities, System
 from asc_bench.systems.calibration import fit_fusion, fused_probabilities, log_probabilities
 
 Rule = Literal["mean", "product", "rank", "stacking"]

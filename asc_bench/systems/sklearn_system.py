@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import Clips, Features, LabelledClips
 from asc_bench.errors import DataError, StoreError, SystemFailure
 from asc_bench.labels import FINE
-from asc_bench.systems.base import Clips, Context, Features, LabelledClips, Probabilities, System
+from asc_bench.systems.base import Context, Probabilities, System
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin

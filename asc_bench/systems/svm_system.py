@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.clips import LabelledClips
 from asc_bench.digests import file_digest
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.labels import FINE
-from asc_bench.systems.base import Context, LabelledClips
+from asc_bench.systems.base import Context
 from asc_bench.systems.sklearn_system import SklearnSystem
 
 if TYPE_CHECKING:

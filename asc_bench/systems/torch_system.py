@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asc_bench.clips import Clips, LabelledClips
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.labels import FINE
-from asc_bench.systems.base import Clips, Context, LabelledClips, Probabilities, System
+from asc_bench.systems.base import Context, Probabilities, System
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from asc_bench.clips import Clips, Features, LabelledClips
 from asc_bench.errors import DataError
-from asc_bench.systems.base import Clips, Features, LabelledClips
 from asc_bench.training.device import fits_on
 from asc_bench.training.plan import Standardise
 

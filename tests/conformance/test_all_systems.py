@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asc_bench.experiment.conformance import checks_of, examine, subject
-from asc_bench.experiment.source import Source
+from asc_bench.bench.source import Source
+from asc_bench.conformance import checks_of, examine, subject
 from asc_bench.registry import remark, systems
 
 HEAVY = ("cnn-ensemble-member", "raw-cnn")

@@ -18,7 +18,7 @@ from scipy.spatial.distance import pdist
 
 from asc_bench import registry
 from asc_bench.cli.main import main
-from asc_bench.experiment import clustered
+from asc_bench.papers import cluster_scores as clustered
 from tests.conftest import PLUGINS
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

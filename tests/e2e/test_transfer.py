@@ -14,9 +14,9 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from asc_bench import registry
-from asc_bench.evaluation.segment_runs import segment_runs
-from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.registry import protocols
+from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.scoring.decisions import segment_runs
 from tests.e2e.inside import Cli, inside
 
 SMALL = ("--synthetic", "--synthetic-size", "tiny", "--budget", "smoke")

@@ -13,7 +13,7 @@ from asc_bench.proposed import hierarchical_cnn
 from sklearn.metrics import balanced_accuracy_score
 
 from asc_bench import registry
-from asc_bench.experiment.store import ResultsStore, StoredRun
+from asc_bench.runs.store import ResultsStore, StoredRun
 from tests.e2e.inside import Cli, inside
 
 HITS = "greatest-hits"

@@ -23,8 +23,7 @@ import requests
 
 import asc_bench.data
 from asc_bench import files
-from asc_bench.data import download as download_module
-from asc_bench.data.download import (
+from asc_bench.data.download.datasets import (
     LEDGER,
     Archive,
     Patience,
@@ -33,7 +32,8 @@ from asc_bench.data.download import (
     fetch_archives,
     fetch_dataset,
 )
-from asc_bench.data.server_answer import redirect_target
+from asc_bench.data.download.datasets import datasets as download_module
+from asc_bench.data.download.server import redirect_target
 from asc_bench.errors import ConfigError, DataError, StoreError
 from tests.reliability import fault_server as fs
 
@@ -521,7 +521,7 @@ def test_what_was_lost_since_is_fetched_again(server: fs.FaultServer, tmp_path: 
 KILLED = """
 import sys
 from pathlib import Path
-from asc_bench.data.download import fetch_archives
+from asc_bench.data.download.datasets import fetch_archives
 from asc_bench.data.resources import Archive
 archives = [Archive(d, f, u, int(n), m) for d, f, u, n, m in (line.split("|") for line in sys.argv[2:])]
 fetch_archives(archives, Path(sys.argv[1]))

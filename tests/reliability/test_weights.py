@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asc_bench.data import weights
-from asc_bench.data.download import Archive, download
+from asc_bench.data.download.datasets import Archive, download
 from asc_bench.data.weights import cached_weights, fetch_weights, verified_weights, weights_folder
 from asc_bench.errors import ConfigError, DataError
 from tests.reliability import fault_server as fs

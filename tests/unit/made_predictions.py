@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asc_bench.evaluation.predictions import prediction_frame, stack_runs
 from asc_bench.labels import LabelSpace
+from asc_bench.scoring.predictions import prediction_frame, stack_runs
 
 LABELS = LabelSpace.from_map({"airport": "indoor", "mall": "indoor", "park": "outdoor"})
 

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asc_bench.bench.bench import Bench
+from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset
-from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.runner import Settings, skipped
-from asc_bench.experiment.store import ResultsStore, StoredRun
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.protocol import Fold
 from asc_bench.registry import protocols
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.runner import skipped
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.variant import parse_variants
 from tests.unit.made_predictions import clips_of, frame_of
 
 N = 10

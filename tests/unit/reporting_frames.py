@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from asc_bench.evaluation.summary import SCORE_COLUMNS
+from asc_bench.scoring.frames import SCORE_COLUMNS
 
 HOSTILE = "<script src=http://evil.example/x.js></script>|&%_#$~^\\{}[a](b)\x1b[31m\n\u202ered"
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asc_bench.evaluation.segment_predictions import segment_frame
 from asc_bench.labels import LabelSpace
+from asc_bench.scoring.segment_predictions import segment_frame
 
 LABELS = LabelSpace.from_map({"Train horn": "Warning", "Screaming": "Warning", "Car": "Vehicle"})
 N_SEGMENTS = 4

@@ -29,15 +29,15 @@ def files(*folders: str) -> list[Path]:
     return [p for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))]
 
 
-@pytest.mark.parametrize("path", files("asc_bench/evaluation", "asc_bench/reporting"), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", files("asc_bench/scoring", "asc_bench/reporting"), ids=lambda p: p.name)
 def test_evaluation_and_reporting_know_no_torch_and_no_runner(path: Path) -> None:
-    forbidden = ("torch", "asc_bench.training.loop", "asc_bench.experiment", "asc_bench.cli", "asc_bench.features")
+    forbidden = ("torch", "asc_bench.training.loop", "asc_bench.runs", "asc_bench.cli", "asc_bench.features")
     assert not {m for m in imported(path) if m.startswith(forbidden)}
 
 
 @pytest.mark.parametrize("path", files("asc_bench/analysis"), ids=lambda p: p.name)
 def test_analysis_looks_into_systems_and_knows_no_runner(path: Path) -> None:
-    assert not {m for m in imported(path) if m.startswith(("asc_bench.experiment", "asc_bench.cli"))}
+    assert not {m for m in imported(path) if m.startswith(("asc_bench.runs", "asc_bench.cli"))}
     assert not imported(path, top_level_only=True) & {"torch", "librosa", "matplotlib"}
 
 

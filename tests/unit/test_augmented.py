@@ -11,24 +11,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from asc_bench.bench import keys
+from asc_bench.bench.augmentation import Augmentation, expanded
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.budget import Budget
 from asc_bench.cli import options
+from asc_bench.clips import Clips, LabelledClips
 from asc_bench.data.audio import read_audio
 from asc_bench.errors import ConfigError
-from asc_bench.experiment import keys, runner
-from asc_bench.experiment.augmented import Augmentation, expanded
-from asc_bench.experiment.bench import Bench, Selection
-from asc_bench.experiment.fitted import run_command
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.runner import Settings, run_once
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.features.cache import feature_array, feature_key_parts
 from asc_bench.features.deform import VARIANTS
 from asc_bench.features.frontends import Waveform
 from asc_bench.registry import systems
 from asc_bench.reporting.setting import Setting
-from asc_bench.systems.base import Clips, Context, LabelledClips
-from asc_bench.training.budget import Budget
+from asc_bench.runs import runner
+from asc_bench.runs.fitted import run_command
+from asc_bench.runs.plan import plan
+from asc_bench.runs.runner import run_once
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.systems.base import Context
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,16 @@ from asc_bench.api import (
     Material,
     System,
 )
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.fitted import given_clips
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.runner import Settings, run_once
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.bench.bench import Bench
 from asc_bench.features.clip import clip_features
-from asc_bench.registry import figures, systems
+from asc_bench.papers.registry import figures
+from asc_bench.registry import systems
+from asc_bench.runs.fitted import given_clips
+from asc_bench.runs.plan import plan
+from asc_bench.runs.runner import run_once
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
 
 SCENES = ("bus", "tram")
 FRONT_END = LogMel(

@@ -14,7 +14,7 @@ from asc_bench.proposed.caa_net import BEST_LAYER, POOLINGS, CaaNet, CaaNetParam
 from torch import nn
 
 from asc_bench.api import Budget, ConfigError
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.runs.variant import parse_variants
 from tests.unit.small_sets import task
 
 THREE = task(10, duration_s=10.0, devices=("A", "B", "C"))

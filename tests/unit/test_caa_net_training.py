@@ -11,9 +11,9 @@ import torch
 from asc_bench.proposed.caa_net import POOLINGS, CaaNet, CaaNetParams
 
 from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, LabelledClips, StoreError
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.bench.bench import Bench
+from asc_bench.runs.plan import plan
+from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
 from asc_bench.training.evaluate import Evaluation
 from tests.unit.small_sets import accuracy, context, task, tones

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from asc_bench.cli.main import build_app
 from asc_bench.errors import ConfigError
-from asc_bench.experiment.store import ResultsStore
+from asc_bench.runs.store import ResultsStore
 from tests.unit.made_runs import made_bench, publish, specs_of
 
 FLOOR, OTHER = "logmel-svm", "logmel-svm-one-device"

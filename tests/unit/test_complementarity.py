@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from asc_bench.api import DataError, Measure
-from asc_bench.evaluation.complementarity import complementarity, right_answers
 from asc_bench.reporting.complementary import complementarity_table
+from asc_bench.scoring.complementarity import complementarity, right_answers
 
 TOP1 = Measure("accuracy")
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asc_bench.errors import DataError
-from asc_bench.evaluation.detection import class_detection_scores, detection_counts, detection_scores
-from asc_bench.evaluation.rolls import segment_roll
+from asc_bench.scoring.detection import class_detection_scores, detection_counts, detection_scores
+from asc_bench.scoring.rolls import segment_roll
 
 CLASSES = ("a", "b", "c")
 DURATION_S = 4.0

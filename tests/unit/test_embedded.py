@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from asc_bench.analysis import embedded_runs as module
 from asc_bench.analysis.clusters import cluster_distances
+from asc_bench.analysis.embedded_runs import Embedded, distances, embedded, embedding_file, refuse_without_embedding
 from asc_bench.analysis.embedding import can_embed, embeddings
 from asc_bench.analysis.projection import Panel, draw_projections, project
 from asc_bench.api import Card, Clips, ConfigError, DataError, Features, LabelSpace, System, SystemFailure, Task
-from asc_bench.experiment import embedded as module
-from asc_bench.experiment.embedded import Embedded, distances, embedded, embedding_file, refuse_without_embedding
-from asc_bench.experiment.runner import Settings
 from asc_bench.registry import systems
+from asc_bench.runs.settings import Settings
 from tests.unit.made_runs import made_bench
 
 LABELS = LabelSpace.from_map({"bus": "vehicle", "car": "vehicle", "park": "outdoor", "beach": "outdoor"})

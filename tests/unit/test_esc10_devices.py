@@ -14,19 +14,19 @@ import pytest
 import soundfile
 from asc_bench.protocols.esc10_devices import Esc10Devices
 
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.source import Source
 from asc_bench.data.computed import run_jobs
+from asc_bench.data.devices import playback
+from asc_bench.data.devices.playback import plan_playback
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.data.manifest import Dataset, Split, clip_table
-from asc_bench.data.synthetic import playback
-from asc_bench.data.synthetic.playback import plan_playback
 from asc_bench.errors import ConfigError, DataError, StoreError
-from asc_bench.evaluation.intervals import location_bootstrap
-from asc_bench.evaluation.metrics import measure
-from asc_bench.evaluation.predictions import stack_runs
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.source import Source
+from asc_bench.scoring.accuracy import measure
+from asc_bench.scoring.intervals import location_bootstrap
+from asc_bench.scoring.predictions import stack_runs
 from tests.real_data import real_esc10
 from tests.unit.layout_factory import esc50_row, write_esc10, write_esc50
 from tests.unit.made_predictions import frame_of, guesses

@@ -12,16 +12,17 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from asc_bench.api import Card, Clips, Context, FrontEnd, LabelledClips, LogMel, System
+from asc_bench.bench.bench import Bench
+from asc_bench.budget import Budget
 from asc_bench.cli.main import build_app
 from asc_bench.errors import AscBenchError
-from asc_bench.evaluation.predictions import read_predictions
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.runner import Settings, run_once
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.registry import systems
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import plan
+from asc_bench.runs.runner import run_once
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.scoring.predictions import read_predictions
 
 
 class Nearest(System):

@@ -10,15 +10,15 @@ import pytest
 from scipy.stats import gmean
 
 from asc_bench.api import FINE, Budget, ConfigError, LabelSpace, SystemFailure, Task
-from asc_bench.experiment.bench import Bench, Selection
-from asc_bench.experiment.fusing import fusions
-from asc_bench.experiment.parallel import Workers
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.runner import Settings
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.experiment.work import compute, survey, with_members
+from asc_bench.bench.bench import Bench, Selection
 from asc_bench.registry import systems
+from asc_bench.runs.fusion import fusions
+from asc_bench.runs.parallel import Workers
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.runs.work import compute, survey, with_members
 from asc_bench.systems.fused import COMBINE, FusedSystem
 
 PAIR = "logmel-svm+logmel-svm[C=1.0]"

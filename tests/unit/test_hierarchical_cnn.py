@@ -26,7 +26,7 @@ from asc_bench.api import (
     LabelSpace,
     Task,
 )
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
 
 MERGED = {f"fine{i}": f"coarse{i % 8}" for i in range(70)}

@@ -35,12 +35,12 @@ from asc_bench.api import (
     Task,
     Waveform,
 )
-from asc_bench.experiment import fitted
-from asc_bench.experiment.drawn import asked_parts
-from asc_bench.experiment.runner import Settings
-from asc_bench.experiment.store import StoredRun
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.registry import figures
+from asc_bench.papers.draw_figure import asked_parts
+from asc_bench.papers.registry import figures
+from asc_bench.runs import fitted
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import StoredRun
+from asc_bench.runs.variant import parse_variants
 from asc_bench.training.checkpoint import read_tensors
 from tests.unit.made_runs import made_bench
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from asc_bench.proposed.hierarchical_cnn_table5 import Table5
 
-from asc_bench.experiment.paper import Cut
-from asc_bench.experiment.reproduced import asked, table_cells
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.registry import protocols, reproductions
+from asc_bench.papers.fill_table import asked, table_cells
+from asc_bench.papers.item import Cut
+from asc_bench.papers.registry import reproductions
+from asc_bench.registry import protocols
 from asc_bench.reporting.published import published_values
-from asc_bench.systems.transferred import TransferParams
+from asc_bench.runs.variant import parse_variants
+from asc_bench.systems.transfer.settings import TransferParams
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "hierarchical_table5.csv"
 

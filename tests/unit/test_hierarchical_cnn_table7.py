@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 from asc_bench.proposed.hierarchical_cnn_table7 import Table7
 
+from asc_bench.analysis.embedded_runs import Embedded
 from asc_bench.api import Cell, Reproduction
-from asc_bench.experiment import clustered
-from asc_bench.experiment.clustered import cluster_scores, measure_name
-from asc_bench.experiment.embedded import Embedded
-from asc_bench.experiment.reproduced import Filled, reproduce, table_cells
-from asc_bench.experiment.reproduction import Finished
-from asc_bench.experiment.runner import skipped
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.work import Work, survey
+from asc_bench.papers import cluster_scores as clustered
+from asc_bench.papers.cluster_scores import cluster_scores, measure_name
+from asc_bench.papers.fill_table import Filled, reproduce, table_cells
+from asc_bench.papers.table import Finished
 from asc_bench.reporting.published import published_values
 from asc_bench.reporting.text import decimals
+from asc_bench.runs.runner import skipped
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.work import Work, survey
 from tests.unit.made_runs import SETTINGS, made_bench, made_predictions, specs_of
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "hierarchical_table7.csv"

@@ -9,10 +9,10 @@ import pytest
 from asc_bench.proposed.hierarchical_cnn import HierarchicalCnn
 from asc_bench.proposed.hierarchical_cnn_tables import Table2, Table6
 
-from asc_bench.experiment.reproduced import table_cells
-from asc_bench.experiment.summary import published
+from asc_bench.papers.fill_table import table_cells
 from asc_bench.registry import protocols
 from asc_bench.reporting.published import published_values
+from asc_bench.reporting.report_runs import published
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 

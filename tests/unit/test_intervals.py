@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import binomtest
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.intervals import location_bootstrap, percentile_interval, wilson
-from asc_bench.evaluation.metrics import clip_scores, measure
-from asc_bench.evaluation.protocol import Measure
-from asc_bench.evaluation.resampling import cluster_weights, n_locations, resampled_values
+from asc_bench.scoring.accuracy import clip_scores, measure
+from asc_bench.scoring.bootstrap import cluster_weights, n_locations, resampled_values
+from asc_bench.scoring.intervals import location_bootstrap, percentile_interval, wilson
+from asc_bench.scoring.measure import Measure
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
 
 CLIPS = clips_of(per_location=5, n_locations=6)

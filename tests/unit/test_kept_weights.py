@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 from asc_bench.api import Card, Clips, Context, FrontEnd, LabelledClips, LogMel, System
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
-from asc_bench.experiment.bench import Bench, Selection
-from asc_bench.experiment.fitted import fitted_system, given_clips, rebuilt, run_command
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.runner import Settings, run_once
-from asc_bench.experiment.store import ResultsStore, StoredRun
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.registry import systems
-from asc_bench.training.budget import Budget
+from asc_bench.runs.fitted import fitted_system, given_clips, rebuilt, run_command
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.runner import run_once
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.variant import parse_variants
 
 FITS: list[str] = []
 

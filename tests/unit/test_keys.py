@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from asc_bench import registry
+from asc_bench.bench import keys
+from asc_bench.bench.bench import Bench
+from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset
-from asc_bench.experiment import keys
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import plan
+from asc_bench.runs.variant import parse_variants
 
 TOYS = (Path(__file__).parents[1] / "plugins" / "toys.py").read_text()
 

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from asc_bench.protocols.merged import SOURCES, Merged, mapped
 
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.source import Source
+from asc_bench.budget import Budget
 from asc_bench.data.joined import join_datasets
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.source import Source
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import plan
+from asc_bench.runs.variant import parse_variants
 from tests.unit.layout_factory import write_esc50
 from tests.unit.merged_factory import write_dares, write_litis, write_tut_2017
 from tests.unit.test_protocols import esc50_lines

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.metrics import (
+from asc_bench.scoring.accuracy import (
     class_accuracies,
     clip_scores,
     confusion,
@@ -18,8 +18,8 @@ from asc_bench.evaluation.metrics import (
     measure,
     top_k_correct,
 )
-from asc_bench.evaluation.predictions import prediction_frame
-from asc_bench.evaluation.protocol import Measure
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.predictions import prediction_frame
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
 
 CLIPS = clips_of()

@@ -12,7 +12,7 @@ from asc_bench.baselines._mla_network import MlaNetwork, MultiLevelHead, Segment
 from asc_bench.baselines.mla import Mla, MlaParams
 
 from asc_bench.api import FINE, Budget, Clips, ConfigError, Features
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.runs.variant import parse_variants
 from tests.unit.small_sets import accuracy, clips, context, task
 
 Array = npt.NDArray[np.float64]

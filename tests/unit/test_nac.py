@@ -20,7 +20,7 @@ from asc_bench.baselines.nac import Nac, NacParams
 from torch import nn
 
 from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, LabelledClips, SystemFailure
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.runs.variant import parse_variants
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 NAMES = ("street", "park", "tram")

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
-from asc_bench.experiment import drawn
-from asc_bench.experiment.drawn import asked_parts, draw_figure
-from asc_bench.experiment.paper_figure import Material, PaperFigure
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.experiment.work import Work, survey
-from asc_bench.registry import figures
-from asc_bench.training.budget import Budget
+from asc_bench.papers import draw_figure as drawn
+from asc_bench.papers.draw_figure import asked_parts, draw_figure
+from asc_bench.papers.figure import Material, PaperFigure
+from asc_bench.papers.registry import figures
+from asc_bench.runs.plan import plan
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.runs.work import Work, survey
 from tests.unit.made_runs import SETTINGS, made_bench, publish
 
 CUT = {"topology": ("atrous",), "pooling": ("att", "roi+att"), "condition_layer": ("1", "4")}

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.examples import encode_devices, limited
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.examples import encode_devices, limited
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.training.budget import Budget
+from asc_bench.protocol import Fold
+from asc_bench.runs.plan import plan
+from asc_bench.runs.variant import parse_variants
 
 
 def seeds(bench: Bench, systems: str, **options: object) -> dict[tuple[str, str, int], int]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asc_bench.errors import ConfigError, DataError, StoreError, SystemFailure
-from asc_bench.evaluation.predictions import (
+from asc_bench.scoring.predictions import (
     PREDICTION_COLUMNS,
     prediction_frame,
     read_predictions,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.protocol import Reference
+from asc_bench.protocol import Reference
 from asc_bench.reporting.published import contradiction, contradictions, published_values
 from asc_bench.systems.base import Published
 

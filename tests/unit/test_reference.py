@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
-from asc_bench.experiment.store import ResultsStore, StoredRun
 from asc_bench.registry import protocols
+from asc_bench.runs.store import ResultsStore, StoredRun
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 TABLES = sorted(REFERENCE.glob("tables/*/*/**/results.csv"))

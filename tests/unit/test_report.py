@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError, StoreError
-from asc_bench.evaluation.protocol import Reference
+from asc_bench.protocol import Reference
 from asc_bench.reporting.report import write_report
 from asc_bench.slugs import slug
 from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance

@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 
 from asc_bench.api import Reproduction
+from asc_bench.bench.bench import Bench
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
-from asc_bench.experiment import scored
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.reproduced import Filled, Reproduced, asked, reproduce, table_cells
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.experiment.work import Work, survey
-from asc_bench.registry import reproductions
+from asc_bench.papers.fill_table import Filled, Reproduced, asked, reproduce, table_cells
+from asc_bench.papers.registry import reproductions
+from asc_bench.reporting import kept_scores as scored
 from asc_bench.reporting.published import published_values
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.runs.work import Work, survey
 from tests.unit.made_runs import SETTINGS, made_bench, publish
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.rolls import segment_roll, segment_rolls
+from asc_bench.scoring.rolls import segment_roll, segment_rolls
 
 CLASSES = ("Train horn", "Air horn, truck horn", "Car")
 

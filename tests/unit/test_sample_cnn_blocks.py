@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from asc_bench.api import FINE, Budget, ConfigError
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.reporting.published import published_values
+from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
 from tests.unit.small_sets import task
 

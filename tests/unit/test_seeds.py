@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from asc_bench.experiment.seeds import derive_seed
+from asc_bench.bench.seeds import derive_seed
 
 
 def test_hand_worked() -> None:

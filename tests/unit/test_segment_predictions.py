@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from asc_bench.errors import ConfigError, DataError, StoreError, SystemFailure
-from asc_bench.evaluation.predictions import read_predictions, write_predictions
-from asc_bench.evaluation.segment_predictions import (
+from asc_bench.scoring.predictions import read_predictions, write_predictions
+from asc_bench.scoring.segment_predictions import (
     SEGMENT_COLUMNS,
     read_segment_predictions,
     segment_arrays,

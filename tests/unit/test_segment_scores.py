@@ -9,18 +9,18 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from asc_bench.errors import ConfigError, DataError, StoreError
-from asc_bench.evaluation.segment_pairs import segment_pair_table
-from asc_bench.evaluation.segment_predictions import segment_arrays, segment_frame
-from asc_bench.evaluation.segment_runs import SegmentRun, segment_runs
-from asc_bench.evaluation.segment_scores import (
+from asc_bench.scoring.decisions import SegmentRun, segment_runs
+from asc_bench.scoring.segment_pairs import segment_pair_table
+from asc_bench.scoring.segment_predictions import segment_arrays, segment_frame
+from asc_bench.scoring.segment_scores import (
     CLASS_COLUMNS,
     SCORE_COLUMNS,
     segment_class_table,
     segment_score_table,
     segment_scores,
 )
-from asc_bench.evaluation.significance import holm
-from asc_bench.evaluation.thresholds import choose_thresholds
+from asc_bench.scoring.significance import holm
+from asc_bench.scoring.thresholds import choose_thresholds
 from tests.unit.segment_factory import LABELS, clips_of, run_of
 
 Run = tuple[dict[str, Any], pd.DataFrame]

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import StoreError
-from asc_bench.evaluation.segment_runs import segment_runs
-from asc_bench.evaluation.segment_scores import SegmentScores, segment_scores
 from asc_bench.reporting.segment_tables import (
     segment_classes_table,
     segment_pairs_table,
     segment_table,
     write_segment_report,
 )
+from asc_bench.scoring.decisions import segment_runs
+from asc_bench.scoring.segment_scores import SegmentScores, segment_scores
 from tests.unit.reporting_frames import HOSTILE
 from tests.unit.segment_factory import LABELS, run_of
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.bench.examples import limited
+from asc_bench.budget import Budget
 from asc_bench.cli import options
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.bench import Bench, Selection
-from asc_bench.experiment.examples import limited
-from asc_bench.experiment.plan import plan
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.protocol import Fold
 from asc_bench.reporting.setting import Setting
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import plan
+from asc_bench.runs.variant import parse_variants
 
 OWN, HELD_OUT, TEST = Selection.OWN, Selection.HELD_OUT, Selection.TEST
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.metrics import measure
-from asc_bench.evaluation.protocol import Measure
-from asc_bench.evaluation.resampling import resampled_values
-from asc_bench.evaluation.significance import (
+from asc_bench.scoring.accuracy import measure
+from asc_bench.scoring.bootstrap import resampled_values
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.significance import (
     compare_resampled,
     holm,
     mcnemar_exact,

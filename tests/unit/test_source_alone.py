@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from asc_bench.evaluation.protocol import Measure
-from asc_bench.evaluation.source_alone import class_counts, source_alone
 from asc_bench.labels import COARSE, LabelSpace
 from asc_bench.reporting.tables import groups_table, results_table
 from asc_bench.reporting.tidy import tidy_results, tidy_runs
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.source_only import class_counts, source_alone
 from tests.unit.made_predictions import frame_of, stacked
 from tests.unit.reporting_frames import manifest, scores
 

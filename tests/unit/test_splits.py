@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asc_bench.data.manifest import clip_table
 from asc_bench.data.splits import check_disjoint, cut_validation
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.protocol import Fold
+from asc_bench.protocol import Fold
 
 
 def table_of(clips: Sequence[tuple[str, str]], devices: str = "A") -> pd.DataFrame:

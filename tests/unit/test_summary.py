@@ -10,25 +10,25 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.completeness import completeness
-from asc_bench.evaluation.intervals import location_bootstrap
-from asc_bench.evaluation.metrics import measure
-from asc_bench.evaluation.predictions import prediction_frame
-from asc_bench.evaluation.protocol import Measure
-from asc_bench.evaluation.significance import (
-    mcnemar_exact,
-    paired_location_bootstrap,
-    stratified_z,
-    two_proportion_z,
-)
-from asc_bench.evaluation.summary import (
+from asc_bench.labels import LabelSpace
+from asc_bench.scoring.accuracy import measure
+from asc_bench.scoring.completeness import completeness
+from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
     score_table,
     significance_table,
     tied_with_best,
 )
-from asc_bench.labels import LabelSpace
+from asc_bench.scoring.intervals import location_bootstrap
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.predictions import prediction_frame
+from asc_bench.scoring.significance import (
+    mcnemar_exact,
+    paired_location_bootstrap,
+    stratified_z,
+    two_proportion_z,
+)
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
 
 CLIPS = clips_of(per_location=10, n_locations=6)
@@ -223,7 +223,7 @@ def test_speed_at_full_size() -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, asc_bench.evaluation.summary, asc_bench.evaluation.predictions;"
+        "import sys, asc_bench.scoring.frames, asc_bench.scoring.predictions;"
         "heavy = {'torch', 'sklearn', 'scipy', 'matplotlib', 'librosa'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

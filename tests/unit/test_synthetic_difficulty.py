@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from asc_bench.data.synthetic import apply_device, synthesise_scene
-from asc_bench.data.synthetic.recipes import SCENES
+from asc_bench.synthetic import apply_device, synthesise_scene
+from asc_bench.synthetic.recipes import SCENES
 
 RATE_HZ = 44100
 N_LOCATIONS, N_TRAIN, N_SEGMENTS = 9, 6, 3

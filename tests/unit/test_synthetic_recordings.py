@@ -10,13 +10,13 @@ import pytest
 import soundfile
 
 from asc_bench.data.layouts import LAYOUTS
-from asc_bench.data.synthetic import SIZES, recordings, write_synthetic
-from asc_bench.data.synthetic.merged_recipes import scene_recipe
-from asc_bench.data.synthetic.recipes import SCENES
-from asc_bench.data.synthetic.recordings import DARES, LITIS, TUT, Recording, recorded
-from asc_bench.data.synthetic.write import plan_stand_in
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError
+from asc_bench.synthetic import SIZES, recordings, write_synthetic
+from asc_bench.synthetic.merged_recipes import scene_recipe
+from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.recordings import DARES, LITIS, TUT, Recording, recorded
+from asc_bench.synthetic.write import plan_stand_in
 
 NAMES = ("litis-rouen", "tut-2017-development", "tut-2017-evaluation", "dares-g1")
 SOURCES = ("litis_rouen", "dcase2017", "dares_g1_presumed")

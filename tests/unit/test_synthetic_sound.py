@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from asc_bench.data.synthetic import DEVICES, apply_device, synthesise_esc, synthesise_scene
-from asc_bench.data.synthetic.esc_recipes import ESC_CLASSES
-from asc_bench.data.synthetic.events import EVENTS
-from asc_bench.data.synthetic.recipes import SCENES
-from asc_bench.data.synthetic.seeds import generator, seed_of
-from asc_bench.data.synthetic.textures import (
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.synthetic import DEVICES, apply_device, synthesise_esc, synthesise_scene
+from asc_bench.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.synthetic.events import EVENTS
+from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.seeds import generator, seed_of
+from asc_bench.synthetic.textures import (
     fluctuation,
     harmonics,
     n_control,
@@ -22,7 +23,6 @@ from asc_bench.data.synthetic.textures import (
     stretch,
     to_time,
 )
-from asc_bench.errors import ConfigError, DataError
 
 RATE_HZ = 44100
 

@@ -21,11 +21,12 @@ from asc_bench.data.computed import run_jobs
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
-from asc_bench.data.synthetic import SIZES, standin, write, write_synthetic
-from asc_bench.data.synthetic.contents import StandIn
-from asc_bench.data.synthetic.encode import ogg_bytes, with_serial
-from asc_bench.data.synthetic.esc_recipes import ESC_CLASSES
-from asc_bench.data.synthetic.plan import (
+from asc_bench.errors import ConfigError, StoreError
+from asc_bench.synthetic import SIZES, standin, write, write_synthetic
+from asc_bench.synthetic.contents import StandIn
+from asc_bench.synthetic.encode import ogg_bytes, with_serial
+from asc_bench.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.synthetic.plan import (
     ESC10_FOLDERS,
     Instant,
     esc_counts,
@@ -33,8 +34,7 @@ from asc_bench.data.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
-from asc_bench.data.synthetic.write import plan_stand_in
-from asc_bench.errors import ConfigError, StoreError
+from asc_bench.synthetic.write import plan_stand_in
 
 TUT, TAU = "tut-urban-2018-mobile", "tau-urban-2019-mobile"
 LAYOUT_NAMES = (TUT, TAU, "esc-50", "esc-10")

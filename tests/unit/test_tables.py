@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.protocol import Reference
+from asc_bench.protocol import Reference
 from asc_bench.reporting.tables import (
     Table,
     per_run_table,

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import precision_recall_fscore_support
 
 from asc_bench.errors import DataError
-from asc_bench.evaluation.tagging import class_tagging_scores, tagging_counts, tagging_scores
+from asc_bench.scoring.tagging import class_tagging_scores, tagging_counts, tagging_scores
 
 
 def pooled(reference: np.ndarray, estimated: np.ndarray) -> dict[str, float]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.thresholds import choose_thresholds, decide
+from asc_bench.scoring.thresholds import choose_thresholds, decide
 
 
 def micro_f(reference: np.ndarray, estimated: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from asc_bench.data.layouts.greatest_hits import MATERIAL_OF_SCENE
 from asc_bench.data.manifest import Dataset, Split, clip_table
 from asc_bench.data.tags import joined, separated
 from asc_bench.errors import DataError
-from asc_bench.evaluation.protocol import Fold
+from asc_bench.protocol import Fold
 from tests.unit.layout_factory import write_esc10
 from tests.unit.transfer_sets import write_task4
 

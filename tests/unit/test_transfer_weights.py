@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
+from asc_bench.budget import Budget
 from asc_bench.errors import SystemFailure
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.labels import LabelSpace
+from asc_bench.runs.variant import parse_variants
 from asc_bench.systems.base import Task
 from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.weights import class_tensors, freeze, take_over
 from asc_bench.training.batches import ClipStore
-from asc_bench.training.budget import Budget
 from asc_bench.training.loop import train
 from asc_bench.training.plan import TrainingPlan
-from asc_bench.training.transfer import class_tensors, freeze, take_over
 from tests.unit.small_sets import TinyNet, task, tones
 
 LEVELS = LabelSpace.from_map({"bus": "vehicle", "tram": "vehicle", "park": "nature"})

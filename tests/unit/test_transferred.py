@@ -14,11 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch.nn.functional import cross_entropy
 
+from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, SystemFailure
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.runs.variant import parse_variants
 from asc_bench.systems.probes import probe
-from asc_bench.systems.transferred import TransferParams
-from asc_bench.training.budget import Budget
+from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.training.sampling import torch_seed
 from tests.unit.small_sets import context, task
 from tests.unit.transfer_nets import (

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from asc_bench.bench.bench import Bench
+from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset, clip_table
 from asc_bench.errors import ConfigError
-from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.runner import Settings, run_once
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.transferring import VARIANTS, Route
-from asc_bench.experiment.variant import parse_variants
+from asc_bench.protocol import Fold
 from asc_bench.registry import protocols
-from asc_bench.systems.transferred import MultiLabelTask
-from asc_bench.training.budget import Budget
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.runner import run_once
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.transfer import VARIANTS, Route
+from asc_bench.runs.variant import parse_variants
+from asc_bench.systems.base import MultiLabelTask
 from tests.unit.made_runs import publish
 
 ROOT = Path("/nonexistent/set")
@@ -235,7 +236,7 @@ def test_the_code_of_the_system_that_is_transferred_counts() -> None:
     halves = [bench(f"esc10-{half}", FIVE, dataset="esc-10") for half in "ab"]
     codes = [t.parts["code"] for t in planned(route(*halves, "sb-cnn,raw-cnn"))[1][::5]]
     assert codes[0] != codes[1]
-    assert isinstance(codes[0], Mapping) and "asc_bench.training.transfer" in codes[0]
+    assert isinstance(codes[0], Mapping) and "asc_bench.systems.transfer.weights" in codes[0]
 
 
 def test_without_a_source_it_is_refused_with_the_verb_to_use() -> None:

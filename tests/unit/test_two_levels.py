@@ -11,17 +11,17 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from asc_bench.errors import ConfigError, DataError, StoreError
-from asc_bench.evaluation.metrics import clip_scores, derived_ranks, measure
-from asc_bench.evaluation.predictions import (
+from asc_bench.labels import LabelSpace
+from asc_bench.scoring.accuracy import clip_scores, derived_ranks, measure
+from asc_bench.scoring.frames import score_table
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.predictions import (
     PREDICTION_COLUMNS,
     prediction_frame,
     read_predictions,
     stack_runs,
     write_predictions,
 )
-from asc_bench.evaluation.protocol import Measure
-from asc_bench.evaluation.summary import score_table
-from asc_bench.labels import LabelSpace
 from tests.unit.made_predictions import clips_of
 
 LABELS = LabelSpace.from_map(

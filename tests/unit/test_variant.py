@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asc_bench.errors import ConfigError
-from asc_bench.experiment.variant import parse_variants
 from asc_bench.registry import systems
+from asc_bench.runs.variant import parse_variants
 
 
 def test_all_is_every_available_system_once() -> None:

@@ -12,16 +12,16 @@ import soundfile
 import soxr
 
 from asc_bench.api import Card, Clips, Context, LabelledClips, System, Waveform
+from asc_bench.bench.augmentation import Augmentation, expanded, with_copies
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.examples import labelled, unlabelled
+from asc_bench.bench.source import Source
+from asc_bench.bench.waveforms import averaged, waveform_rows, waveform_table
+from asc_bench.clips import Features
 from asc_bench.data.views import VIEWS, read_view, view_of
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.evaluation.protocol import Fold
-from asc_bench.experiment.augmented import Augmentation, expanded, with_copies
-from asc_bench.experiment.bench import Bench
-from asc_bench.experiment.examples import labelled, unlabelled
-from asc_bench.experiment.source import Source
-from asc_bench.experiment.views import averaged, waveform_rows, waveform_table
 from asc_bench.features.cache import feature_array, feature_key_parts
-from asc_bench.systems.base import Features
+from asc_bench.protocol import Fold
 from tests.unit.layout_factory import RATE_HZ
 from tests.unit.merged_factory import write_dares, write_litis, write_tut_2017
 

@@ -15,10 +15,10 @@ from sklearn.svm import SVC
 from torch.nn.functional import binary_cross_entropy
 
 from asc_bench.api import Clips, Features, LabelledClips, TrainingPlan
+from asc_bench.budget import Budget
 from asc_bench.errors import SystemFailure
 from asc_bench.modules.windows import WindowHead
-from asc_bench.systems import windowed
-from asc_bench.training.budget import Budget
+from asc_bench.systems.transfer import windowed
 from asc_bench.training.sampling import torch_seed
 from tests.unit.small_sets import context
 from tests.unit.transfer_nets import (

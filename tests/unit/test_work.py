@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from asc_bench.experiment.plan import RunSpec, plan
-from asc_bench.experiment.store import ResultsStore
-from asc_bench.experiment.variant import parse_variants
-from asc_bench.experiment.work import Work, survey
-from asc_bench.training.budget import Budget
+from asc_bench.budget import Budget
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.variant import parse_variants
+from asc_bench.runs.work import Work, survey
 from tests.unit.made_runs import SETTINGS, made_bench, publish
 
 SYSTEMS = "logmel-svm,sb-cnn,sample-cnn"

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from asc_bench.api import FINE, Card, Context, Features, LabelledClips, LogMel, Task, TorchSystem, TrainingPlan
 from asc_bench.api import caa_net_log_mel as some_log_mel
+from asc_bench.budget import Budget
 from asc_bench.modules.conv import AddChannel
-from asc_bench.systems.transferred import MultiLabelTask, TransferParams
-from asc_bench.training.budget import Budget
+from asc_bench.systems.base import MultiLabelTask
+from asc_bench.systems.transfer.settings import TransferParams
 from tests.unit.small_sets import task
 
 FRAMES_PER_S, N_BANDS = 4, 3

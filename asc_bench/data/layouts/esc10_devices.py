@@ -34,7 +34,7 @@ class Esc10DevicesLayout(Layout):
 
     def read(self, root: Path) -> Dataset:
         """See ``Layout.read``."""
-        from asc_bench.data.synthetic.playback import AUDIO, LIST, LIST_COLUMNS
+        from asc_bench.data.devices.playback import AUDIO, LIST, LIST_COLUMNS
 
         root = root.absolute()
         rows = read_rows(root / LIST, columns=LIST_COLUMNS, delimiter=",")
@@ -54,7 +54,7 @@ class Esc10DevicesLayout(Layout):
 
     def derive(self, source: Dataset, root: Path, *, n_jobs: int, progress: Progress) -> Path:
         """See ``Layout.derive``."""
-        from asc_bench.data.synthetic.playback import write_playback
+        from asc_bench.data.devices.playback import write_playback
 
         target = root.absolute() / self.folders[0]
         write_playback(

@@ -1,0 +1,129 @@
+"""A protocol on a data set: clips, folds, and what the runs on it may know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from asc_bench.bench.augmentation import Augmentation
+from asc_bench.bench.waveforms import waveform_rows, waveform_table
+from asc_bench.data.manifest import Dataset
+from asc_bench.errors import DataError
+from asc_bench.protocol import Fold, Protocol
+from asc_bench.registry import protocols
+from asc_bench.slugs import slug
+from asc_bench.systems.base import MultiLabelTask, Task
+
+
+class Selection(StrEnum):
+    """What may be chosen on which clips: a part of every run key and, but for ``OWN``, of every table title.
+
+    ``OWN``: a system that chooses something does so on the protocol's validation clips; the others train on
+    these clips as well. ``HELD_OUT``: no system trains on them, so that all have seen the same clips.
+    ``TEST``: chosen on the test split, trained on the whole official training split, as some papers did.
+    """
+
+    OWN = "own"
+    HELD_OUT = "held-out"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A protocol on a data set: everything a run needs that is not the system."""
+
+    protocol: Protocol
+    dataset: Dataset
+    clips: pd.DataFrame
+    folds: tuple[Fold, ...]
+
+    @classmethod
+    def of(cls, protocol: Protocol, dataset: Dataset) -> Bench:
+        """Apply a protocol to an indexed data set.
+
+        Raises
+        ------
+        DataError
+            If a fold names clips twice or clips that the clip table lacks.
+        """
+        clips = protocol.clips(dataset)
+        folds = tuple(protocol.folds(dataset))
+        known = set(clips["clip_id"])
+        for fold in folds:
+            ids = [*fold.train, *fold.validation, *fold.test]
+            if len(set(ids)) != len(ids):
+                raise DataError(f"{protocol.name}, {fold.name}: a clip stands in two of train, validation and test")
+            strangers = set(ids) - known
+            if strangers:
+                raise DataError(f"{protocol.name}, {fold.name}: {min(strangers)!r} is not in the clip table")
+        return cls(protocol, dataset, clips, folds)
+
+    def __reduce__(self) -> tuple[Callable[..., Bench], tuple[object, ...]]:
+        """Travel to a worker with the protocol's name: the worker may have to load the plug-in first."""
+        return _rebuild, (self.protocol.name, self.dataset, self.clips, self.folds)
+
+    @property
+    def tag(self) -> str:
+        """Folder name that keeps results of different data apart."""
+        kind = f"synthetic-{self.dataset.root.parent.name}" if self.dataset.synthetic else self.dataset.name
+        if self.dataset.synthetic and self.dataset.sources:
+            kind = f"{kind}-{self.dataset.name}"
+        return slug(f"{self.protocol.name}-{kind}")
+
+    def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
+        """Folder name that keeps runs of another selection or with augmentation apart, too."""
+        chosen = "" if selection is Selection.OWN else f"-selection-{selection}"
+        return f"{self.tag}{chosen}" + (f"-augment-{slug(str(augmentation))}" if augmentation else "")
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Row of each clip id in the clip table."""
+        return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"])}
+
+    @cached_property
+    def waveforms(self) -> pd.DataFrame:
+        """What features are made of, row by row of every feature array: the clips, or several views of each."""
+        return waveform_table(self.clips)
+
+    def feature_rows(self, clip_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows of these clips in a feature array, and for each row the number of its clip among them."""
+        rows = [self._waveform_rows[c] for c in clip_ids]
+        none = np.empty(0, dtype=np.int64)
+        return np.concatenate([none, *rows]), np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+
+    @cached_property
+    def _waveform_rows(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        return waveform_rows(self.clips)
+
+    def select(self, clip_ids: Sequence[str]) -> pd.DataFrame:
+        """Clip table rows of these clips, in this order."""
+        return self.clips.iloc[[self.rows[c] for c in clip_ids]].reset_index(drop=True)
+
+    def task(self, fold: Fold) -> Task:
+        """What a system may know before it is built."""
+        devices = sorted(set(self.select(fold.train)["device"]) - {""})
+        kind = MultiLabelTask if self.protocol.multi_label else Task
+        return kind(self.protocol.labels, tuple(devices), self.protocol.clip_duration_s)
+
+    def expected(self) -> dict[str, dict[str, int]]:
+        """Test clips by fold and device (``""`` where there is none)."""
+        return {
+            fold.name: {str(d): int(n) for d, n in self.select(fold.test)["device"].value_counts().items()}
+            for fold in self.folds
+        }
+
+    def faults(self) -> tuple[str, ...]:
+        """Why no score may come from this data set; empty when it is complete."""
+        missing = self.dataset.missing
+        files = (f"{len(missing)} audio files are missing, such as {missing[0]}",) if missing else ()
+        return (*self.dataset.shortfalls, *files)
+
+
+def _rebuild(protocol: str, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:
+    return Bench(protocols().get(protocol)(), dataset, clips, folds)

@@ -1,0 +1,169 @@
+"""What a run depends on, as named parts, and the digest over them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import asc_bench
+from asc_bench.systems.base import System
+
+OUTSIDE = (
+    "asc_bench.bench",
+    "asc_bench.cli",
+    "asc_bench.data",
+    "asc_bench.papers",
+    "asc_bench.protocol",
+    "asc_bench.reporting",
+    "asc_bench.runs",
+    "asc_bench.scoring",
+    "asc_bench.synthetic",
+)
+"""Packages that no fitted number depends on; audio decoding, which one does, is added by name."""
+
+ALWAYS = ("asc_bench.data.audio",)
+TRANSPARENT = ("asc_bench.api",)
+"""Modules that only pass names on: what counts is where the names that are taken from them come from."""
+DEPENDENCIES = ("torch", "numpy", "scipy", "scikit-learn", "librosa", "soxr")
+
+
+def digest(value: object) -> str:
+    """sha256 of the canonical JSON of ``value``."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def code_parts(system: type[System]) -> dict[str, str]:
+    """Digest by module of all code that the fitted numbers depend on.
+
+    The closure of imports, also those inside functions, from the system's own file through asc_bench and
+    through the files beside it that it imports relatively. Comments, docstrings and formatting do not count; a
+    module that this system never imports does not either.
+    """
+    own = inspect.getsourcefile(system)
+    if own is None:
+        raise TypeError(f"{system} has no source file")
+    parts = {"system": _file_digest(Path(own))}
+    pending = [*ALWAYS, *_imports(Path(own))]
+    beside = [*_siblings(Path(own))]
+    while beside:
+        sibling = beside.pop()
+        if sibling.name not in parts:
+            parts[sibling.name] = _file_digest(sibling)
+            pending += _imports(sibling)
+            beside += _siblings(sibling)
+    while pending:
+        module = pending.pop()
+        if module in parts or (module.startswith(OUTSIDE) and module not in ALWAYS):
+            continue
+        path = _source(module)
+        if path is not None:
+            parts[module] = _file_digest(path)
+            pending += _imports(path)
+    return dict(sorted(parts.items()))
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Major versions of the libraries that compute."""
+    return {name: version(name).split(".")[0] for name in DEPENDENCIES}
+
+
+def changed_parts(before: Mapping[str, object], now: Mapping[str, object], prefix: str = "") -> list[str]:
+    """Dotted names of the parts that differ."""
+    names: list[str] = []
+    for name in sorted(set(before) | set(now)):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            names += changed_parts(old, new, f"{prefix}{name}: ")
+        elif old != new:
+            names.append(f"{prefix}{name}")
+    return names
+
+
+@cache
+def _source(module: str) -> Path | None:
+    """File of a module of asc_bench, found without importing it or its parents (torch is slow to import)."""
+    base = Path(asc_bench.__file__).parent.joinpath(*module.split(".")[1:])
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), filename=str(path))
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    """Modules of asc_bench that a file imports, ``from package import module`` included."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                names.update(_passed_on(alias.name).values() if alias.name in TRANSPARENT else (alias.name,))
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if node.module in TRANSPARENT:
+                given = _passed_on(node.module)
+                taken = [alias.name for alias in node.names]
+                names.update(given.values() if "*" in taken else (given[name] for name in taken if name in given))
+            else:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(sorted(n for n in names if n.startswith("asc_bench.")))
+
+
+@cache
+def _passed_on(module: str) -> dict[str, str]:
+    """Names that a transparent module passes on, and the modules that they come from."""
+    path = _source(module)
+    assert path is not None
+    nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.module]
+    return {alias.asname or alias.name: str(node.module) for node in nodes for alias in node.names}
+
+
+@cache
+def _siblings(path: Path) -> tuple[Path, ...]:
+    """Files beside this one that it imports relatively (``from ._name import x``, ``from . import _name``)."""
+    nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.level == 1]
+    names = {n.module for n in nodes if n.module} | {a.name for n in nodes if not n.module for a in n.names}
+    return tuple(p for name in sorted(names) if (p := path.parent / f"{name.replace('.', '/')}.py").is_file())
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    tree = _tree(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _has_docstring(
+            node.body
+        ):
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+
+
+def _has_docstring(body: Iterable[ast.stmt]) -> bool:
+    first = next(iter(body), None)
+    return (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+
+
+def module_digest(*modules: str) -> str:
+    """Digest of the code of some modules, comments and docstrings apart."""
+    sources = {module: _source(module) for module in modules}
+    return digest({module: _file_digest(path) for module, path in sources.items() if path is not None})
+
+
+def package_digest(*packages: str) -> str:
+    """Digest of all code in some packages, comments and docstrings apart."""
+    digests: dict[str, str] = {}
+    for package in packages:
+        source = _source(package)
+        if source is None:
+            raise ModuleNotFoundError(package)
+        digests |= {f"{package}/{path.name}": _file_digest(path) for path in sorted(source.parent.glob("*.py"))}
+    return digest(digests)

@@ -1,0 +1,196 @@
+"""From a protocol's name to a bench: find or synthesise recordings, check them, cache features."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.host import n_cores
+from asc_bench.data.index import index_dataset
+from asc_bench.data.joined import join_datasets
+from asc_bench.data.layouts import Layout
+from asc_bench.data.levels import flag_clips
+from asc_bench.data.manifest import Dataset
+from asc_bench.data.store import cache_root, data_roots, find_dataset, get_layout, load_dataset
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.names import near
+from asc_bench.protocol import Protocol
+from asc_bench.registry import protocols
+
+Progress = Callable[[float, str], None]
+
+_log = logging.getLogger("asc_bench")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where recordings come from.
+
+    Attributes
+    ----------
+    roots : tuple of Path
+        Folders that hold data sets; empty for ASC_BENCH_DATA and ``./data``.
+    synthetic : bool
+        Use a stand-in, synthesised into the cache on first use.
+    synthetic_size : str
+        One of ``asc_bench.synthetic.SIZES``.
+    synthetic_seed : int
+        Seed of the stand-in.
+    cache : Path
+        Holds stand-ins, file index and features; None for the user's cache folder.
+    sources : tuple of str
+        For protocols that join data sets: which; empty for all.
+    """
+
+    roots: tuple[Path, ...] = ()
+    synthetic: bool = False
+    synthetic_size: str = "small"
+    synthetic_seed: int = 0
+    cache: Path | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def cache_folder(self) -> Path:
+        """The cache in use."""
+        return self.cache if self.cache is not None else cache_root()
+
+    def dataset(self, names: Sequence[str], progress: Progress) -> Dataset:
+        """The first data set of ``names`` that is found, every file of it checked.
+
+        One that is computed from another is computed into the cache on first use; if ``names`` begins with
+        such a one, the others are not looked for.
+
+        Raises
+        ------
+        DataError
+            If none is found (and no stand-in was asked for), or a file is broken.
+        """
+        first = get_layout(names[0])
+        if first.derived_from:
+            return self._derived(first, progress)
+        if self.synthetic:
+            from asc_bench.synthetic import write_synthetic
+
+            size = (
+                self.synthetic_size
+                if not self.synthetic_seed
+                else f"{self.synthetic_size}-seed{self.synthetic_seed}"
+            )
+            root = self.cache_folder / "synthetic" / size
+            write_synthetic(
+                names[0],
+                root,
+                size=self.synthetic_size,
+                seed=self.synthetic_seed,
+                n_jobs=n_cores(),
+                progress=progress,
+            )
+            found = load_dataset(names[:1], [root])
+        else:
+            found = load_dataset(names, data_roots(self.roots))
+        return index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+
+    def _derived(self, layout: Layout, progress: Progress) -> Dataset:
+        source = self.dataset(layout.derived_from, progress)
+        if not source.complete:
+            reason = next(iter(source.shortfalls), f"{len(source.missing)} audio files are missing")
+            raise DataError(
+                f"{layout.title} is computed from {source.name}, but {source.root} is incomplete: {reason}; "
+                f"see `asc-bench prepare {source.name}`"
+            )
+        root = self.cache_folder / "derived" / f"{source.name}-{source.digest()[:12]}"
+        if source.synthetic:
+            # The name of the folder above a stand-in tells its size, in tables and in the names of results.
+            root /= source.root.parent.name
+        found = layout.read(layout.derive(source, root, n_jobs=n_cores(), progress=progress))
+        try:
+            found = index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+            if found.missing:
+                raise DataError(f"{len(found.missing)} audio files are missing, such as {found.missing[0]}")
+        except DataError as error:
+            raise DataError(
+                f"{error}\nNo archive has these files, asc-bench computed them: remove the folder {found.root}, "
+                "and they are computed again"
+            ) from error
+        return found
+
+    def bench(self, protocol: str, progress: Progress) -> Bench:
+        """A protocol applied to its data.
+
+        Raises
+        ------
+        ConfigError
+            For a source that the protocol does not have.
+        DataError
+            As ``dataset``; and if a source is absent, naming those that are there.
+        """
+        instance = protocols().get(protocol)()
+        return Bench.of(instance, self.dataset_of(instance, progress))
+
+    def dataset_of(self, protocol: Protocol | type[Protocol], progress: Progress) -> Dataset:
+        """The data set of a protocol, joined where it joins several. Raises as ``bench`` does."""
+        chosen = self.chosen(protocol)
+        if not protocol.sources:
+            return self.dataset(protocol.datasets, progress)
+        if not self.synthetic:
+            self._refuse_absent(protocol, chosen)
+        n_layouts, n_done = sum(len(protocol.sources[name]) for name in chosen), 0
+        parts: dict[str, list[Dataset]] = {}
+        for name in chosen:
+            for layout in protocol.sources[name]:
+                step = _part_of(progress, n_done, n_layouts + 1, f"{layout}: ")
+                parts.setdefault(name, []).append(self.dataset((layout,), step))
+                n_done += 1
+        joined = join_datasets(parts, duration_s=protocol.clip_duration_s, views=protocol.views)
+        return flag_clips(
+            joined,
+            cache=self.cache_folder,
+            n_jobs=n_cores(),
+            progress=_part_of(progress, n_done, n_layouts + 1, ""),
+        )
+
+    def chosen(self, protocol: Protocol | type[Protocol]) -> tuple[str, ...]:
+        """Sources that were asked for, in the protocol's order; none if it joins no data sets.
+
+        Raises
+        ------
+        ConfigError
+            For a source that the protocol does not have.
+        """
+        if self.sources and not protocol.sources:
+            named = ", ".join(self.sources)
+            raise ConfigError(
+                f"{protocol.name} does not join data sets: it has no sources to choose, such as {named}"
+            )
+        for name in self.sources:
+            if name not in protocol.sources:
+                raise ConfigError(f"{protocol.name} has no source {name!r}{near(name, protocol.sources)}")
+        return tuple(name for name in protocol.sources if not self.sources or name in self.sources)
+
+    def _refuse_absent(self, protocol: Protocol | type[Protocol], chosen: Sequence[str]) -> None:
+        roots = data_roots(self.roots)
+        absent: dict[str, list[Layout]] = {}
+        for name in chosen:
+            for layout in map(get_layout, protocol.sources[name]):
+                try:
+                    find_dataset(layout.name, roots)
+                except DataError:
+                    absent.setdefault(name, []).append(layout)
+        if not absent:
+            return
+        found = [name for name in chosen if name not in absent]
+        lines = [f"{protocol.name}: of the sources {', '.join(chosen)}, not found: {', '.join(absent)}"]
+        for layout in (layout for layouts in absent.values() for layout in layouts):
+            folders = " or ".join(f"{folder}/" for folder in layout.folders)
+            lines.append(f"  {layout.title}: looked for a folder {folders}; see {layout.homepage}")
+        lines += [f"  looked in: {r.absolute()}{'' if r.is_dir() else ' (does not exist)'}" for r in roots]
+        lines += [f"Leave them out with --sources {','.join(found)}"] if found else []
+        lines.append("or add --synthetic to run on synthetic stand-ins, whose numbers mean nothing beyond that.")
+        raise DataError("\n".join(lines))
+
+
+def _part_of(progress: Progress, n_done: int, n: int, prefix: str) -> Progress:
+    return lambda fraction, message: progress((n_done + fraction) / n, prefix + message)

@@ -1,0 +1,1 @@
+"""Recording devices, simulated."""

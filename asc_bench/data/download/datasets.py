@@ -1,0 +1,227 @@
+"""Whole data sets from their publishers, archive by archive, each one once."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from asc_bench.data.download.extract import SCRATCH_PREFIX, extract
+from asc_bench.data.download.http import Patience, Progress, silent
+from asc_bench.data.download.verified import digest_of, download, require_fetchable
+from asc_bench.data.resources import Archive, archives_of
+from asc_bench.errors import DataError, StoreError
+from asc_bench.files import require_space, writing
+
+__all__ = ["Archive", "Patience", "archives_of", "download", "fetch_archives", "fetch_dataset"]
+
+LEDGER = ".asc-bench-archives.json"
+DOWNLOADS = ".asc-bench-downloads"
+
+_LOCK = ".asc-bench-archives.lock"
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+_Ledger = dict[str, dict[str, Any]]
+
+
+def fetch_dataset(
+    dataset: str,
+    folder: Path,
+    *,
+    keep_archives: bool = False,
+    progress: Progress = silent,
+    allow_unverified: bool = False,
+    patience: Patience | None = None,
+) -> Path:
+    """Fetch all archives of a data set and unpack them into ``folder``; see `fetch_archives`.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown data set; and all that `fetch_archives` raises.
+    """
+    return fetch_archives(
+        archives_of(dataset),
+        folder,
+        keep_archives=keep_archives,
+        progress=progress,
+        allow_unverified=allow_unverified,
+        patience=patience,
+    )
+
+
+def fetch_archives(
+    archives: Sequence[Archive],
+    folder: Path,
+    *,
+    keep_archives: bool = False,
+    progress: Progress = silent,
+    allow_unverified: bool = False,
+    patience: Patience | None = None,
+) -> Path:
+    """Fetch archives and unpack them into ``folder``, one after another.
+
+    A ledger in the folder says which are done, with the names and sizes of their files. A later call skips
+    those whose files are all still there, so an interruption costs one archive at most.
+
+    Parameters
+    ----------
+    archives : sequence of Archive
+        What to fetch.
+    folder : Path
+        Folder that holds data sets. The archives bring the data set's own folder; files that are no archives
+        go to ``folder / archive.dataset``.
+    keep_archives : bool
+        Whether the archives stay, in ``folder / DOWNLOADS``.
+    progress, allow_unverified, patience
+        As for `download`; the fraction is that of all bytes still to fetch.
+
+    Returns
+    -------
+    Path
+        ``folder``.
+
+    Raises
+    ------
+    DataError, ConfigError, StoreError
+        As `download` and `extract` do; and StoreError if there is too little room for all of it, or another
+        process is fetching into the same folder.
+    """
+    for archive in archives:
+        require_fetchable(archive, allow_unverified=allow_unverified)
+    with writing(folder):
+        (folder / DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        ledger = _read_ledger(folder)
+        todo = [a for a in archives if not _is_done(a, ledger, folder)]
+        _require_room(todo, folder, keep_archives=keep_archives)
+        _remove_debris(folder)
+        total, before = sum(a.n_bytes or 1 for a in todo), 0
+        for archive in todo:
+            report = _part_of(progress, before / total, (archive.n_bytes or 1) / total)
+            before += archive.n_bytes or 1
+            path = download(
+                archive,
+                folder / DOWNLOADS,
+                progress=report,
+                allow_unverified=allow_unverified,
+                patience=patience,
+            )
+            report(1.0, f"{archive.file}: unpacking")
+            members = _put_in_place(archive, path, folder)
+            ledger[_ledger_key(archive)] = {
+                "digest": digest_of(archive, folder / DOWNLOADS),
+                "n_members": len(members),
+                "members": {p.relative_to(folder.resolve()).as_posix(): p.stat().st_size for p in members},
+            }
+            _write_ledger(ledger, folder)
+            if not keep_archives:
+                path.unlink(missing_ok=True)
+    return folder
+
+
+def _part_of(progress: Progress, start: float, share: float) -> Progress:
+    return lambda fraction, message: progress(start + share * fraction, message)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(f"{folder}: another process is fetching into this folder; wait for it") from error
+    except NotImplementedError as error:
+        raise StoreError(f"{folder}: this file system has no locks ({error}); fetch to a local disk") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _require_room(todo: Sequence[Archive], folder: Path, *, keep_archives: bool) -> None:
+    """Ask for the room of the archives and at least as much for what they hold: audio hardly compresses."""
+    sizes = [a.n_bytes or 0 for a in todo]
+    stored = sum(sizes) if keep_archives else max(sizes, default=0)
+    there = [folder / DOWNLOADS / f"{a.file}{suffix}" for a in todo for suffix in ("", ".part")]
+    n_there = sum(path.stat().st_size for path in there if path.exists())
+    require_space(
+        folder,
+        max(0, sum(sizes) + stored - n_there),
+        purpose=f"fetching {len(todo)} archives ({sum(sizes):,} bytes, and at least as much unpacked)",
+    )
+
+
+def _remove_debris(folder: Path) -> None:
+    """Remove what a killed process left: half-unpacked archives, and pooch's temporary files."""
+    with writing(folder):
+        for scratch in folder.glob(f"{SCRATCH_PREFIX}*"):
+            shutil.rmtree(scratch)
+        for temporary in (folder / DOWNLOADS).glob("tmp*"):
+            temporary.unlink()
+
+
+def _put_in_place(archive: Archive, path: Path, folder: Path) -> list[Path]:
+    if path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+        return extract(path, folder)
+    final = folder.resolve() / archive.dataset / archive.file
+    with writing(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if not final.exists():
+            beside = final.with_name(f".{final.name}.new")
+            shutil.copyfile(path, beside)
+            beside.replace(final)
+    if not filecmp.cmp(path, final, shallow=False):
+        raise DataError(f"{final} exists and differs from {archive.url}; move it away, nothing was replaced")
+    return [final]
+
+
+# The ledger is {"version": 1, "archives": {"dataset/file": {"digest": ..., "members": {path: n_bytes}}}}.
+
+
+def _ledger_key(archive: Archive) -> str:
+    return f"{archive.dataset}/{archive.file}"
+
+
+def _is_done(archive: Archive, ledger: _Ledger, folder: Path) -> bool:
+    match ledger.get(_ledger_key(archive)):
+        case {"digest": str(digest), "members": dict(members)}:
+            same = archive.md5 is None or digest == f"md5:{archive.md5}"
+            return same and all(_size_of(folder / path) == n_bytes for path, n_bytes in members.items())
+    return False
+
+
+def _size_of(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _read_ledger(folder: Path) -> _Ledger:
+    path = folder / LEDGER
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        content = error
+    match content:
+        case {"version": 1, "archives": dict(done)}:
+            return done
+    raise StoreError(f"{path} is no list of fetched archives; delete it, and all archives are fetched again")
+
+
+def _write_ledger(ledger: _Ledger, folder: Path) -> None:
+    path = folder / LEDGER
+    with writing(path):
+        beside = path.with_name(f"{path.name}.new")
+        with beside.open("w", encoding="utf-8") as stream:
+            json.dump({"version": 1, "archives": ledger}, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)

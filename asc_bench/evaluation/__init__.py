@@ -1,1 +1,0 @@
-"""Scores and their certainty, from stored predictions alone. Nothing here imports torch."""

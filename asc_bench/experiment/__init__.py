@@ -1,1 +1,0 @@
-"""Planning runs, running them, and keeping what they give."""

@@ -1,0 +1,92 @@
+"""The contract of a protocol: data sets, folds, label space, measures and what was published under it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+import pandas as pd
+
+from asc_bench.data.manifest import Dataset
+from asc_bench.labels import LabelSpace
+from asc_bench.scoring.measure import Measure
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One train/validation/test division, by clip id."""
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published number that belongs to the protocol and to no system here (humans, a challenge baseline)."""
+
+    title: str
+    values: Mapping[str, float]
+    """Measure name to percent."""
+    source: str
+
+
+class Protocol(ABC):
+    """Base of every protocol. A subclass lives in ``protocols/``, one file each."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised whenever a change here would change a number; part of every run key."""
+    datasets: ClassVar[tuple[str, ...]]
+    """Layout names, any one of which will do; the first found is used. If there are ``sources``, those of all."""
+    sources: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    """Sources that are joined, each with the layouts that it consists of; empty for a protocol on one data set.
+
+    Any part of them may be chosen. ``clips`` and ``folds`` are then given the joined data set, see
+    ``asc_bench.data.joined``."""
+    views: ClassVar[tuple[str, ...]] = ()
+    """Waveforms that a joined binaural clip is given as, of ``asc_bench.data.views.VIEWS``: examples of their own
+    in training, and one mean prediction in the end. If empty, it is mixed down to one."""
+    labels: ClassVar[LabelSpace]
+    multi_label: ClassVar[bool] = False
+    """Whether a clip has several labels (see ``asc_bench.data.tags``), weak ones for training and strong ones for
+    testing. Scores are error rates and F-scores of segments then, and ``measures`` is empty."""
+    clip_duration_s: ClassVar[float]
+    measures: ClassVar[tuple[Measure, ...]]
+    """The first is the primary one: systems are compared by it."""
+    references: ClassVar[tuple[Reference, ...]] = ()
+    notes: ClassVar[str] = ""
+
+    def clips(self, dataset: Dataset) -> pd.DataFrame:
+        """Clip table of this protocol; by default the data set's own, with ``coarse`` from the label space.
+
+        Raises
+        ------
+        DataError
+            For a label that the protocol does not know.
+        """
+        table = dataset.clips.copy()
+        if self.labels.coarse:
+            fine = self.labels.encode(table["scene"])
+            table["coarse"] = [self.labels.coarse[i] for i in self.labels.to_coarse(fine)]
+        return table
+
+    @classmethod
+    def measures_on(cls, sources: Sequence[str]) -> tuple[Measure, ...]:
+        """Measures that have a meaning on these sources: those by source, only of these; all the others."""
+        return tuple(m for m in cls.measures if m.strata != "source" or not sources or set(m.of) <= set(sources))
+
+    @abstractmethod
+    def folds(self, dataset: Dataset) -> Sequence[Fold]:
+        """Official folds, each with a validation split cut from its training split.
+
+        Raises
+        ------
+        DataError
+            If the data set's lists contradict the protocol.
+        """

@@ -1,0 +1,1 @@
+"""Plan, compute and store runs."""

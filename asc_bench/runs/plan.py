@@ -1,0 +1,255 @@
+"""Protocol, systems, folds and repeats become a list of runs. Nothing is computed or written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from asc_bench.bench import keys
+from asc_bench.bench.augmentation import Augmentation
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.bench.seeds import derive_seed
+from asc_bench.budget import Budget
+from asc_bench.digests import file_digest
+from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.features.frontends import FrontEnd
+from asc_bench.names import near
+from asc_bench.protocol import Fold
+from asc_bench.registry import systems
+from asc_bench.runs.variant import Variant, parse_variants
+from asc_bench.slugs import slug
+from asc_bench.systems.base import MultiLabelTask, Task
+from asc_bench.systems.fused import FusedSystem
+from asc_bench.systems.transfer.settings import TransferParams
+from asc_bench.systems.transfer.system import TransferredSystem
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One system on one fold with one seed: the unit of work, of storage and of failure."""
+
+    protocol: str
+    tag: str
+    variant: Variant
+    fold: str
+    repeat: int
+    budget: Budget
+    seed: int
+    front_end: FrontEnd | None
+    """None if the system crashes when it is asked for it; then the run will fail, and say so."""
+    parts: Mapping[str, object] = field(hash=False)
+    selection: Selection = Selection.OWN
+    refusal: str | None = None
+    """Why the system cannot work on this task; such a run is skipped."""
+    augmentation: Augmentation | None = None
+    has_validation: bool = False
+    """Whether it leaves predictions of validation clips that it was not trained on."""
+    members: tuple[RunSpec, ...] = ()
+    """Of a fusion: the runs whose predictions it combines."""
+    origin: Origin | None = None
+    """Of a transfer: the run whose weights it starts from."""
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 over all that the numbers depend on."""
+        return keys.digest(self.parts)
+
+    @property
+    def folder(self) -> str:
+        """Path below ``results/runs``."""
+        return (
+            f"{self.tag}/{self.budget}/{slug(str(self.variant))}/{slug(self.fold)}-r{self.repeat}-{self.key[:12]}"
+        )
+
+    @property
+    def title(self) -> str:
+        """A few words for progress and messages."""
+        repeat = f", repeat {self.repeat}" if self.repeat else ""
+        return f"{self.variant} {self.fold}{repeat}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A run on another task, with its weights, that a transfer starts from."""
+
+    spec: RunSpec
+    task: Task
+
+
+Origins = Callable[[Variant, str, int], Origin]
+"""From a transfer, a fold of the target and a repeat to what it starts from."""
+
+
+def plan(
+    bench: Bench,
+    variants: Iterable[Variant],
+    *,
+    budget: Budget,
+    repeats: Sequence[int] = (0,),
+    folds: Sequence[str] = (),
+    selection: Selection = Selection.OWN,
+    augmentation: Augmentation | None = None,
+    origins: Origins | None = None,
+) -> list[RunSpec]:
+    """List the runs of a command, system by system.
+
+    Parameters
+    ----------
+    bench : Bench
+        Protocol and data.
+    variants : iterable of Variant
+        Systems with their settings.
+    budget : Budget
+        How long each may train.
+    repeats : sequence of int
+        Repetitions; each has a seed of its own.
+    folds : sequence of str
+        Fold names; empty for all.
+    selection : Selection
+        What may be chosen on which clips.
+    augmentation : Augmentation, optional
+        Deformed copies of the training clips to train on as well.
+    origins : callable, optional
+        What transfers start from; without it those that need something are refused.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown fold, or a file that a system's settings name and that cannot be read.
+    """
+    known = [f.name for f in bench.folds]
+    for name in folds:
+        if name not in known:
+            raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
+    chosen = [f for f in bench.folds if not folds or f.name in folds]
+    data_digest = bench.dataset.digest()
+    views = keys.module_digest("asc_bench.data.views", "asc_bench.bench.waveforms") if bench.protocol.views else ""
+    copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
+    code_of: dict[str, dict[str, str]] = {}
+    specs = []
+    for variant in variants:
+        moved = variant.params if isinstance(variant.params, TransferParams) else None
+        code = _code(variant.name, code_of)
+        if moved:
+            code = {**code, **_code(parse_variants(moved.system)[0].name, code_of)}
+        team: dict[tuple[str, int], list[RunSpec]] = {}
+        for fold in chosen:
+            task = bench.task(fold)
+            told = _ask(variant, task, budget)
+            if told.members and not team:
+                for member in plan(
+                    bench,
+                    told.members,
+                    budget=budget,
+                    repeats=repeats,
+                    folds=folds,
+                    selection=selection,
+                    augmentation=augmentation,
+                ):
+                    team.setdefault((member.fold, member.repeat), []).append(member)
+            for repeat in repeats:
+                members = tuple(team.get((fold.name, repeat), ()))
+                needs_origin = moved is not None and moved.needs_source and not told.refusal
+                origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
+                seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
+                parts: dict[str, object] = {
+                    "code": code,
+                    "variant": str(variant),
+                    "protocol": f"{bench.protocol.name} v{bench.protocol.version}",
+                    "labels": keys.digest([task.labels.fine, task.labels.coarse, task.labels.coarse_of]),
+                    "fold": keys.digest([fold.name, fold.train, fold.validation, fold.test]),
+                    "data": data_digest,
+                    "features": told.front_end.key() if told.front_end else None,
+                    "seed": seed,
+                    "budget": str(budget),
+                    "versions": keys.versions(),
+                    **({"selection": str(selection)} if selection is not Selection.OWN else {}),
+                    **({"files": told.files} if told.files else {}),
+                    **({"views": views} if views else {}),
+                    **({"augmentation": copies[fold.name]} if augmentation else {}),
+                    **({"members": {str(m.variant): m.key for m in members}} if members else {}),
+                    **({"origin": origin.spec.key} if origin else {}),
+                }
+                specs.append(
+                    RunSpec(
+                        bench.protocol.name,
+                        bench.tagged(selection, augmentation),
+                        variant,
+                        fold.name,
+                        repeat,
+                        budget,
+                        seed,
+                        told.front_end,
+                        parts,
+                        selection,
+                        told.refusal
+                        or _refused_with(members, told.uses_validation)
+                        or (_NO_ORIGIN if needs_origin and not origin else None),
+                        augmentation,
+                        told.has_validation(selection, fold, members),
+                        members,
+                        origin,
+                    )
+                )
+    return specs
+
+
+_NO_ORIGIN = "it starts from a trained network; `asc-bench transfer` finds or trains one"
+_SEVERAL_LABELS = "clips have several labels here; `asc-bench transfer` trains on them, also from scratch"
+
+
+def _code(name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
+    if name not in known:
+        known[name] = keys.code_parts(systems().get(name))
+    return known[name]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a system says of itself before it is fitted; ``files`` are digests of those that its settings name."""
+
+    front_end: FrontEnd | None = None
+    refusal: str | None = None
+    files: tuple[str, ...] = ()
+    uses_validation: bool = False
+    members: tuple[Variant, ...] = ()
+
+    def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
+        """Whether its runs leave predictions of validation clips that nothing was fitted on."""
+        if selection is Selection.TEST or not fold.validation:
+            return False
+        if members:
+            return not self.uses_validation and all(member.has_validation for member in members)
+        return selection is Selection.HELD_OUT or self.uses_validation
+
+
+def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
+    try:
+        system = variant.build(task, budget)
+        if isinstance(system, FusedSystem):
+            members = tuple(parse_variants(",".join(system.members)))
+            return _Told(uses_validation=system.uses_validation, members=members, refusal=system.refuses())
+        refusal = system.lacks(variant.params) or system.refuses()
+        if isinstance(task, MultiLabelTask) and not isinstance(system, TransferredSystem):
+            refusal = _SEVERAL_LABELS
+        told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
+        files = system.external_files()
+    except AscBenchError:
+        if issubclass(systems().get(variant.name), FusedSystem):
+            raise
+        return _Told()
+    except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
+        return _Told()
+    return replace(told, files=tuple(file_digest(path) for path in files))
+
+
+def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:
+    """Why a fusion of these runs cannot be made."""
+    for member in members:
+        if member.refusal:
+            return f"its member {member.variant}: {member.refusal}"
+    blind = [str(member.variant) for member in members if not member.has_validation]
+    if fits_on_validation and blind:
+        return f"its weights are fitted on validation predictions, and {blind[0]} leaves none here; use --hold-out"
+    return None

@@ -1,0 +1,310 @@
+"""One run: features from the cache, fit, predict, publish. Only here is a system's crash caught."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import Timeout
+
+from asc_bench.bench.augmentation import expanded, with_copies
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.bench.examples import by_level, labelled, limited, unlabelled
+from asc_bench.bench.host import PeakMemory, host_facts, package_versions
+from asc_bench.bench.waveforms import averaged
+from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.features.cache import feature_array
+from asc_bench.files import writing
+from asc_bench.protocol import Fold
+from asc_bench.runs.fitted import loaded
+from asc_bench.runs.fusion import fuse
+from asc_bench.runs.plan import Origin, RunSpec
+from asc_bench.runs.segments import segment_rows
+from asc_bench.runs.settings import Progress, Settings
+from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.scoring.predictions import prediction_frame
+from asc_bench.scoring.source_only import class_counts
+from asc_bench.systems.base import Context, System
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.system import TransferredSystem
+
+_log = logging.getLogger("asc_bench")
+
+
+def run_once(
+    spec: RunSpec,
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Progress,
+    *,
+    wait: bool = True,
+) -> StoredRun | None:
+    """Compute one run unless it is stored; None if another process is at it and ``wait`` is false.
+
+    Raises
+    ------
+    StoreError
+        If results, features or checkpoints cannot be written: that is no fault of the system.
+    """
+    try:
+        with store.lock(spec).acquire(timeout=-1 if wait else 0):
+            stored = store.load(spec, with_weights=settings.keep_weights)
+            if stored is not None and stored.done:
+                return stored
+            return _compute(spec, bench, store, settings, progress)
+    except Timeout:
+        return None
+
+
+def skipped(spec: RunSpec, bench: Bench, settings: Settings) -> StoredRun:
+    """The row of a run that its system refuses; it is not stored."""
+    now = datetime.now(UTC)
+    manifest = _header(spec, bench, settings, now) | {
+        "status": "skipped",
+        "error": {"type": "", "message": spec.refusal},
+        "durations_s": {},
+        "peak_memory_bytes": 0,
+        "finished": now.isoformat(timespec="milliseconds"),
+        "digest": spec.key,
+    }
+    return StoredRun(Path(), manifest)
+
+
+def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
+    started, memory = datetime.now(UTC), PeakMemory()
+    manifest = _header(spec, bench, settings, started)
+    watch = Stopwatch()
+    try:
+        # The one broad except: whatever a system raises becomes a failed row, and the others go on.
+        if spec.members:
+            frame, facts = fuse(spec, bench, store)
+            weights = None
+        else:
+            frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        manifest |= {
+            "status": "failed",
+            "error": {"type": type(error).__name__, "message": str(error)},
+            **_footer(watch, memory),
+        }
+        return _failed(spec, store, manifest, traceback.format_exc())
+    manifest |= {"status": "done", **_footer(watch, memory), **facts}
+    several = bench.protocol.multi_label
+    return store.publish(
+        spec,
+        manifest,
+        predictions=None if several else frame,
+        segments=frame if several else None,
+        labels=bench.protocol.labels,
+        weights=weights,
+    )
+
+
+def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], text: str) -> StoredRun:
+    """Publish a failure, unless the run is stored and was computed again for its weights alone."""
+    earlier = store.load(spec)
+    if earlier is None or not earlier.done:
+        return store.publish(spec, manifest, traceback=text)
+    scratch = store.scratch(spec)
+    _log.warning("%s failed when it was computed again for its weights; the stored run stays", spec.title)
+    with writing(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
+        (scratch / TRACEBACK).write_text(text)
+    return StoredRun(scratch, {**manifest, "digest": spec.key})
+
+
+def _fit_and_predict(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, watch: Stopwatch
+) -> tuple[pd.DataFrame, dict[str, object], Path | None]:
+    official = next(f for f in bench.folds if f.name == spec.fold)
+    task = bench.task(official)
+    system = spec.variant.build(task, spec.budget)
+    if isinstance(system, TransferredSystem) and spec.origin is not None:
+        system.pretrained = _pretrained(spec.origin, store)
+    fold = limited(official, bench.clips, system.uses_validation, spec.selection)
+    with watch("features"):
+        cached = partial(
+            feature_array,
+            front_end=system.front_end(),
+            file_digests=bench.dataset.file_digests,
+            cache=settings.cache,
+            n_jobs=settings.n_threads,
+        )
+        array = cached(bench.waveforms).array
+        train = labelled(bench, fold.train, array, system)
+        if spec.augmentation:
+            table, first_row = expanded(bench.waveforms, bench.folds, spec.augmentation)
+            copies = cached(table).array
+            train = with_copies(
+                train,
+                fold.train,
+                array=copies,
+                first_row=first_row,
+                n_each=spec.augmentation.n_each,
+                owner=bench.feature_rows(fold.train)[1],
+            )
+    scratch = store.scratch(spec)
+    context = Context(seed=spec.seed, folder=scratch, device=settings.device, progress=progress)
+    limit_threads(settings.n_threads)
+    with watch("fit"):
+        chosen_on = fold.validation if system.uses_validation else ()
+        validation = labelled(bench, chosen_on, array, system) if chosen_on else None
+        scratch.mkdir(parents=True, exist_ok=True)
+        system.fit(train, validation, context)
+    frames = []
+    with watch("predict"):
+        for split, ids in (("validation", fold.validation), ("test", fold.test)):
+            if ids and (split == "test" or spec.selection is not Selection.TEST):
+                progress(1.0, f"predicting {split}")
+                given = system.predict(unlabelled(bench, ids, array, system))
+                if bench.protocol.multi_label:
+                    frames.append(segment_rows(bench, ids, given, split=split))
+                    continue
+                levels = averaged(by_level(given, task.labels), bench.feature_rows(ids)[1])
+                frames.append(prediction_frame(bench.select(ids), task.labels, levels, split=split))
+    complexity = system.complexity()
+    facts: dict[str, object] = {
+        "needs_device": system.needs_device,
+        "uses_validation": system.uses_validation,
+        "n_parameters": complexity.get("n_parameters"),
+        "n_multiply_adds": complexity.get("n_multiply_adds"),
+        "facts": dict(system.facts()),
+        "n_clips": _counts(fold),
+        "n_training_examples": len(train),
+    }
+    weights = None
+    if settings.keep_weights:
+        with watch("save"):
+            weights, note = _save(system, scratch / WEIGHTS)
+        facts |= note
+    return pd.concat(frames, ignore_index=True), facts, weights
+
+
+def _pretrained(origin: Origin, store: ResultsStore) -> TorchSystem:
+    """The network that a transfer starts from.
+
+    Raises
+    ------
+    SystemFailure
+        If it was not run, or failed.
+    """
+    run = store.load(origin.spec)
+    if run is None or not run.done:
+        state = "has not been run" if run is None else f"failed: {run.manifest['error']['message']}"
+        raise SystemFailure(f"{origin.spec.title} of {origin.spec.protocol}, which this starts from, {state}")
+    system = loaded(run, origin.task)
+    assert isinstance(system, TorchSystem)
+    return system
+
+
+def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]:
+    """Write a fitted system; a note for the manifest, and a warning, where it cannot be saved.
+
+    Raises
+    ------
+    SystemFailure
+        If it claims to be saved and wrote nothing.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with writing(folder):
+        folder.mkdir(parents=True)
+    try:
+        system.save(folder)
+    except NotImplementedError as error:
+        reason = str(error) or f"{system.card.name} cannot be saved"
+        _log.warning("%s: its predictions are kept, its weights are not", reason)
+        return None, {NOT_SAVED: reason}
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise SystemFailure(f"{system.card.name}: save wrote no file")
+    return folder, {}
+
+
+def limit_threads(n_threads: int) -> None:
+    """Keep the numerical libraries of this process to so many threads."""
+    import sys
+
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(limits=n_threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(n_threads)
+
+
+class Stopwatch:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.durations_s: dict[str, float] = {}
+        self._phase = ""
+        self._since = 0.0
+
+    def __call__(self, phase: str) -> Stopwatch:
+        self._phase = phase
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        self.durations_s[self._phase] = round(time.perf_counter() - self._since, 4)
+
+
+def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) -> dict[str, Any]:
+    dataset = bench.dataset
+    return {
+        "protocol": spec.protocol,
+        "protocol_title": bench.protocol.title,
+        "protocol_version": bench.protocol.version,
+        "dataset": dataset.name,
+        **(_of_sources(spec, bench) if dataset.sources else {}),
+        "synthetic": dataset.synthetic,
+        "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
+        "system": spec.variant.name,
+        "variant": str(spec.variant),
+        "params": asdict(spec.variant.params),
+        "budget": str(spec.budget),
+        "selection": str(spec.selection),
+        "augmentation": str(spec.augmentation or ""),
+        "fold": spec.fold,
+        "repeat": spec.repeat,
+        "seed": spec.seed,
+        "key": spec.key,
+        "key_parts": dict(spec.parts),
+        "expected": bench.expected(),
+        "device": settings.device,
+        "n_threads": settings.n_threads,
+        "host": host_facts(),
+        "versions": package_versions(),
+        "started": started.isoformat(timespec="seconds"),
+    }
+
+
+def _of_sources(spec: RunSpec, bench: Bench) -> dict[str, object]:
+    """The sources, and the classes of their clips that may be learnt from: tables tell what these alone give."""
+    fold = next(f for f in bench.folds if f.name == spec.fold)
+    counts = class_counts(bench.select((*fold.train, *fold.validation)))
+    return {"sources": list(bench.dataset.sources), "class_counts": counts}
+
+
+def _footer(watch: Stopwatch, memory: PeakMemory) -> dict[str, object]:
+    return {
+        "durations_s": watch.durations_s,
+        "peak_memory_bytes": memory.n_bytes(),
+        "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def _counts(fold: Fold) -> dict[str, int]:
+    return {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}

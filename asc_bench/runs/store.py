@@ -1,0 +1,214 @@
+"""Finished runs on disk: one folder each, renamed into place when whole, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from asc_bench.bench.keys import digest
+from asc_bench.errors import StoreError
+from asc_bench.files import publish_folder, temporary_beside, writing
+from asc_bench.labels import LabelSpace
+from asc_bench.runs.plan import RunSpec
+from asc_bench.scoring.predictions import read_predictions, write_predictions
+from asc_bench.scoring.segment_predictions import read_segment_predictions, write_segment_predictions
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+PREDICTIONS = "predictions.parquet"
+SEGMENTS = "segments.parquet"
+TRACEBACK = "traceback.txt"
+WEIGHTS = "weights"
+NOT_SAVED = "not_saved"
+"""Manifest entry of a run whose weights were asked for: why its system cannot be saved."""
+
+STALE_S = 3600.0
+
+_log = logging.getLogger("asc_bench")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run that was read back and found whole."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def done(self) -> bool:
+        """Whether it has predictions (a failed run has a traceback instead)."""
+        return bool(self.manifest["status"] == "done")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row per split, label level and clip."""
+        return read_predictions(self.folder / PREDICTIONS)
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """Of a run on clips with several labels: one row per split, level, clip and segment."""
+        return read_segment_predictions(self.folder / SEGMENTS)
+
+    @property
+    def weights(self) -> Path | None:
+        """The folder that ``System.save`` wrote, or None if the weights were not kept."""
+        kept = any(name.startswith(f"{WEIGHTS}/") for name in self.manifest.get("files", ()))
+        return self.folder / WEIGHTS if kept else None
+
+
+class ResultsStore:
+    """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/`` and ``quarantine/``.
+
+    Parameters
+    ----------
+    root : Path
+        Made on the first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = root / "runs"
+
+    def scratch(self, spec: RunSpec) -> Path:
+        """Where a run in progress keeps its checkpoints; survives a kill, is gone once the run is done."""
+        return self.root / "scratch" / spec.key[:24]
+
+    def lock(self, spec: RunSpec) -> FileLock:
+        """Held by the process that computes this run. The operating system frees it when that process dies."""
+        path = self.root / "locks" / f"{spec.key[:24]}.lock"
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+    def load(self, spec: RunSpec, *, with_weights: bool = False) -> StoredRun | None:
+        """The stored run of this key, or None. A damaged folder is put aside and counts as absent.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            Which run.
+        with_weights : bool
+            A finished run without weights counts as absent too, and stays where it is. One whose system
+            cannot be saved does not: computing it again would give no weights either.
+        """
+        folder = self.runs / spec.folder
+        run = self._read(folder)
+        if run is not None and run.manifest["key"] != spec.key:
+            self._quarantine(folder, f"its key is {run.manifest['key'][:12]}")
+            return None
+        if with_weights and run is not None and run.done and run.weights is None and NOT_SAVED not in run.manifest:
+            return None
+        return run
+
+    def iterate(self, tag: str = "*", budget: str = "*") -> Iterator[StoredRun]:
+        """Every whole run, oldest first."""
+        folders = [p.parent for p in self.runs.glob(f"{tag}/{budget}/*/*/{MANIFEST}") if not _hidden(p.parent)]
+        found = [run for folder in folders if (run := self._read(folder)) is not None]
+        yield from sorted(found, key=lambda run: str(run.manifest["finished"]))
+
+    def publish(
+        self,
+        spec: RunSpec,
+        manifest: Mapping[str, object],
+        *,
+        predictions: pd.DataFrame | None = None,
+        segments: pd.DataFrame | None = None,
+        labels: LabelSpace | None = None,
+        traceback: str | None = None,
+        weights: Path | None = None,
+    ) -> StoredRun:
+        """Write a run and rename it into place. Its scratch folder goes then.
+
+        The files of the folder ``weights`` are moved into the run, as ``weights/``.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; an earlier result of the same run is untouched then.
+        """
+        target = self.runs / spec.folder
+        temporary = temporary_beside(target)
+        with writing(target):
+            temporary.mkdir(parents=True)
+            try:
+                if predictions is not None and labels is not None:
+                    write_predictions(predictions, temporary / PREDICTIONS, labels)
+                if segments is not None and labels is not None:
+                    write_segment_predictions(segments, temporary / SEGMENTS, labels)
+                if traceback is not None:
+                    (temporary / TRACEBACK).write_text(traceback)
+                if weights is not None:
+                    shutil.move(weights, temporary / WEIGHTS)
+                written = sorted(p for p in temporary.rglob("*") if p.is_file())
+                files = {p.relative_to(temporary).as_posix(): _sha256(p) for p in written}
+                content = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+                content["digest"] = digest(content)
+                (temporary / MANIFEST).write_text(json.dumps(content, indent=1) + "\n")
+                publish_folder(temporary, target)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+        shutil.rmtree(self.scratch(spec), ignore_errors=True)
+        return StoredRun(target, content)
+
+    def forget(self, specs: Iterable[RunSpec]) -> None:
+        """Remove stored runs and their checkpoints, so that they are computed again."""
+        for spec in specs:
+            for folder in (self.runs / spec.folder, self.scratch(spec)):
+                with writing(folder):
+                    if folder.exists():
+                        shutil.rmtree(folder)
+
+    def sweep(self) -> None:
+        """Remove unfinished folders that killed processes left more than an hour ago."""
+        limit = time.time() - STALE_S
+        for path in self.runs.glob("*/*/*/.*.tmp"):
+            if path.stat().st_mtime < limit:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _read(self, folder: Path) -> StoredRun | None:
+        if not folder.is_dir():
+            return None
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+            stated = manifest.pop("digest")
+            if manifest["schema_version"] > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{folder} was written by a newer asc-bench (schema {manifest['schema_version']}); update"
+                )
+            if digest(manifest) != stated:
+                raise ValueError("the manifest was changed")
+            for name, sha256 in manifest["files"].items():
+                if _sha256(folder / name) != sha256:
+                    raise ValueError(f"{name} was changed")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._quarantine(folder, f"{type(error).__name__}: {error}")
+            return None
+        return StoredRun(folder, {**manifest, "digest": stated})
+
+    def _quarantine(self, folder: Path, reason: str) -> None:
+        place = self.root / "quarantine" / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
+        with writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(place)
+        _log.warning("damaged result put aside: %s (%s); it will be computed again", place, reason)
+
+
+def _hidden(folder: Path) -> bool:
+    return folder.name.startswith(".")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

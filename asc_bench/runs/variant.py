@@ -1,0 +1,191 @@
+"""``name[param=value,...]``: one text for a system with its settings, wherever it is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from asc_bench.budget import Budget
+from asc_bench.errors import ConfigError
+from asc_bench.names import near
+from asc_bench.registry import systems
+from asc_bench.systems.base import Params, System, Task
+from asc_bench.systems.transfer.system import TransferredSystem
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A system with resolved settings."""
+
+    name: str
+    params: Params
+
+    def __str__(self) -> str:
+        """Canonical text: settings that differ from their defaults, in the order of their declaration."""
+        changed = [
+            f"{f.name}={_show(getattr(self.params, f.name))}"
+            for f in dataclasses.fields(self.params)
+            if getattr(self.params, f.name) != _default(f)
+        ]
+        return f"{self.name}[{','.join(changed)}]" if changed else self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], Variant], tuple[str]]:
+        """Travel to a worker as text: the worker may have to load the plug-in first."""
+        return _read_one, (str(self),)
+
+    def build(self, task: Task, budget: Budget) -> System:
+        """The system itself, bound to a task; of transfer also the system that it transfers."""
+        system = systems().get(self.name)(task, self.params, budget)
+        if isinstance(system, TransferredSystem):
+            (inner,) = parse_variants(system.params.system)
+            system.inner = inner.build(system.inner_task, budget)
+        return system
+
+
+def _read_one(text: str) -> Variant:
+    (variant,) = parse_variants(text)
+    return variant
+
+
+def parse_variants(text: str) -> list[Variant]:
+    """Read ``all``, names, globs and ``name[param=value,...]``, separated by commas; repeats are dropped.
+
+    ``param=*`` stands for every choice of a parameter that has choices, and ``param=a|b`` for some of them.
+    Combinations that the system's settings refuse are left out then, unless all are. ``all`` and globs leave out
+    systems that cannot do without settings.
+
+    Raises
+    ------
+    ConfigError
+        For unknown names or parameters (with the near ones) and for values of the wrong type.
+    """
+    variants: dict[str, Variant] = {}
+    for item in split_items(text):
+        name, _, settings = item.partition("[")
+        if settings and not settings.endswith("]"):
+            raise ConfigError(f"{item!r} lacks the closing bracket")
+        pattern = "*" if name == "all" else name
+        several = any(c in pattern for c in "*?")
+        for found in systems().match(pattern) if several else [name]:
+            if several and not settings and needs_settings(found):
+                continue
+            for variant in _expand(found, settings.removesuffix("]")):
+                variants.setdefault(str(variant), variant)
+    if not variants:
+        raise ConfigError("no system is named; try --systems all")
+    return list(variants.values())
+
+
+def needs_settings(name: str) -> bool:
+    """Whether a system cannot do with the defaults of its settings."""
+    try:
+        systems().get(name).Params()
+    except ConfigError:
+        return True
+    return False
+
+
+def split_items(text: str) -> Iterable[str]:
+    """Items of a comma-separated list; commas inside brackets do not count."""
+    depth, item = 0, ""
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if depth < 0:
+            raise ConfigError(f"{text!r} has a closing bracket too many")
+        if character == "," and depth == 0:
+            yield item.strip()
+            item = ""
+        else:
+            item += character
+    if depth:
+        raise ConfigError(f"{text!r} lacks a closing bracket")
+    if item.strip():
+        yield item.strip()
+
+
+def _expand(name: str, text: str) -> Iterator[Variant]:
+    """Every variant that some settings stand for."""
+    choices = _parse_choices(name, text)
+    refused: ConfigError | None = None
+    n_found = 0
+    for combination in itertools.product(*choices.values()):
+        try:
+            params = _make(name, dict(zip(choices, combination, strict=True)))
+        except ConfigError as error:
+            refused = error
+            continue
+        n_found += 1
+        yield Variant(name, params)
+    if refused is not None and not n_found:
+        raise refused
+
+
+def _make(name: str, values: dict[str, object]) -> Params:
+    try:
+        return systems().get(name).Params(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _parse_choices(name: str, text: str) -> dict[str, list[object]]:
+    cls = systems().get(name).Params
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls)]
+    values: dict[str, list[object]] = {}
+    for assignment in filter(None, split_items(text)):
+        key, equals, value = (part.strip() for part in assignment.partition("="))
+        if not equals:
+            raise ConfigError(f"{name}: {assignment!r} is not of the form parameter=value")
+        if key not in known:
+            hint = near(key, known) if known else "; it takes none"
+            raise ConfigError(f"{name} has no parameter {key!r}{hint}")
+        if key in values:
+            raise ConfigError(f"{name}: parameter {key!r} is given twice")
+        named = typing.get_origin(hints[key]) is typing.Literal
+        if value == "*" and not named:
+            raise ConfigError(f"{name}: {key} has no list of choices that * could stand for")
+        texts = [str(c) for c in typing.get_args(hints[key])] if value == "*" else [value]
+        texts = [t.strip() for t in value.split("|")] if named and "|" in value else texts
+        values[key] = [_convert(f"{name}: {key}", t, hints[key]) for t in texts]
+    return values
+
+
+def _convert(where: str, text: str, kind: object) -> object:
+    if typing.get_origin(kind) is typing.Literal:
+        choices = {str(c): c for c in typing.get_args(kind)}
+        if text not in choices:
+            raise ConfigError(f"{where} is {text!r}, but must be one of {', '.join(choices)}")
+        return choices[text]
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        options = typing.get_args(kind)
+        if type(None) in options and text.lower() == "none":
+            return None
+        return _convert(where, text, next(o for o in options if o is not type(None)))
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{where} is {text!r}, but must be true or false")
+        return text.lower() == "true"
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise ConfigError(f"{where} is {text!r}, which is not {_a(kind)}") from None
+    if kind is str:
+        return text
+    raise ConfigError(f"{where} cannot be set from text (its type is {kind})")
+
+
+def _a(kind: object) -> str:
+    return "a whole number" if kind is int else "a number"
+
+
+def _show(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _default(field: dataclasses.Field[object]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

@@ -1,0 +1,214 @@
+"""What a command asks for, what is stored of it, and computing the rest."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from asc_bench.bench.augmentation import Augmentation, expanded
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.host import n_cores
+from asc_bench.errors import StoreError
+from asc_bench.features.cache import feature_array
+from asc_bench.features.frontends import FrontEnd
+from asc_bench.runs.parallel import Monitor, Workers, execute
+from asc_bench.runs.plan import RunSpec
+from asc_bench.runs.runner import skipped
+from asc_bench.runs.settings import Progress, Settings
+from asc_bench.runs.store import ResultsStore, StoredRun
+
+_log = logging.getLogger("asc_bench")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Runs of a command, and what is there of them.
+
+    Attributes
+    ----------
+    bench : Bench
+        Protocol and data.
+    specs : tuple of RunSpec
+        All that are shown.
+    wanted : tuple of RunSpec
+        Those of them that are to be computed where they are not stored, and the members of fusions among them.
+    stored : mapping
+        By run key: finished, failed and skipped runs.
+    todo : tuple of RunSpec
+        What is left to compute.
+    """
+
+    bench: Bench
+    specs: tuple[RunSpec, ...]
+    wanted: tuple[RunSpec, ...]
+    stored: Mapping[str, StoredRun]
+    todo: tuple[RunSpec, ...]
+
+    @property
+    def runs(self) -> list[StoredRun]:
+        """What is there, in the order of ``specs``."""
+        return [self.stored[s.key] for s in self.specs if s.key in self.stored]
+
+    @property
+    def unfinished(self) -> list[RunSpec]:
+        """Wanted runs that failed or are missing; a system that refuses its task has none."""
+        return [s for s in self.wanted if not s.refusal and (s.key not in self.stored or not self._done(s))]
+
+    def by_variant(self) -> dict[str, list[StoredRun | None]]:
+        """Every run of a variant, None for one that is missing; variants in the order of ``specs``."""
+        runs: dict[str, list[StoredRun | None]] = {}
+        for spec in self.specs:
+            runs.setdefault(str(spec.variant), []).append(self.stored.get(spec.key))
+        return runs
+
+    def _done(self, spec: RunSpec) -> bool:
+        return self.stored[spec.key].done
+
+
+def survey(
+    specs: Sequence[RunSpec],
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    *,
+    wanted: Callable[[RunSpec], bool] = lambda spec: True,
+    only: str = "",
+    force: bool = False,
+) -> Work:
+    """Look up what is stored.
+
+    Parameters
+    ----------
+    specs : sequence of RunSpec
+        All runs that are shown.
+    bench, store, settings
+        As in ``run_once``.
+    wanted : callable
+        Which of them are to be computed; the others are shown if they are stored.
+    only : {"", "missing", "failed"}
+        Leave the failed or the missing ones alone.
+    force : bool
+        Take no wanted run for stored.
+    """
+    chosen = tuple(with_members(s for s in specs if wanted(s)))
+    keys = {s.key for s in chosen}
+    stored = {s.key: skipped(s, bench, settings) for s in specs if s.refusal}
+    for spec in with_members(specs):
+        if spec.key in stored or (force and spec.key in keys):
+            continue
+        run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
+        if run is not None:
+            stored[spec.key] = run
+    states = {s.key: str(stored[s.key].manifest["status"]) if s.key in stored else "missing" for s in chosen}
+    left = ("missing", "failed") if not only else (only,)
+    return Work(bench, tuple(specs), chosen, stored, tuple(s for s in chosen if states[s.key] in left))
+
+
+def prepare(
+    work: Work,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Callable[[float, str], None],
+    *,
+    force: bool = False,
+) -> Settings:
+    """Clear the way for what is left to compute, and fill the feature cache.
+
+    Parameters
+    ----------
+    work : Work
+        From ``survey``.
+    store, settings
+        As in ``run_once``; the device may be ``auto``.
+    progress : callable
+        Told how far the features are.
+    force : bool
+        Remove the stored runs first.
+
+    Returns
+    -------
+    Settings
+        With the device that was chosen.
+    """
+    from asc_bench.training.device import choose_device
+
+    settings = replace(settings, device=choose_device(settings.device))
+    if force:
+        store.forget(work.todo)
+    store.sweep()
+    augmentation = next((spec.augmentation for spec in work.todo), None)
+    fill_cache(work.bench, front_ends(work.todo), settings.cache, progress, augmentation=augmentation)
+    return settings
+
+
+def compute(work: Work, store: ResultsStore, settings: Settings, workers: Workers, monitor: Monitor) -> Work:
+    """Compute what is left, and return the work as it stands then. Parameters are those of ``execute``."""
+    fresh: dict[str, StoredRun] = {}
+    for generation in _generations(work.todo):
+        runs = execute(generation, work.bench, store, settings, workers, monitor)
+        fresh |= {spec.key: run for spec, run in zip(generation, runs, strict=True)}
+    return replace(work, stored={**work.stored, **fresh}, todo=())
+
+
+def with_members(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Every run once, the members of a fusion before it; those of a fusion that is refused are not needed."""
+    found: dict[str, RunSpec] = {}
+    for spec in specs:
+        for member in with_members(() if spec.refusal else spec.members):
+            found.setdefault(member.key, member)
+        found.setdefault(spec.key, spec)
+    return list(found.values())
+
+
+def _generations(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """Runs that need no other, then fusions of these, then fusions of fusions."""
+    depths = [_depth(spec) for spec in specs]
+    for depth in sorted(set(depths)):
+        yield [spec for spec, of in zip(specs, depths, strict=True) if of == depth]
+
+
+def _depth(spec: RunSpec) -> int:
+    return 1 + max((_depth(member) for member in spec.members), default=-1)
+
+
+def front_ends(specs: Iterable[RunSpec]) -> list[FrontEnd]:
+    """The distinct front ends of some runs, in order."""
+    return list(dict.fromkeys(spec.front_end for spec in specs if spec.front_end and not spec.refusal))
+
+
+def fill_cache(
+    bench: Bench,
+    ends: Sequence[FrontEnd],
+    cache: Path,
+    progress: Progress,
+    *,
+    augmentation: Augmentation | None = None,
+) -> None:
+    """Compute every feature array that is not cached yet, with ``augmentation`` that of the copies too."""
+    tables = [bench.waveforms]
+    if augmentation:
+        tables.append(expanded(bench.waveforms, bench.folds, augmentation)[0])
+    n_rows = len(ends) * sum(len(table) for table in tables)
+    n_done = 0
+    for front_end, table in itertools.product(ends, tables):
+
+        def step(fraction: float, text: str, n_done: int = n_done, n: int = len(table)) -> None:
+            progress((n_done + fraction * n) / n_rows, text)
+
+        n_done += len(table)
+        try:
+            feature_array(
+                table,
+                front_end,
+                file_digests=bench.dataset.file_digests,
+                cache=cache,
+                n_jobs=n_cores(),
+                progress=step,
+            )
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a system's own front end; its runs will record the traceback
+            _log.warning("%s failed, and so will the systems that need it: %s", front_end, error)

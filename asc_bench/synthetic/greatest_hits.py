@@ -1,0 +1,271 @@
+"""Stand-in of Greatest Hits: the material decides what resonates, the action how it is set in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from asc_bench.data.computed import write_whole
+from asc_bench.synthetic.contents import StandIn, delimited
+from asc_bench.synthetic.encode import wav_bytes
+from asc_bench.synthetic.esc_recipes import BROAD, CLICK, HIGH, LOW, MID, SHRILL, WOOD
+from asc_bench.synthetic.events import between
+from asc_bench.synthetic.seeds import VERSION, generator
+from asc_bench.synthetic.sizes import Hits, Size
+from asc_bench.synthetic.sounds import Range, add_at, burst, ring, unit_peak
+from asc_bench.synthetic.textures import CONTROL_RATE_HZ, Curve, Wave, from_db, n_control, noise, with_envelope
+
+LAYOUT = "greatest-hits"
+SAMPLE_RATE_HZ = 48000
+ACTIONS = ("hit", "scratch")
+_FIRST_S, _EVERY_S, _REST_S = 0.6, 1.7, 0.6
+_NOTHING_EVERY = 3
+"""One recording of three has a line for something that is no hit or scratch of a material."""
+_WAV_HEADER_BYTES = 44
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a material sounds like.
+
+    Attributes
+    ----------
+    curve : tuple
+        Spectrum of the noise of an impact or of rubbing.
+    hz : tuple of float
+        Range of the lowest resonance; a thing of this material has one of its own.
+    ratios : tuple of float
+        Resonances over the lowest one.
+    decay_s : tuple of float
+        Range of the time in which they die away.
+    ringing : float
+        Share of the resonances in an impact, from 0 (dull) to 1.
+    grains : int
+        Small sounds that an impact sets off, such as pebbles.
+    reaction : str
+        What the lists say of it.
+    """
+
+    curve: Curve
+    hz: Range = (200.0, 400.0)
+    ratios: tuple[float, ...] = (1.0, 2.3)
+    decay_s: Range = (0.05, 0.1)
+    ringing: float = 0.0
+    grains: int = 0
+    reaction: str = "static"
+
+
+MATERIALS: Mapping[str, Material] = MappingProxyType(
+    {
+        "carpet": Material(LOW, ringing=0.05, reaction="deform"),
+        "ceramic": Material(CLICK, (1100, 2000), (1.0, 2.3, 4.1), (0.25, 0.45), 0.8),
+        "cloth": Material(MID, reaction="deform"),
+        "dirt": Material(LOW, grains=6, reaction="scatter"),
+        "drywall": Material(WOOD, (100, 170), (1.0, 1.6, 2.4, 3.3), (0.1, 0.2), 0.6),
+        "glass": Material(CLICK, (1800, 3200), (1.0, 2.7, 5.2), (0.5, 0.9), 0.9),
+        "grass": Material(HIGH, decay_s=(0.15, 0.3), grains=4, reaction="deform"),
+        "gravel": Material(CLICK, (1200, 2600), (1.0, 1.7), (0.02, 0.04), 0.3, 14, "scatter"),
+        "leaf": Material(SHRILL, decay_s=(0.1, 0.25), grains=9, reaction="scatter"),
+        "metal": Material(CLICK, (450, 1400), (1.0, 1.51, 2.4, 3.9, 5.3), (0.8, 1.4), 0.95),
+        "paper": Material(SHRILL, decay_s=(0.04, 0.08), grains=2, reaction="deform"),
+        "plastic": Material(MID, (350, 700), (1.0, 2.1, 3.3), (0.1, 0.2), 0.6),
+        "plastic-bag": Material(HIGH, decay_s=(0.05, 0.1), grains=16, reaction="deform"),
+        "rock": Material(CLICK, (900, 1700), (1.0, 1.9), (0.04, 0.08), 0.5),
+        "tile": Material(CLICK, (1400, 2600), (1.0, 2.1, 3.2), (0.1, 0.18), 0.7),
+        "water": Material(BROAD, (400, 900), (1.0, 1.4, 1.9), (0.05, 0.1), 0.3, 10, "splash"),
+        "wood": Material(WOOD, (200, 420), (1.0, 2.7, 4.9), (0.12, 0.22), 0.6),
+    }
+)
+"""By name, in the order of the layout."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One line of a list of times; without a material or an action nothing is to be heard."""
+
+    onset_s: float
+    material: str
+    action: str
+    reaction: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Some materials, each hit and scratched."""
+
+    part: str
+    name: str
+    actions: tuple[Action, ...]
+
+    @property
+    def length_s(self) -> float:
+        """Long enough for the last action."""
+        return _FIRST_S + _EVERY_S * len(self.actions) + _REST_S
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One recording."""
+
+    seed: int
+    recording: Recording
+
+    def __call__(self, folder: Path) -> None:
+        path = folder / f"{self.recording.name}_denoised.wav"
+        if not path.exists():
+            wave = recording_waveform(self.recording, seed=self.seed)
+            write_whole(path, wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=16))
+
+
+def plan_recordings(hits: Hits, seed: int) -> tuple[Recording, ...]:
+    """Every recording; the materials take turns, so that each list has them all about equally often."""
+    recordings = []
+    names = _names()
+    for part, n in (("train", hits.n_train), ("test", hits.n_test)):
+        for index in range(n):
+            every = list(MATERIALS)
+            first = index * hits.n_materials
+            chosen = [every[(first + i) % len(every)] for i in range(hits.n_materials)]
+            recordings.append(Recording(part, next(names), _actions(chosen, part, index, seed)))
+    return tuple(recordings)
+
+
+def _names() -> Iterator[str]:
+    """Dates and times, some of them with a number as where a recording was cut into several."""
+    at, index = datetime(2015, 2, 16, 16, 49, 6), 0  # noqa: DTZ001 - a file name of local time, no moment
+    while True:
+        yield f"{at:%Y-%m-%d-%H-%M-%S}" + (f"-{index % 5}" if index % 5 else "")
+        at, index = at + timedelta(seconds=67), index + 1
+
+
+def _actions(materials: list[str], part: str, index: int, seed: int) -> tuple[Action, ...]:
+    rng = generator("actions", VERSION, seed, LAYOUT, part, index)
+    pairs = [(material, action) for material in materials for action in ACTIONS]
+    actions = []
+    for turn, chosen in enumerate(rng.permutation(len(pairs))):
+        material, action = pairs[int(chosen)]
+        onset_s = round(_FIRST_S + _EVERY_S * turn + float(rng.uniform(-0.15, 0.15)), 6)
+        actions.append(Action(onset_s, material, action, MATERIALS[material].reaction))
+    if index % _NOTHING_EVERY == 0:
+        actions.append(Action(round(_FIRST_S + _EVERY_S * len(pairs), 6), "None", "None", "None"))
+    return tuple(actions)
+
+
+def recording_waveform(recording: Recording, *, seed: int) -> Wave:
+    """Samples of a recording.
+
+    Returns
+    -------
+    float32 ndarray, shape (n_samples,)
+        Below 1 in absolute value. What is left of the noise lies about 50 dB below the actions.
+    """
+    name = (VERSION, seed, LAYOUT, recording.name)
+    room = generator("room", *name)
+    n = round(recording.length_s * SAMPLE_RATE_HZ)
+    hum: Curve = ((60, 0), (float(room.uniform(200, 900)), -6), (12000, float(room.uniform(-45, -25))))
+    total = np.float32(from_db(room.uniform(-50, -34))) * noise(room, hum, n, SAMPLE_RATE_HZ)
+    tilt: Curve = ((100, float(room.normal(0, 2))), (2000, 0.0), (12000, float(room.normal(0, 4))))
+    for index, action in enumerate(recording.actions):
+        if action.material not in MATERIALS:
+            continue
+        thing = generator("thing", *name, action.material)
+        hand = generator("hand", *name, index)
+        wave = action_waveform(action, tilt, thing=thing, hand=hand)
+        add_at(total, wave, round(action.onset_s * SAMPLE_RATE_HZ), from_db(float(hand.normal(-6, 4))))
+    peak = float(np.max(np.abs(total)))
+    return total * np.float32(from_db(float(room.uniform(-9, -1))) / peak)
+
+
+def action_waveform(action: Action, tilt: Curve, *, thing: np.random.Generator, hand: np.random.Generator) -> Wave:
+    """Sound of one action, from its onset on, with a largest absolute sample of 1.
+
+    Parameters
+    ----------
+    action : Action
+        Material and action.
+    tilt : curve
+        What the room and the distance do to noise.
+    thing : Generator
+        Gives the resonances: those of one thing are the same for all that is done to it.
+    hand : Generator
+        Gives what differs between two strokes.
+    """
+    material = MATERIALS[action.material]
+    base_hz = between(thing, *material.hz)
+    partials_hz = [base_hz * ratio * float(np.exp(thing.normal(0.0, 0.04))) for ratio in material.ratios]
+    decay_s = between(thing, *material.decay_s)
+    curve = tuple((hz, db + _level(tilt, hz)) for hz, db in material.curve)
+    act = _hit if action.action == "hit" else _scratch
+    return unit_peak(act(hand, material, curve, partials_hz, decay_s))
+
+
+def _level(curve: Curve, hz: float) -> float:
+    return float(np.interp(np.log(hz), np.log([x for x, _ in curve]), [db for _, db in curve]))
+
+
+def _hit(
+    rng: np.random.Generator, material: Material, curve: Curve, partials_hz: list[float], decay_s: float
+) -> Wave:
+    """An impact, what it makes ring, and what it sets off."""
+    total = np.zeros(round(1.5 * SAMPLE_RATE_HZ), dtype=np.float32)
+    dull = burst(rng, SAMPLE_RATE_HZ, curve, duration_s=between(rng, 0.03, 0.06) + 0.5 * decay_s)
+    add_at(total, dull, 0, 1.0 - 0.8 * material.ringing)
+    if material.ringing:
+        body = ring(rng, SAMPLE_RATE_HZ, partials_hz, duration_s=decay_s, roll_off=between(rng, 0.6, 0.8))
+        add_at(total, body, 0, material.ringing)
+    for _ in range(material.grains):
+        grain = burst(rng, SAMPLE_RATE_HZ, curve, duration_s=between(rng, 0.008, 0.03))
+        add_at(total, grain, round(rng.exponential(0.12) * SAMPLE_RATE_HZ), between(rng, 0.1, 0.5))
+    return total
+
+
+def _scratch(
+    rng: np.random.Generator, material: Material, curve: Curve, partials_hz: list[float], decay_s: float
+) -> Wave:
+    """A stick that is drawn over the surface: noise that catches again and again, and rings a little."""
+    n = round(between(rng, 0.45, 1.0) * SAMPLE_RATE_HZ)
+    points = n_control(n, SAMPLE_RATE_HZ)
+    seconds = np.arange(points) / CONTROL_RATE_HZ
+    stroke = np.sin(np.pi * np.linspace(0.08, 1.0, points)) ** 0.7
+    catches = 1.0 + 0.6 * np.sin(2 * np.pi * between(rng, 9, 28) * seconds + rng.uniform(0, 2 * np.pi))
+    total = with_envelope(noise(rng, curve, n, SAMPLE_RATE_HZ), stroke * catches, SAMPLE_RATE_HZ)
+    for start_s in rng.uniform(0.0, n / SAMPLE_RATE_HZ, 6 + material.grains):
+        touch = burst(rng, SAMPLE_RATE_HZ, curve, duration_s=between(rng, 0.01, 0.03))
+        if material.ringing:
+            touch = np.float32(material.ringing) * ring(
+                rng, SAMPLE_RATE_HZ, partials_hz, duration_s=0.5 * decay_s, roll_off=0.7
+            )
+        add_at(total, touch, round(float(start_s) * SAMPLE_RATE_HZ), between(rng, 0.5, 2.0))
+    return total
+
+
+def greatest_hits(size: Size, seed: int) -> StandIn:
+    """Sounds and times in one folder, and the two lists of recordings."""
+    recordings = plan_recordings(size.greatest_hits, seed)
+    lists = [(f"{r.name}_times.txt", delimited((_line(action) for action in r.actions), " ")) for r in recordings]
+    lists += [
+        (f"{part}.txt", delimited([(r.name,) for r in recordings if r.part == part], " "))
+        for part in ("train", "test")
+    ]
+    n_of_part = {
+        part: sum(a.material in MATERIALS for r in recordings if r.part == part for a in r.actions)
+        for part in ("train", "test")
+    }
+    return StandIn(
+        jobs=tuple(_Job(seed, recording) for recording in recordings),
+        lists=tuple(lists),
+        counts={
+            "n_clips": sum(n_of_part.values()),
+            "folds": {"official": {part: {"": n} for part, n in n_of_part.items()}},
+        },
+        n_bytes=sum(_WAV_HEADER_BYTES + 2 * round(r.length_s * SAMPLE_RATE_HZ) for r in recordings),
+    )
+
+
+def _line(action: Action) -> tuple[str, str, str, str]:
+    return f"{action.onset_s:.6f}", action.material, action.action, action.reaction

@@ -1,0 +1,1 @@
+"""Transfer of trained networks to another task."""
