@@ -59,7 +59,7 @@ class MergedMeasures:
             for k in (1, 3)
             for measure in (Measure(f"{name} top-{k}", level=level, top_k=k, derived=derived),)
         )
-        agreement = Measure("heads agree", average="clips", level=COARSE, derived=labels, kind="agreement")
+        agreement = Measure("heads agree", average="clips", level=COARSE, derived=labels, statistic="agreement")
         by_source = tuple(
             replace(measure, name=f"{measure.name}, {source}", strata="source", of=(source,), group=source)
             for source in SOURCES

@@ -149,7 +149,7 @@ def _write(
         groups=groups,
         by=by,
         floor=floor,
-        kinds={m.name: m.kind for m in defined},
+        kinds={m.name: m.scored_by.name for m in defined},
     )
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()

@@ -11,6 +11,7 @@ import pandas as pd
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.labels import COARSE
 from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.statistic import Accuracy
 
 
 def label_ranks(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -159,7 +160,7 @@ def _derived(
     assert labels is not None
     names = np.asarray(labels.coarse, dtype=object)
     true = labels.to_coarse(labels.encode(fine["scene"]))
-    if measure.kind == "accuracy":
+    if isinstance(measure.scored_by, Accuracy):
         probabilities = np.stack(fine["probabilities"].to_list()) if len(fine) else np.empty((0, len(labels.fine)))
         return names[true], derived_ranks(probabilities, np.asarray(labels.coarse_of), true) <= measure.top_k
     keys = [name for name in ("fold", "repeat", "clip_id") if name in predictions.columns]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.scoring.ratios import Counts, checked_pair, f_score, ratio
+from asc_bench.scoring.statistic import Floats, Statistic, Unit
+
+if TYPE_CHECKING:
+    from asc_bench.scoring.decisions import SegmentRun
 
 
 @dataclass(frozen=True)
@@ -133,3 +138,45 @@ def class_detection_scores(counts: DetectionCounts) -> dict[str, Counts]:
         "precision": ratio(counts.true_positives, counts.n_estimated),
         "recall": ratio(counts.true_positives, counts.n_reference),
     }
+
+
+@dataclass(frozen=True)
+class DetectionStatistic(Statistic):
+    """One of `detection_scores`, pooled over segments and classes; ``score`` is its name there."""
+
+    over = "segments"
+    score: str = "error_rate"
+
+    @property
+    def name(self) -> str:  # type: ignore[override] # one class, several names
+        """``detection-`` and the score."""
+        return f"detection-{self.score.replace('_', '-')}"
+
+    @property
+    def unit(self) -> Unit:  # type: ignore[override]
+        """The error rate may exceed one and is a plain ratio."""
+        return "ratio" if self.score == "error_rate" else "percent"
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """But for the error rate."""
+        return self.score != "error_rate"
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        """The error rate has no upper bound: insertions are unlimited."""
+        return (0.0, np.inf) if self.score == "error_rate" else (0.0, 1.0)
+
+    def per_clip(self, clips: SegmentRun) -> Floats:
+        counts = clips.detection
+        errors = np.stack([counts.substitutions, counts.deletions, counts.insertions], axis=1)
+        return np.concatenate([counts.true_positives, counts.n_reference, counts.n_estimated, errors], axis=1)
+
+    def value(self, sums: Floats) -> Floats:
+        n_classes = (sums.shape[-1] - 3) // 3
+        *by_class, errors = np.split(sums, [n_classes, 2 * n_classes, 3 * n_classes], axis=-1)
+        counts = DetectionCounts(*by_class, *np.moveaxis(errors, -1, 0))
+        return detection_scores(counts)[self.score]
+
+
+DETECTION_STATISTICS = tuple(DetectionStatistic(s) for s in ("error_rate", "f_score", "precision", "recall"))

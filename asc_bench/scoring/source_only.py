@@ -12,6 +12,7 @@ from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.scoring.accuracy import measure
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import prediction_frame
+from asc_bench.scoring.statistic import Accuracy
 
 ClassCounts = Mapping[str, Mapping[str, int]]
 """Source to fine class to number of clips."""
@@ -64,7 +65,7 @@ def source_alone(
         given = {level: np.stack([shares[source][level] for source in clips["source"]]) for level in labels.levels}
         frames.append(prediction_frame(clips, labels, given, split="test").assign(fold=fold))
     guessed = pd.concat(frames, ignore_index=True)
-    return {wanted.name: measure(guessed, wanted) for wanted in measures if wanted.kind == "accuracy"}
+    return {wanted.name: measure(guessed, wanted) for wanted in measures if isinstance(wanted.scored_by, Accuracy)}
 
 
 def _shares(counts: Mapping[str, int], labels: LabelSpace) -> dict[str, npt.NDArray[np.float64]]:

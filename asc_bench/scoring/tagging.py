@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.scoring.ratios import Counts, checked_pair, f_score, ratio
+from asc_bench.scoring.statistic import Floats, Statistic
+
+if TYPE_CHECKING:
+    from asc_bench.scoring.decisions import SegmentRun
 
 
 @dataclass(frozen=True)
@@ -89,3 +94,26 @@ def class_tagging_scores(counts: TaggingCounts) -> dict[str, Counts]:
         "precision": ratio(counts.true_positives, counts.n_estimated),
         "recall": ratio(counts.true_positives, counts.n_reference),
     }
+
+
+@dataclass(frozen=True)
+class TaggingStatistic(Statistic):
+    """One of `tagging_scores` over pairs of clip and label; ``score`` is its name there."""
+
+    over = "segments"
+    score: str = "f1"
+
+    @property
+    def name(self) -> str:  # type: ignore[override] # one class, several names
+        """``tagging-`` and the score."""
+        return f"tagging-{self.score.replace('_', '-')}"
+
+    def per_clip(self, clips: SegmentRun) -> Floats:
+        counts = clips.tagging
+        return np.concatenate([counts.true_positives, counts.n_reference, counts.n_estimated], axis=1)
+
+    def value(self, sums: Floats) -> Floats:
+        return tagging_scores(TaggingCounts(*np.split(sums, 3, axis=-1)))[self.score]
+
+
+TAGGING_STATISTICS = tuple(TaggingStatistic(s) for s in ("f1", "precision", "recall", "macro_f1"))

@@ -25,7 +25,7 @@ office, and vehicle (5 of 7); of ``two`` office, bus, car, mall, and vehicle (6 
 FINE_1, FINE_2 = Measure("fine top-1"), Measure("fine top-2", top_k=2)
 COARSE_1 = Measure("coarse top-1", level=COARSE)
 DERIVED = Measure("coarse from fine", level=COARSE, derived=LABELS)
-AGREE = Measure("heads agree", level=COARSE, derived=LABELS, kind="agreement")
+AGREE = Measure("heads agree", level=COARSE, derived=LABELS, statistic="agreement")
 ONLY_ONE = Measure("fine top-1, one", strata="source", of=("one",), group="one")
 
 

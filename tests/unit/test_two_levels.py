@@ -100,7 +100,7 @@ def test_agreement_by_hand() -> None:
     coarse = np.full((4, 3), 0.2, dtype=np.float32)
     coarse[[0, 1, 2, 3], [0, 1, 2, 1]] = 0.6
     frame = prediction_frame(clips, LABELS, {"coarse": coarse, "fine": fine}, split="test")
-    agree = Measure("agree", average="clips", level="coarse", derived=LABELS, kind="agreement")
+    agree = Measure("agree", average="clips", level="coarse", derived=LABELS, statistic="agreement")
     assert measure(frame, agree) == 0.75
     shuffled = frame.sample(frac=1.0, random_state=1).reset_index(drop=True)
     assert clip_scores(shuffled, agree)["correct"].tolist() == clip_scores(frame, agree)["correct"].tolist()
@@ -111,7 +111,7 @@ def test_agreement_by_hand() -> None:
 
 def test_agreement_pairs_the_heads_within_fold_and_repeat() -> None:
     one, two = drawn(seed=1), drawn(seed=2)
-    agree = Measure("agree", average="clips", level="coarse", derived=LABELS, kind="agreement")
+    agree = Measure("agree", average="clips", level="coarse", derived=LABELS, statistic="agreement")
     runs = [({"variant": "s", "fold": "f", "repeat": i}, frame) for i, frame in enumerate((one, two))]
     assert measure(stack_runs(runs), agree) == pytest.approx((measure(one, agree) + measure(two, agree)) / 2)
 
@@ -121,7 +121,7 @@ def test_a_system_without_a_level_has_no_value_there_and_is_not_incomplete() -> 
         Measure("fine"),
         Measure("coarse", level="coarse"),
         Measure("derived", level="coarse", derived=LABELS),
-        Measure("agree", level="coarse", derived=LABELS, kind="agreement"),
+        Measure("agree", level="coarse", derived=LABELS, statistic="agreement"),
     )
     frames = {"both": drawn(), "fine": drawn(("fine",)), "coarse": drawn(("coarse",))}
     stacked = stack_runs([({"variant": name, "fold": "f", "repeat": 0}, frame) for name, frame in frames.items()])
@@ -176,7 +176,7 @@ def test_source_and_flag_are_stored_where_there_are_any(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"derived": LabelSpace(("a", "b"))}, "nothing can be derived in a label space without coarse classes"),
-        ({"kind": "agreement"}, "an agreement needs the label space that maps fine to coarse"),
+        ({"statistic": "agreement"}, "an agreement needs the label space that maps fine to coarse"),
         ({"group": "x"}, "its name must end in ', x'"),
     ],
 )
