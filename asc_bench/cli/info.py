@@ -76,7 +76,9 @@ def _protocol(cls: type[Protocol]) -> list[str]:
         strata = f", mean over {measure.strata} {', '.join(measure.of)}".rstrip() if measure.strata else ""
         top = f"top-{measure.top_k} " if measure.top_k > 1 else ""
         level = f", {measure.level} classes" if cls.sources else ""
-        derived = " derived from the fine prediction" if measure.derived and measure.scored_by.name == "accuracy" else ""
+        derived = (
+            " derived from the fine prediction" if measure.derived and measure.scored_by.name == "accuracy" else ""
+        )
         lines += _field(
             f"measure {measure.name}", f"{top}{measure.scored_by.name} ({measure.average}{strata}{level}{derived})"
         )

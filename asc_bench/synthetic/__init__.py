@@ -1,9 +1,8 @@
 """Procedurally synthesised stand-ins, written in the official layouts."""
 
-from asc_bench.data.devices.devices import DEVICES, apply_device
 from asc_bench.synthetic.esc import synthesise_esc
 from asc_bench.synthetic.scenes import synthesise_scene
 from asc_bench.synthetic.sizes import SIZES
 from asc_bench.synthetic.standin import write_synthetic
 
-__all__ = ["DEVICES", "SIZES", "apply_device", "synthesise_esc", "synthesise_scene", "write_synthetic"]
+__all__ = ["SIZES", "synthesise_esc", "synthesise_scene", "write_synthetic"]

@@ -13,9 +13,10 @@ import pytest
 
 from asc_bench import registry
 from asc_bench.cli.main import main
+from asc_bench.papers import registry as papers
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-REGISTRIES = (registry.systems, registry.protocols, registry.reproductions, registry.figures)
+REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)
 
 
 @contextlib.contextmanager

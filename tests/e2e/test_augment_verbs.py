@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 from asc_bench import registry
 from asc_bench.cli.main import build_app
 from asc_bench.errors import AscBenchError
+from asc_bench.papers import registry as papers
 from tests.reliability.helpers import fits
 
 Cli = Callable[..., Result]
-REGISTRIES = (registry.systems, registry.protocols, registry.reproductions, registry.figures)
+REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)
 SMALL = ("--synthetic", "--synthetic-size", "tiny", "--budget", "smoke")
 
 

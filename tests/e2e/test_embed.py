@@ -19,10 +19,11 @@ from scipy.spatial.distance import pdist
 from asc_bench import registry
 from asc_bench.cli.main import main
 from asc_bench.papers import cluster_scores as clustered
+from asc_bench.papers import registry as papers
 from tests.conftest import PLUGINS
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-REGISTRIES = (registry.systems, registry.protocols, registry.reproductions, registry.figures)
+REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)
 ON_TINY = ("--sources", "dares-g1", "--synthetic", "--synthetic-size", "tiny", "-b", "smoke")
 
 POINTS = '''

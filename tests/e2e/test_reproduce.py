@@ -16,10 +16,11 @@ from sklearn.metrics import balanced_accuracy_score
 
 from asc_bench import registry
 from asc_bench.cli.main import main
+from asc_bench.papers import registry as papers
 from tests.reliability.helpers import fits, run_arguments
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-REGISTRIES = (registry.systems, registry.protocols, registry.reproductions, registry.figures)
+REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)
 SMALL = ("--synthetic", "--synthetic-size", "tiny", "--budget", "smoke")
 
 

@@ -23,6 +23,7 @@ import requests
 
 import asc_bench.data
 from asc_bench import files
+from asc_bench.data.download import datasets as download_module
 from asc_bench.data.download.datasets import (
     LEDGER,
     Archive,
@@ -32,7 +33,6 @@ from asc_bench.data.download.datasets import (
     fetch_archives,
     fetch_dataset,
 )
-from asc_bench.data.download.datasets import datasets as download_module
 from asc_bench.data.download.server import redirect_target
 from asc_bench.errors import ConfigError, DataError, StoreError
 from tests.reliability import fault_server as fs

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asc_bench import files
-from asc_bench.data.download.datasets import formats as archive_formats
+from asc_bench.data.download import formats as archive_formats
 from asc_bench.data.download.extract import extract
 from asc_bench.errors import DataError, StoreError
 

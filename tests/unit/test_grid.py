@@ -96,7 +96,7 @@ def test_latex_spans_the_groups_and_escapes_everything() -> None:
 
 def test_listing_papers_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from asc_bench.registry import figures, reproductions; "
+        "import sys; from asc_bench.papers.registry import figures, reproductions; "
         "assert 'caa-net/table2' in reproductions().names(), reproductions().unavailable; "
         "assert {'caa-net/fig5', 'caa-net/fig6'} <= set(figures().names()), figures().unavailable; "
         "heavy = {'torch', 'sklearn', 'librosa', 'matplotlib', 'scipy.stats'} & set(sys.modules); "

@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from asc_bench.synthetic import apply_device, synthesise_scene
+from asc_bench.data.devices.devices import apply_device
+from asc_bench.synthetic import synthesise_scene
 from asc_bench.synthetic.recipes import SCENES
 
 RATE_HZ = 44100

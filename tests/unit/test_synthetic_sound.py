@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from asc_bench.data.devices.devices import DEVICES, apply_device
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.synthetic import DEVICES, apply_device, synthesise_esc, synthesise_scene
+from asc_bench.synthetic import synthesise_esc, synthesise_scene
 from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.events import EVENTS
 from asc_bench.synthetic.recipes import SCENES

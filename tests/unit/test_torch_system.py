@@ -165,7 +165,7 @@ def test_system_files_import_neither_torch_nor_scikit_learn():
         "import sys\n"
         "import asc_bench.api, asc_bench.proposed.caa_net, asc_bench.baselines.logmel_svm\n"
         "import asc_bench.baselines.sample_cnn, asc_bench.baselines.sb_cnn\n"
-        "from asc_bench.registry import figures, reproductions\n"
+        "from asc_bench.papers.registry import figures, reproductions\n"
         "assert figures().names() and reproductions().names()\n"
         "heavy = ('torch', 'sklearn', 'librosa', 'scipy.signal', 'matplotlib')\n"
         "print([m for m in heavy if m in sys.modules])"
