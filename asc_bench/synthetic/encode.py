@@ -6,7 +6,7 @@ import io
 import struct
 import zlib
 
-from asc_bench.synthetic.textures import Wave
+from asc_bench.data.signals import Wave
 
 _SERIAL, _CHECKSUM, _N_LACING = 14, 22, 26
 """Offsets in the header of an Ogg page."""

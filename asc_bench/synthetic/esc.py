@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.errors import ConfigError
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
-from asc_bench.synthetic.events import between
-from asc_bench.synthetic.ingredients import Calls, Drone, Part, Wash
-from asc_bench.synthetic.seeds import generator
-from asc_bench.synthetic.sounds import Range, add_at, burst, glide, ring
-from asc_bench.synthetic.textures import (
+from asc_bench.data.signals import (
     CONTROL_RATE_HZ,
     Curve,
     Wave,
@@ -23,6 +17,12 @@ from asc_bench.synthetic.textures import (
     noise,
     with_envelope,
 )
+from asc_bench.errors import ConfigError
+from asc_bench.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.synthetic.events import between
+from asc_bench.synthetic.ingredients import Calls, Drone, Part, Wash
+from asc_bench.synthetic.seeds import generator
+from asc_bench.synthetic.sounds import Range, add_at, burst, glide, ring
 
 _LEVEL_DB = -22.0
 _PEAK = 0.98

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from asc_bench.data.signals import Curve
 from asc_bench.synthetic.ingredients import Calls, Drone, Part, Wash
-from asc_bench.synthetic.textures import Curve
 
 LOW: Curve = ((20, -6), (80, 0), (250, -8), (1200, -30), (8000, -60))
 MID: Curve = ((100, -20), (500, 0), (1500, -2), (4000, -18), (14000, -40))

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from asc_bench.data.signals import Wave
 from asc_bench.synthetic.sounds import add_at, burst, glide, ring, talk, unit_peak, whistle
-from asc_bench.synthetic.textures import Wave
 
 Event = Callable[[np.random.Generator, int, float], Wave]
 

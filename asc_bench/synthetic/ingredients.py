@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asc_bench.data.signals import Curve
 from asc_bench.synthetic.sounds import Range
-from asc_bench.synthetic.textures import Curve
 
 WHITE: Curve = ((20, 0), (20000, 0))
 

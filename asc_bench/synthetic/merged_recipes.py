@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from asc_bench.data.signals import Curve
 from asc_bench.errors import ConfigError
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
@@ -32,7 +33,6 @@ from asc_bench.synthetic.recipes import (
 )
 from asc_bench.synthetic.seeds import generator
 from asc_bench.synthetic.sounds import Range
-from asc_bench.synthetic.textures import Curve
 
 _TALK = (MURMUR, BRIGHT_MURMUR)
 

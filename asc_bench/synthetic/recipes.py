@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from asc_bench.data.signals import Curve
 from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
-from asc_bench.synthetic.textures import Curve
 
 RUMBLE: Curve = ((15, -20), (40, 0), (90, 0), (250, -18), (1000, -45), (8000, -80))
 ROLLING: Curve = ((60, -20), (250, -4), (600, 0), (1200, -5), (4000, -24), (16000, -50))

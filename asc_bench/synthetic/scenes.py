@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.errors import ConfigError
-from asc_bench.synthetic.events import EVENTS, between
-from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
-from asc_bench.synthetic.recipes import SCENES
-from asc_bench.synthetic.seeds import generator
-from asc_bench.synthetic.sounds import add_at
-from asc_bench.synthetic.textures import (
+from asc_bench.data.signals import (
     Curve,
     Wave,
     control_hop,
@@ -28,6 +22,12 @@ from asc_bench.synthetic.textures import (
     syllables,
     to_time,
 )
+from asc_bench.errors import ConfigError
+from asc_bench.synthetic.events import EVENTS, between
+from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
+from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.seeds import generator
+from asc_bench.synthetic.sounds import add_at
 
 LAYER_SPREAD_DB = 1.2
 EVENT_SPREAD_DB = 2.0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asc_bench.synthetic.textures import (
+from asc_bench.data.signals import (
     CONTROL_RATE_HZ,
     Curve,
     Wave,

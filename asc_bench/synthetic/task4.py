@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from asc_bench.data.computed import write_whole
+from asc_bench.data.signals import Curve, Wave, from_db, n_control, noise, with_envelope
 from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.encode import wav_bytes
 from asc_bench.synthetic.esc import call_wave, part_wave
@@ -22,7 +23,6 @@ from asc_bench.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.synthetic.sizes import Size
 from asc_bench.synthetic.sounds import add_at
 from asc_bench.synthetic.task4_recipes import SOUNDS
-from asc_bench.synthetic.textures import Curve, Wave, from_db, n_control, noise, with_envelope
 
 LAYOUT = "audioset-dcase2017"
 SAMPLE_RATE_HZ = 44100

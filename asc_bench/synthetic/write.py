@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asc_bench.data.computed import write_whole
 from asc_bench.data.devices.devices import apply_device
+from asc_bench.data.signals import Wave
 from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.synthetic.esc import synthesise_esc
@@ -33,7 +34,6 @@ from asc_bench.synthetic.scenes import synthesise_scene
 from asc_bench.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.synthetic.sizes import SIZES, Size
 from asc_bench.synthetic.task4 import task4
-from asc_bench.synthetic.textures import Wave
 
 SAMPLE_RATE_HZ = 44100
 SCENE_S, ESC_S = 10.0, 5.0

@@ -7,13 +7,7 @@ import pytest
 from scipy import signal
 
 from asc_bench.data.devices.devices import DEVICES, apply_device
-from asc_bench.errors import ConfigError, DataError
-from asc_bench.synthetic import synthesise_esc, synthesise_scene
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
-from asc_bench.synthetic.events import EVENTS
-from asc_bench.synthetic.recipes import SCENES
-from asc_bench.synthetic.seeds import generator, seed_of
-from asc_bench.synthetic.textures import (
+from asc_bench.data.signals import (
     fluctuation,
     harmonics,
     n_control,
@@ -24,6 +18,12 @@ from asc_bench.synthetic.textures import (
     stretch,
     to_time,
 )
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.synthetic import synthesise_esc, synthesise_scene
+from asc_bench.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.synthetic.events import EVENTS
+from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.seeds import generator, seed_of
 
 RATE_HZ = 44100
 

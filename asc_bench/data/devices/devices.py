@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.data.signals import Curve, Wave, from_db, stretch
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.synthetic.textures import Curve, Wave, from_db, stretch
 
 DEVICES_VERSION = 1
 """Version of what the devices do. Raise it with every change that moves a sample."""
