@@ -15,7 +15,7 @@ _MODELS = {
     "lr": "pre-trained embedding+LR",
 }
 _COLUMNS = {
-    "audioset-dcase2017": ("Audioset", {"ER": "detection error_rate", "F": "detection f_score"}),
+    "audioset-dcase2017": ("Audioset", {"ER": "detection error rate", "F": "detection F-score"}),
     "greatest-hits": ("Greatest Hits", {"Top-1": "fine top-1", "Top-3": "fine top-3"}),
 }
 

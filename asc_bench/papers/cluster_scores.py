@@ -19,7 +19,6 @@ from asc_bench.reporting.kept_scores import remembered
 from asc_bench.runs.fitted import rebuilt
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import StoredRun
-from asc_bench.scoring.bootstrap import n_locations
 from asc_bench.scoring.frames import SCORE_COLUMNS
 
 METRICS = ("ICD", "ICCD")
@@ -83,7 +82,7 @@ def _scores(runs: Sequence[StoredRun], bench: Bench, settings: Settings) -> pd.D
                 "low": math.nan,
                 "high": math.nan,
                 "n": len(tested),
-                "n_locations": n_locations(tested),
+                "n_locations": len(tested[["scene", "location"]].drop_duplicates()),
                 "n_repeats": len(set(repeats)),
                 "sd_repeats": _deviation(found[:, j, k], repeats),
                 "incomplete": "",

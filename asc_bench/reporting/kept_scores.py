@@ -15,8 +15,8 @@ from asc_bench.protocol import Protocol
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.decisions import segment_runs
 from asc_bench.scoring.frames import SCORE_COLUMNS, score_table
+from asc_bench.scoring.measure import SEGMENT_MEASURES
 from asc_bench.scoring.predictions import stack_runs
-from asc_bench.scoring.segment_scores import segment_score_table
 
 SCORES = "scores.json"
 
@@ -24,7 +24,7 @@ SCORES = "scores.json"
 def scored(protocol: Protocol, runs: Mapping[str, Sequence[StoredRun]], folder: Path) -> pd.DataFrame:
     """``score_table`` of every system, for all measures of the protocol.
 
-    Where clips have several labels, a measure is one of ``segment_score_table``, such as ``detection error_rate``.
+    Where clips have several labels, a measure is one of ``SEGMENT_MEASURES``, such as ``detection error rate``.
 
     Parameters
     ----------
@@ -81,8 +81,7 @@ def _score(protocol: Protocol, runs: Sequence[StoredRun]) -> pd.DataFrame:
     fresh = (StoredRun(run.folder, run.manifest) for run in runs)
     if protocol.multi_label:
         decided = segment_runs(((run.manifest, run.segments) for run in fresh), protocol.labels)
-        table = segment_score_table(decided, expected=runs[0].manifest["expected"])
-        return table.assign(measure=table["level"] + " " + table["measure"])[list(SCORE_COLUMNS)]
+        return score_table(decided, SEGMENT_MEASURES, expected=runs[0].manifest["expected"])
     predictions = stack_runs((run.manifest, run.predictions) for run in fresh)
     manifest = runs[0].manifest
     measures = protocol.measures_on(manifest.get("sources", ()))

@@ -23,7 +23,7 @@ from asc_bench.reporting.segment_tables import write_segment_report
 from asc_bench.reporting.setting import Setting
 from asc_bench.reporting.tables import groups_table, results_table, significance_text_table
 from asc_bench.runs.store import StoredRun
-from asc_bench.scoring.accuracy import confusion, lacking_levels
+from asc_bench.scoring.accuracy import confusion
 from asc_bench.scoring.decisions import segment_runs
 from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
@@ -34,6 +34,7 @@ from asc_bench.scoring.frames import (
 )
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import stack_runs
+from asc_bench.scoring.rows import lacking_levels
 from asc_bench.scoring.segment_scores import segment_scores
 from asc_bench.scoring.source_only import source_alone
 from asc_bench.systems.base import Published

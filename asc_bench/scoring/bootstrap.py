@@ -8,25 +8,31 @@ recorded by scene.
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.errors import ConfigError
-from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.rows import Rows, mean_of_defined
+from asc_bench.scoring.statistic import Floats
 
 _BLOCK = 1000
-"""Resamples computed at once: bounds the memory for many systems and classes."""
+"""Resamples computed at once: bounds the memory for many clusters and classes."""
 
 
-def n_locations(scores: pd.DataFrame) -> int:
-    """Number of clusters: distinct locations, counted per scene."""
-    return len(scores[["scene", "location"]].drop_duplicates())
+class Interval(NamedTuple):
+    """Bounds of an interval, in the unit of what it is of."""
+
+    low: float
+    high: float
 
 
-def can_resample(scores: pd.DataFrame) -> bool:
+def can_resample(clips: pd.DataFrame) -> bool:
     """Whether any scene has two locations; if none has, nothing varies and no interval can be given."""
-    clusters = scores[["scene", "location"]].drop_duplicates()
+    clusters = clips[["scene", "location"]].drop_duplicates()
     return bool(clusters.duplicated("scene").any())
 
 
@@ -58,63 +64,82 @@ def cluster_weights(
     )
 
 
-def resampled_values(
-    scores: pd.DataFrame,
-    correct: npt.NDArray[np.float64],
-    measure: Measure,
-    *,
-    n_resamples: int,
-    seed: int,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Values of a measure on the clips as they are and on resampled locations, for several systems at once.
+def resampled_values(rows: Rows, *, n_resamples: int, seed: int) -> Floats:
+    """Values of a measure on resampled locations, the mean over repeats, shape (n_resamples,).
 
-    All systems meet the same resamples, so differences of two columns are paired. In a resample that holds no
-    clip of a class in a stratum, that class is left out of the stratum's mean, and a stratum without any clip
-    out of the mean over strata, which is also the convention for the clips as they are.
+    Systems with the same clips meet the same resamples for one seed, so differences of their values are paired.
+    In a resample that holds no clip of a class in a stratum, that class is left out of the stratum's mean, and a
+    stratum without any clip out of the mean over strata, as for the clips as they are. NaN where none is defined.
 
     Parameters
     ----------
-    scores : DataFrame
-        From ``clip_scores``; ``stratum, label, scene, location`` are read.
-    correct : float array, shape (n_clips, n_systems)
-        Score of each clip, in 0 to 1, rows as in ``scores``.
-    measure : Measure
-        Says how clips are averaged.
+    rows : Rows
+        Of one system and one measure.
     n_resamples, seed : int
         Number of resamples and seed of their generator.
 
-    Returns
-    -------
-    observed : float array, shape (n_systems,)
-    resampled : float array, shape (n_resamples, n_systems)
+    Raises
+    ------
+    ConfigError
+        If ``n_resamples`` is below 1.
     """
     if n_resamples < 1:
         raise ConfigError(f"n_resamples is {n_resamples}, must be at least 1")
-    clusters = scores[["scene", "location"]].drop_duplicates().sort_values(["scene", "location"])
+    clusters = rows.clips[["scene", "location"]].drop_duplicates().sort_values(["scene", "location"])
     cluster = pd.MultiIndex.from_frame(clusters).get_indexer(
-        pd.MultiIndex.from_frame(scores[["scene", "location"]])
+        pd.MultiIndex.from_frame(rows.clips[["scene", "location"]])
     )
     sizes = clusters.groupby("scene", sort=True).size().to_numpy()
-    stratum, strata = pd.factorize(scores["stratum"], sort=True)
-    group, groups = pd.factorize(scores["label"], sort=True)
-    if measure.average == "clips":
-        group, groups = np.zeros_like(group), groups[:1]
-    shape = (len(clusters), len(strata), len(groups))
-    cell = np.ravel_multi_index((cluster, stratum, group), shape)
-    n_cells = int(np.prod(shape))
-    counts = np.bincount(cell, minlength=n_cells).reshape(len(clusters), -1).astype(float)
-    rights = np.stack([np.bincount(cell, column, minlength=n_cells) for column in correct.T])
-    rights = rights.reshape(correct.shape[1], len(clusters), -1).transpose(1, 0, 2).reshape(len(clusters), -1)
-
-    def values(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        n = (weights @ counts).reshape(-1, 1, *shape[1:])
-        right = (weights @ rights).reshape(len(weights), -1, *shape[1:])
-        there = n > 0
-        accuracies = np.divide(right, n, out=np.zeros_like(right), where=there)
-        by_stratum = accuracies.sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
-        return np.asarray(by_stratum.sum(axis=-1) / there.any(axis=-1).sum(axis=-1))
-
+    tables = [rows.by_cluster(cluster, len(clusters), repeat) for repeat in range(len(rows.sums))]
     rng = np.random.default_rng(seed)
-    blocks = [min(_BLOCK, n_resamples - start) for start in range(0, n_resamples, _BLOCK)]
-    drawn = [values(cluster_weights(sizes, n_resamples=block, rng=rng)) for block in blocks]
-    return values(np.ones((1, len(clusters))))[0], np.concatenate(drawn)
+    drawn = []
+    for start in range(0, n_resamples, _BLOCK):
+        weights = cluster_weights(sizes, n_resamples=min(_BLOCK, n_resamples - start), rng=rng)
+        drawn.append(np.mean([_weighted(rows, table, weights) for table in tables], axis=0))
+    return np.concatenate(drawn)
+
+
+def _weighted(rows: Rows, table: Floats, weights: Floats) -> Floats:
+    summed = (weights @ table.reshape(len(table), -1)).reshape(len(weights), *table.shape[1:])
+    return mean_of_defined(rows.stratum_values(summed))
+
+
+def location_interval(rows: Rows, *, n_resamples: int = 2000, seed: int = 0, confidence: float = 0.95) -> Interval:
+    """Percentile interval of a measure under resampling of recording locations within their scene.
+
+    Valid for what varies with the places that were recorded. It does not cover the choice of training data or
+    seed: repeats are averaged and taken as they are. A scene recorded at one location adds nothing to the width,
+    which is then too small.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one system and one measure.
+    n_resamples, seed : int
+        Number of resamples and seed of their generator.
+    confidence : float
+        Coverage, in 0 to 1.
+
+    Returns
+    -------
+    Interval
+        Both bounds NaN where no scene has a second location, or no resample is defined.
+    """
+    _check_confidence(confidence)
+    if not can_resample(rows.clips):
+        return Interval(math.nan, math.nan)
+    return percentile_interval(resampled_values(rows, n_resamples=n_resamples, seed=seed), confidence=confidence)
+
+
+def percentile_interval(resampled: Floats, *, confidence: float = 0.95) -> Interval:
+    """Central interval of resampled values, shape (n_resamples,), of those that are defined."""
+    kept = resampled[~np.isnan(resampled)]
+    if not len(kept):
+        return Interval(math.nan, math.nan)
+    low, high = np.quantile(kept, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return Interval(float(low), float(high))
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence is {confidence}, must lie between 0 and 1 (95 % is 0.95)")

@@ -145,6 +145,17 @@ def system_counts(runs: Sequence[SegmentRun]) -> dict[str, SystemCounts]:
     return {system: _together(system, own) for system, own in runs_by_system(runs).items()}
 
 
+def test_clips(runs: Sequence[SegmentRun]) -> pd.DataFrame:
+    """Test clips of some runs, in the columns that ``completeness`` reads, and ``location``."""
+    return pd.concat(
+        [
+            run.clips.assign(split="test", level=DETECTION, repeat=run.repeat, fold=run.fold, device="")
+            for run in runs
+        ],
+        ignore_index=True,
+    )
+
+
 def runs_by_system(runs: Sequence[SegmentRun]) -> dict[str, tuple[SegmentRun, ...]]:
     """Runs of each system, in order of first appearance."""
     names = dict.fromkeys(run.system for run in runs)

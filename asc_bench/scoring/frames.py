@@ -1,31 +1,34 @@
-"""The frames that reporting renders: scores with intervals, and comparisons of systems."""
+"""The frames that reporting renders: scores with intervals, and comparisons of systems, for every measure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from asc_bench.errors import ConfigError
-from asc_bench.scoring.accuracy import (
-    clip_scores,
-    lacking_levels,
-    measure,
-    measured_rows,
-    stratum_accuracies,
-)
-from asc_bench.scoring.bootstrap import can_resample, n_locations, resampled_values
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.names import near
+from asc_bench.scoring.bootstrap import can_resample, location_interval, resampled_values
 from asc_bench.scoring.completeness import Expected, completeness
-from asc_bench.scoring.intervals import scores_interval
+from asc_bench.scoring.decisions import runs_by_system, test_clips
 from asc_bench.scoring.measure import Measure
-from asc_bench.scoring.pairing import by_system, first_repeat, side_by_side
+from asc_bench.scoring.rows import (
+    Predictions,
+    Rows,
+    by_system,
+    clip_rows,
+    counted_predictions,
+    lacking_levels,
+    refuse_unpaired,
+    segment_rows,
+)
 from asc_bench.scoring.significance import (
-    compare_resampled,
     holm,
     mcnemar_exact,
+    paired_bootstrap,
     stratified_z,
     two_proportion_z,
 )
@@ -43,6 +46,7 @@ SCORE_COLUMNS = (
     "incomplete",
 )
 SIGNIFICANCE_COLUMNS = (
+    "measure",
     "system_a",
     "system_b",
     "difference",
@@ -62,10 +66,13 @@ SIGNIFICANCE_COLUMNS = (
 )
 SIGNIFICANT = 0.05
 _NO_VALUE = dict.fromkeys(("value", "low", "high", "sd_repeats"), math.nan)
+_NO_PROPORTION = dict.fromkeys(
+    ("z_published", "p_published", "z_stratified", "p_stratified", "only_a", "only_b", "p_mcnemar"), math.nan
+)
 
 
 def score_table(
-    predictions: pd.DataFrame,
+    predictions: Predictions,
     measures: Sequence[Measure],
     *,
     n_resamples: int = 2000,
@@ -76,12 +83,12 @@ def score_table(
 
     Parameters
     ----------
-    predictions : DataFrame
-        From ``stack_runs``.
+    predictions : DataFrame or sequence of SegmentRun
+        From ``stack_runs``, or from ``segment_runs`` where clips have several labels.
     measures : sequence of Measure
         In the order wanted.
     n_resamples, seed : int
-        Of `location_bootstrap`.
+        Of ``location_interval``.
     expected : mapping of fold to mapping of device to int, optional
         Test clips of the protocol. A system with any gap gets NaN for every number, and the gaps in
         ``incomplete``.
@@ -90,67 +97,48 @@ def score_table(
     -------
     DataFrame
         One row per system (in order of appearance) and measure, columns `SCORE_COLUMNS`. ``value, low, high``
-        are in 0 to 1; ``n`` counts clips (not repeats); ``sd_repeats`` is the sample standard deviation over
-        repeats (NaN if there is one); ``incomplete`` is empty or sentences separated by semicolons. A measure
-        of a level that a system does not predict is NaN, its ``n`` is 0.
+        are in the unit of the measure, percent as fractions; ``n`` counts clips (not repeats); with several
+        repeats ``value`` is their mean, ``low`` and ``high`` bound that mean, and ``sd_repeats`` is their sample
+        standard deviation (NaN if there is one). ``incomplete`` is empty or sentences separated by semicolons. A
+        measure of a level that a system does not predict is NaN, its ``n`` is 0.
 
     Raises
     ------
     ConfigError, DataError
-        As ``clip_scores``: clips that occur twice, strata without clips, repeats on different clips.
+        As ``clip_rows`` and ``segment_rows``: clips that occur twice, strata without clips, repeats on different
+        clips.
     """
     rows = []
-    for system, frame in by_system(predictions).items():
-        gaps = "; ".join(completeness(expected, frame)) if expected is not None else ""
+    for system, own in _by_system(predictions).items():
+        repeats, gaps = _repeats_and_gaps(own, expected)
         for wanted in measures:
-            if lacking_levels(frame, wanted):
+            if lacking_levels(own, wanted):
                 numbers = {"n": 0, "n_locations": 0} | _NO_VALUE
             else:
-                numbers = _without_score(frame, wanted) if gaps else _scored(frame, wanted, n_resamples, seed)
-            row = {"system": system, "measure": wanted.name, "n_repeats": frame["repeat"].nunique()}
-            rows.append(row | {"incomplete": gaps} | numbers)
+                numbers = _without_score(own, wanted) if gaps else _scored(own, wanted, n_resamples, seed)
+            row = {"system": system, "measure": wanted.name, "n_repeats": repeats, "incomplete": gaps}
+            rows.append(row | numbers)
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
-def _without_score(predictions: pd.DataFrame, wanted: Measure) -> dict[str, float]:
-    rows = measured_rows(predictions, wanted)
-    there = {"n": len(rows[["fold", "clip_id"]].drop_duplicates()), "n_locations": n_locations(rows)}
-    return there | _NO_VALUE
-
-
-def _scored(predictions: pd.DataFrame, wanted: Measure, n_resamples: int, seed: int) -> dict[str, float]:
-    scores = clip_scores(predictions, wanted)
-    low, high = scores_interval(scores, wanted, n_resamples=n_resamples, seed=seed)
-    repeats = [frame for _, frame in predictions.groupby("repeat")]
-    by_repeat = [measure(frame, wanted) for frame in repeats] if len(repeats) > 1 else []
-    return {
-        "value": float(stratum_accuracies(scores, wanted).mean()),
-        "low": low,
-        "high": high,
-        "n": len(scores),
-        "n_locations": n_locations(scores),
-        "sd_repeats": float(np.std(by_repeat, ddof=1)) if by_repeat else math.nan,
-    }
-
-
 def significance_table(
-    predictions: pd.DataFrame,
-    measure: Measure,
+    predictions: Predictions,
+    measures: Measure | Sequence[Measure],
     *,
     reference: str | None = None,
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Comparisons of systems by one measure: all pairs, or every system against a reference.
+    """Comparisons of systems by some measures: all pairs, or every system against a reference.
 
     Parameters
     ----------
-    predictions : DataFrame
-        From ``stack_runs``; leave out systems that are incomplete.
-    measure : Measure
-        What is compared.
+    predictions : DataFrame or sequence of SegmentRun
+        As in `score_table`; leave out systems that are incomplete.
+    measures : Measure or sequence of Measure
+        What is compared; systems for which a measure is not defined are left out of it.
     reference : str, optional
-        A system of the frame.
+        A system of the predictions.
     n_resamples : int
         Resamples of the paired bootstrap, at least. More are drawn for very many pairs, so that the smallest
         possible p-value, ``1 / (n_resamples + 1)``, stays below 5 % after Holm's correction.
@@ -160,81 +148,155 @@ def significance_table(
     Returns
     -------
     DataFrame
-        One row per pair, the best systems first, columns `SIGNIFICANCE_COLUMNS`. ``system_a`` is the one with
-        the higher value (equal values: by name), so ``difference`` is not negative, and the one-tailed
-        ``p_published`` and ``p_stratified``, for a above b, are not above one half. ``only_a, only_b,
-        p_mcnemar`` count clips of the first repeat; everything else averages the repeats per clip.
-        ``p_mcnemar`` and ``p_bootstrap`` are two-sided; ``p_bootstrap_holm`` corrects ``p_bootstrap`` for the
-        rows of this table.
+        One row per measure and pair, the best systems first, columns `SIGNIFICANCE_COLUMNS`. ``system_a`` is the
+        better one (equal values: by name), so ``difference``, a - b in the unit of the measure, is not negative
+        where higher is better, and not positive where lower is; the one-tailed ``p_published`` and
+        ``p_stratified``, for a above b, are not above one half. ``only_a, only_b, p_mcnemar`` count clips of the
+        first repeat; everything else averages the repeats. All of these are NaN for a measure that is no
+        proportion of clips. ``p_mcnemar`` and ``p_bootstrap`` are two-sided; ``p_bootstrap_holm`` corrects
+        ``p_bootstrap`` for the pairs of the same measure in this table.
 
     Raises
     ------
     ConfigError
-        If the reference is not a system of the frame.
+        If the reference is not a system of the predictions.
     DataError
-        If systems were not scored on the same clips, and as ``clip_scores``.
+        If systems were not scored on the same clips, and as ``clip_rows``.
     """
-    frames = by_system(predictions)
-    if reference is not None and reference not in frames:
-        raise ConfigError(f"reference system {reference!r} is not one of {sorted(frames)}")
-    scores = {name: clip_scores(frame, measure) for name, frame in frames.items()}
-    values = {name: float(stratum_accuracies(s, measure).mean()) for name, s in scores.items()}
-    ranked = sorted(scores, key=lambda name: (-values[name], name))
-    pairs = [pair for pair in combinations(ranked, 2) if reference is None or reference in pair]
-    clips, correct = side_by_side({name: scores[name] for name in ranked})
-    _, first = side_by_side({name: clip_scores(first_repeat(frames[name]), measure) for name in ranked})
-    _, resampled = resampled_values(
-        clips,
-        correct,
-        measure,
-        n_resamples=max(n_resamples, math.ceil(2 * len(pairs) / SIGNIFICANT)),
-        seed=seed,
-    )
-    strata = {name: stratum_accuracies(s, measure) for name, s in scores.items()}
-    n_by_stratum = clips.groupby("stratum").size().reindex(strata[ranked[0]].index).tolist()
-    rows = []
-    for a, b in pairs:
-        i, j = ranked.index(a), ranked.index(b)
-        bootstrap = compare_resampled(
-            values[a] - values[b], resampled[:, i] - resampled[:, j] if can_resample(clips) else None
-        )
-        published = two_proportion_z(values[a], values[b], len(clips), len(clips))
-        stratified = stratified_z(strata[a].tolist(), strata[b].tolist(), n_by_stratum)
-        only_a, only_b = (int((first[:, x] > first[:, y]).sum()) for x, y in ((i, j), (j, i)))
-        rows.append(
-            {
-                "system_a": a,
-                "system_b": b,
-                "difference": bootstrap.difference,
-                "low": bootstrap.low,
-                "high": bootstrap.high,
-                "n": len(clips),
-                "n_locations": n_locations(clips),
-                "z_published": published.z,
-                "p_published": published.p,
-                "z_stratified": stratified.z,
-                "p_stratified": stratified.p,
-                "only_a": only_a,
-                "only_b": only_b,
-                "p_mcnemar": mcnemar_exact(only_a, only_b),
-                "p_bootstrap": bootstrap.p,
-            }
-        )
-    table = pd.DataFrame(rows, columns=list(SIGNIFICANCE_COLUMNS[:-1]))
-    return table.assign(p_bootstrap_holm=holm(table["p_bootstrap"].to_numpy(float)))
+    systems = _by_system(predictions)
+    if reference is not None and reference not in systems:
+        raise ConfigError(f"reference system {reference!r} is not among the systems{near(reference, systems)}")
+    asked = (measures,) if isinstance(measures, Measure) else measures
+    tables = []
+    for wanted in asked:
+        rows = {name: _rows(own, wanted) for name, own in systems.items()}
+        tables.append(_pair_table(rows, wanted, reference, n_resamples, seed))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
 
 
 def tied_with_best(
-    predictions: pd.DataFrame, measure: Measure, *, n_resamples: int = 2000, seed: int = 0
+    predictions: Predictions, measure: Measure, *, n_resamples: int = 2000, seed: int = 0
 ) -> frozenset[str]:
-    """The best system and all that cannot be told from it: paired bootstrap, Holm over all pairs, 5 %.
+    """The best system and all that do not differ from it significantly: paired bootstrap, Holm, 5 %.
 
     All pairs are corrected for, not just those with the best, because which system is the best was read off
     the same clips. Parameters and errors are those of `significance_table`.
     """
     table = significance_table(predictions, measure, n_resamples=n_resamples, seed=seed)
     if table.empty:
-        return frozenset(by_system(predictions))
+        return frozenset(_by_system(predictions))
     best = table["system_a"].iloc[0]
     tied = table[(table["system_a"] == best) & (table["p_bootstrap_holm"] > SIGNIFICANT)]
     return frozenset([best, *tied["system_b"]])
+
+
+def _by_system(predictions: Predictions) -> Mapping[str, Predictions]:
+    return by_system(predictions) if isinstance(predictions, pd.DataFrame) else runs_by_system(predictions)
+
+
+def _rows(own: Predictions, wanted: Measure) -> Rows:
+    return clip_rows(own, wanted) if isinstance(own, pd.DataFrame) else segment_rows(own, wanted)
+
+
+def _repeats_and_gaps(own: Predictions, expected: Expected | None) -> tuple[int, str]:
+    """How many repeats one system has, and what is missing of its test clips."""
+    if isinstance(own, pd.DataFrame):
+        gaps = completeness(expected, own) if expected is not None else ()
+        return own["repeat"].nunique(), "; ".join(gaps)
+    if expected is None:
+        return len({run.repeat for run in own}), ""
+    # Tables of multi-label clips name no devices.
+    by_fold = {fold: {"": sum(devices.values())} for fold, devices in expected.items()}
+    return len({run.repeat for run in own}), "; ".join(completeness(by_fold, test_clips(own)))
+
+
+def _without_score(own: Predictions, wanted: Measure) -> dict[str, float]:
+    there = _counted(own, wanted)
+    n_locations = len(there[["scene", "location"]].drop_duplicates())
+    return {"n": len(there[["fold", "clip_id"]].drop_duplicates()), "n_locations": n_locations} | _NO_VALUE
+
+
+def _counted(own: Predictions, wanted: Measure) -> pd.DataFrame:
+    """Clips that are there, whatever is missing."""
+    if not isinstance(own, pd.DataFrame):
+        return test_clips(own).assign(scene="")
+    try:
+        return counted_predictions(own, wanted)
+    except DataError:
+        # A stratum that is missing altogether: nothing of the measure is there to be counted.
+        return pd.DataFrame(columns=["fold", "clip_id", "scene", "location"])
+
+
+def _scored(own: Predictions, wanted: Measure, n_resamples: int, seed: int) -> dict[str, float]:
+    rows = _rows(own, wanted)
+    low, high = location_interval(rows, n_resamples=n_resamples, seed=seed)
+    by_repeat = [rows.value(repeat) for repeat in range(len(rows.sums))]
+    return {
+        "value": float(np.mean(by_repeat)),
+        "low": low,
+        "high": high,
+        "n": len(rows.clips),
+        "n_locations": rows.n_locations,
+        "sd_repeats": float(np.std(by_repeat, ddof=1)) if len(by_repeat) > 1 else math.nan,
+    }
+
+
+def _pair_table(
+    rows: Mapping[str, Rows], wanted: Measure, reference: str | None, n_resamples: int, seed: int
+) -> pd.DataFrame:
+    value = {name: own.value() for name, own in rows.items()}
+    sign = -1 if wanted.higher_is_better else 1
+    scored = [name for name in rows if not math.isnan(value[name])]
+    ranked = sorted(scored, key=lambda name: (sign * value[name], name))
+    pairs = [pair for pair in combinations(ranked, 2) if reference is None or reference in pair]
+    if not pairs:
+        return pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
+    refuse_unpaired({name: rows[name] for name in ranked})
+    clips = rows[ranked[0]].clips
+    n_resamples = max(n_resamples, math.ceil(2 * len(pairs) / SIGNIFICANT))
+    varies = can_resample(clips)
+    resampled = {
+        n: resampled_values(rows[n], n_resamples=n_resamples, seed=seed) if varies else None for n in ranked
+    }
+    found = []
+    for a, b in pairs:
+        drawn_a, drawn_b = resampled[a], resampled[b]
+        differences = drawn_a - drawn_b if drawn_a is not None and drawn_b is not None else None
+        bootstrap = paired_bootstrap(value[a] - value[b], differences)
+        found.append(
+            {
+                "measure": wanted.name,
+                "system_a": a,
+                "system_b": b,
+                "difference": bootstrap.difference,
+                "low": bootstrap.low,
+                "high": bootstrap.high,
+                "n": len(clips),
+                "n_locations": rows[a].n_locations,
+                **(_proportion_tests(rows[a], rows[b]) if wanted.proportion else _NO_PROPORTION),
+                "p_bootstrap": bootstrap.p,
+            }
+        )
+    table = pd.DataFrame(found, columns=list(SIGNIFICANCE_COLUMNS[:-1]))
+    if wanted.proportion:
+        table = table.astype({"only_a": int, "only_b": int})
+    return table.assign(p_bootstrap_holm=holm(table["p_bootstrap"].to_numpy(float)))
+
+
+def _proportion_tests(a: Rows, b: Rows) -> dict[str, float]:
+    """The tests that take clips for independent, each right or wrong."""
+    n = len(a.clips)
+    published = two_proportion_z(a.value(), b.value(), n, n)
+    n_by_stratum = a.clips.groupby("stratum").size().reindex(list(a.strata)).tolist()
+    stratified = stratified_z(a.values().tolist(), b.values().tolist(), n_by_stratum)
+    right_a, right_b = a.sums[0, :, 1] > 0, b.sums[0, :, 1] > 0
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    return {
+        "z_published": published.z,
+        "p_published": published.p,
+        "z_stratified": stratified.z,
+        "p_stratified": stratified.p,
+        "only_a": only_a,
+        "only_b": only_b,
+        "p_mcnemar": mcnemar_exact(only_a, only_b),
+    }

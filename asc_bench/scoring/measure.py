@@ -191,9 +191,24 @@ PROBABILITY_MEASURES = (
 """How good the probabilities of the fine classes are, over all test clips alike: shown beside a protocol's own
 measures wherever probabilities are stored, and never primary."""
 
+_SEGMENT_TITLES = {
+    "detection-error-rate": "detection error rate",
+    "detection-f-score": "detection F-score",
+    "detection-precision": "detection precision",
+    "detection-recall": "detection recall",
+    "tagging-f1": "tagging F1",
+    "tagging-precision": "tagging precision",
+    "tagging-recall": "tagging recall",
+    "tagging-macro-f1": "tagging macro F1",
+}
+
 SEGMENT_MEASURES = tuple(
-    Measure(f"{level} {title}", average="clips", level=level, statistic=statistic, clusters="any")
-    for level, statistics in (("detection", DETECTION_STATISTICS), ("tagging", TAGGING_STATISTICS))
-    for statistic, title in ((s, s.name.removeprefix(f"{level}-").replace("-", " ")) for s in statistics)
+    Measure(title, average="clips", level=name.partition("-")[0], statistic=name, clusters="any")
+    for name, title in _SEGMENT_TITLES.items()
 )
-"""Measures of multi-label protocols: error rate and F-score of segments, F1 of tags."""
+"""Measures of multi-label protocols: error rate and F-score of segments, F1 of tags. The first is primary."""
+
+COMPARED_SEGMENTS = tuple(
+    m for m in SEGMENT_MEASURES if m.name in ("detection error rate", "detection F-score", "tagging F1")
+)
+"""Measures by which pairs of systems are compared there."""

@@ -14,7 +14,7 @@ from asc_bench.errors import DataError
 from asc_bench.scoring.decisions import SegmentRun, SystemCounts, system_counts
 from asc_bench.scoring.frames import SIGNIFICANT
 from asc_bench.scoring.segment_resampling import LOWER_IS_BETTER, defined, mean_values, resampled_measures
-from asc_bench.scoring.significance import compare_resampled, holm
+from asc_bench.scoring.significance import holm, paired_bootstrap
 
 COMPARED = ((DETECTION, "error_rate"), (DETECTION, "f_score"), (TAGGING, "f1"))
 """Measures by which pairs of systems are compared."""
@@ -79,7 +79,7 @@ def segment_pair_table(runs: Sequence[SegmentRun], *, n_resamples: int = 2000, s
         for a, b in combinations(ranked, 2):
             drawn_a, drawn_b = resampled[a], resampled[b]
             differences = defined(drawn_a[place] - drawn_b[place]) if drawn_a and drawn_b else None
-            result = compare_resampled(value[a] - value[b], differences)
+            result = paired_bootstrap(value[a] - value[b], differences)
             rows.append(
                 {
                     "level": place[0],

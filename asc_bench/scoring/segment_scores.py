@@ -13,10 +13,10 @@ import pandas as pd
 from asc_bench.data.tags import DETECTION, TAGGING
 from asc_bench.errors import DataError
 from asc_bench.labels import LabelSpace
+from asc_bench.scoring.bootstrap import percentile_interval
 from asc_bench.scoring.completeness import Expected, completeness
 from asc_bench.scoring.decisions import SegmentRun, runs_by_system, system_counts
 from asc_bench.scoring.detection import class_detection_scores
-from asc_bench.scoring.intervals import percentile_interval
 from asc_bench.scoring.segment_pairs import segment_pair_table
 from asc_bench.scoring.segment_resampling import MEASURES, Place, defined, resampled_measures, values_of
 from asc_bench.scoring.tagging import class_tagging_scores

@@ -1,4 +1,4 @@
-"""Is one system better than another? The papers' test, and three that mend its faults one by one."""
+"""Is one system better? The papers' two-proportion z-test, and three tests that relax its assumptions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from asc_bench.errors import ConfigError
-from asc_bench.scoring.accuracy import clip_scores
-from asc_bench.scoring.bootstrap import can_resample, resampled_values
-from asc_bench.scoring.intervals import percentile_interval
-from asc_bench.scoring.measure import Measure
-from asc_bench.scoring.pairing import side_by_side
+from asc_bench.scoring.bootstrap import percentile_interval
 
 
 class ZTest(NamedTuple):
@@ -153,15 +148,8 @@ def mcnemar_exact(n_only_a: int, n_only_b: int) -> float:
     return max(float(binomtest(n_only_a, n_only_a + n_only_b, 0.5).pvalue), sys.float_info.min)
 
 
-def paired_location_bootstrap(
-    predictions_a: pd.DataFrame,
-    predictions_b: pd.DataFrame,
-    measure: Measure,
-    *,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    confidence: float = 0.95,
-    split: str = "test",
+def paired_bootstrap(
+    difference: float, resampled: npt.NDArray[np.float64] | None, *, confidence: float = 0.95
 ) -> PairedBootstrap:
     """Paired bootstrap over recording locations of the difference between two systems.
 
@@ -170,27 +158,19 @@ def paired_location_bootstrap(
     two-sided: with the difference d and the resampled differences d*, shifted by d to where the hypothesis
     holds, ``p = (1 + #{|d* - d| >= |d|}) / (n_resamples + 1)``, never zero.
 
-    Valid for any measure. Repeats are averaged per clip first and taken as they are: the luck of a seed is
+    Valid for any measure. Repeats are averaged first and taken as they are: the luck of a seed is
     not tested. With few locations per scene (below five or so) any test is rough; a scene with one location
     adds no variance, and where every scene has just one, nothing can be said: p is 1 and the interval NaN.
 
     Parameters
     ----------
-    predictions_a, predictions_b : DataFrame
-        Each of one system, on the same clips.
-    measure : Measure
-        What is compared.
-    n_resamples, seed : int
-        Number of resamples and seed of their generator.
+    difference : float
+        Of the clips as they are, a - b.
+    resampled : float array, shape (n_resamples,), optional
+        Differences on resampled locations, the same ones for both systems; None where nothing can be resampled.
+        Those that are not defined (NaN) are left out.
     confidence : float
         Coverage of the interval.
-    split : str
-        ``test`` or ``validation``.
-
-    Raises
-    ------
-    DataError
-        If the systems were not scored on the same clips.
 
     References
     ----------
@@ -198,34 +178,14 @@ def paired_location_bootstrap(
     A. C. Davison, D. V. Hinkley, "Bootstrap methods and their application" (1997), chapter 4 (the added
     ones); clusters: see `asc_bench.scoring.bootstrap`.
     """
-    scores, correct = side_by_side(
-        {
-            "a": clip_scores(predictions_a, measure, split=split),
-            "b": clip_scores(predictions_b, measure, split=split),
-        }
-    )
-    observed, resampled = resampled_values(scores, correct, measure, n_resamples=n_resamples, seed=seed)
-    return compare_resampled(
-        observed[0] - observed[1],
-        resampled[:, 0] - resampled[:, 1] if can_resample(scores) else None,
-        confidence=confidence,
-    )
-
-
-def compare_resampled(
-    difference: float, resampled: npt.NDArray[np.float64] | None, *, confidence: float = 0.95
-) -> PairedBootstrap:
-    """Interval and p-value of `paired_location_bootstrap` from resampled differences.
-
-    ``resampled`` of shape (n_resamples,) is None where nothing can be resampled.
-    """
     difference = float(difference)
-    if resampled is None:
+    kept = np.empty(0) if resampled is None else resampled[~np.isnan(resampled)]
+    if not len(kept):
         return PairedBootstrap(difference, math.nan, math.nan, 1.0)
-    low, high = percentile_interval(resampled, confidence=confidence)
-    # Accuracies are ratios of counts, so ties are common: rounding must not break them.
-    beyond = np.abs(resampled - difference) >= abs(difference) - 1e-12
-    return PairedBootstrap(difference, low, high, float((1 + beyond.sum()) / (len(resampled) + 1)))
+    low, high = percentile_interval(kept, confidence=confidence)
+    # Scores are ratios of counts, so ties are common: rounding must not break them.
+    beyond = np.abs(kept - difference) >= abs(difference) - 1e-12
+    return PairedBootstrap(difference, low, high, float((1 + beyond.sum()) / (len(kept) + 1)))
 
 
 def holm(p_values: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ weighted sums. Intervals, paired tests, strata, subsets and tables are therefore
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -99,26 +99,36 @@ class Statistic(ABC):
         """
 
 
-@dataclass(frozen=True)
 class ScoredClips:
     """Predictions of one label level for some clips, as a statistic is given them.
 
-    Attributes
+    Parameters
     ----------
     label_rank : int array, shape (n_clips,)
         Rank of the true class, 1 for the most probable (ties: lower class index first).
-    probabilities : float array, shape (n_clips, n_classes)
-        Class probabilities, float64, of what was stored as float32.
+    probabilities : array or sequence of arrays, shape (n_clips, n_classes)
+        Class probabilities as stored (float32). They are stacked and made float64 when a statistic asks for them.
     agrees : bool array, shape (n_clips,), optional
         Of a measure that compares two label levels: whether they agree on the clip.
     """
 
-    label_rank: npt.NDArray[np.int64]
-    probabilities: Floats
-    agrees: npt.NDArray[np.bool_] | None = None
+    def __init__(
+        self,
+        label_rank: npt.NDArray[np.integer],
+        probabilities: npt.NDArray[np.floating] | Sequence[npt.NDArray[np.floating]],
+        agrees: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.label_rank = np.asarray(label_rank, dtype=np.int64)
+        self.agrees = agrees
+        self._given = probabilities
 
     def __len__(self) -> int:
         return len(self.label_rank)
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Class probabilities, float64, shape (n_clips, n_classes)."""
+        return np.stack(list(self._given)).astype(np.float64) if len(self) else np.empty((0, 1))
 
     @cached_property
     def label(self) -> npt.NDArray[np.int64]:

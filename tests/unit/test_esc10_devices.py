@@ -24,12 +24,11 @@ from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.data.manifest import Dataset, Split, clip_table
 from asc_bench.errors import ConfigError, DataError, StoreError
-from asc_bench.scoring.accuracy import measure
-from asc_bench.scoring.intervals import location_bootstrap
 from asc_bench.scoring.predictions import stack_runs
 from tests.real_data import real_esc10
 from tests.unit.layout_factory import esc50_row, write_esc10, write_esc50
 from tests.unit.made_predictions import frame_of, guesses
+from tests.unit.scores import location_bootstrap, measure
 
 LAYOUT = LAYOUTS["esc-10-devices"]
 

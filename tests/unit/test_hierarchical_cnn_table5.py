@@ -43,7 +43,7 @@ def test_cells_are_measures_of_their_targets() -> None:
     for cell in table_cells(Table5()):
         protocol = protocols().get(cell.protocol)
         if protocol.multi_label:
-            assert cell.measure in ("detection error_rate", "detection f_score")
+            assert cell.measure in ("detection error rate", "detection F-score")
         else:
             assert cell.measure in {measure.name for measure in protocol.measures}
         # An error rate is no percentage: it may exceed one.

@@ -6,42 +6,21 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.scoring.accuracy import clip_scores, measure
-from asc_bench.scoring.bootstrap import cluster_weights, n_locations, resampled_values
-from asc_bench.scoring.intervals import location_bootstrap, percentile_interval, wilson
+from asc_bench.scoring.bootstrap import cluster_weights, percentile_interval
 from asc_bench.scoring.measure import Measure
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
+from tests.unit.scores import clip_scores, location_bootstrap, measure, n_locations, resampled_values, wilson
 
 CLIPS = clips_of(per_location=5, n_locations=6)
 AVERAGE = Measure("average", strata="device", of=("A", "B"))
 MACRO = Measure("macro")
 
 
-@pytest.mark.parametrize(("n_right", "n"), [(0, 10), (10, 10), (6, 10), (108, 180), (1511, 2518), (1, 1)])
-@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
-def test_wilson_against_scipy(n_right: int, n: int, confidence: float) -> None:
-    expected = binomtest(n_right, n).proportion_ci(confidence, method="wilson")
-    assert wilson(n_right, n, confidence=confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-@pytest.mark.parametrize(("n", "half_width"), [(180, 7.1), (360, 5.0), (2518, 1.9)])
-def test_half_widths_at_sixty_percent(n: int, half_width: float) -> None:
-    low, high = wilson(0.6 * n, n)
-    assert round(100 * (high - low) / 2, 1) == half_width
-
-
-@pytest.mark.parametrize(("n_right", "n"), [(5, 4), (-1, 4), (0, 0), (math.nan, 4)])
-def test_wilson_refuses(n_right: float, n: int) -> None:
-    with pytest.raises(ConfigError, match="no proportion"):
-        wilson(n_right, n)
-
-
 def test_confidence_is_a_fraction() -> None:
     with pytest.raises(ConfigError, match="confidence is 95"):
-        wilson(1, 2, confidence=95)
+        location_bootstrap(frame_of(CLIPS, guesses(CLIPS, 0.5, 0)), MACRO, confidence=95)
     with pytest.raises(ConfigError, match="confidence is 0"):
         location_bootstrap(frame_of(CLIPS, guesses(CLIPS, 0.5, 0)), MACRO, confidence=0)
 
@@ -120,7 +99,7 @@ def test_only_the_seed_moves_it() -> None:
     first = location_bootstrap(frame, AVERAGE, seed=1)
     assert location_bootstrap(frame.sample(frac=1, random_state=0), AVERAGE, seed=1) == first
     assert location_bootstrap(frame, AVERAGE, seed=2) != first
-    assert n_locations(clip_scores(frame, AVERAGE)) == 18
+    assert n_locations(frame, AVERAGE) == 18
 
 
 def test_repeats_make_no_more_clips() -> None:
@@ -183,7 +162,7 @@ def test_locations_that_hold_many_scenes_are_resampled_as_a_whole() -> None:
     predictions = stacked({"system": frame_of(clips, np.where(at_first, true, (true + 1) % 3))})
     alike, apart = Measure("macro", clusters="any"), Measure("macro")
     scores = clip_scores(predictions, alike)
-    assert n_locations(scores) == 2 and n_locations(clip_scores(predictions, apart)) == 6
+    assert n_locations(predictions, alike) == 2 and n_locations(predictions, apart) == 6
     correct = scores["correct"].to_numpy(float)[:, None]
     observed, drawn = resampled_values(scores, correct, alike, n_resamples=400, seed=0)
     assert observed.tolist() == [0.5]

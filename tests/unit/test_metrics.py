@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.scoring.accuracy import (
-    class_accuracies,
-    clip_scores,
-    confusion,
-    label_ranks,
-    measure,
-    top_k_correct,
-)
+from asc_bench.scoring.accuracy import confusion, label_ranks
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import prediction_frame
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
+from tests.unit.scores import clip_scores, measure
 
 CLIPS = clips_of()
 AVERAGE = Measure("average", strata="device", of=("A", "B"))
@@ -37,7 +31,7 @@ def random_case(seed: int, n: int = 200, n_classes: int = 7) -> tuple[np.ndarray
 def test_top_k_against_sklearn(k: int) -> None:
     probabilities, labels = random_case(k)
     expected = oracle.top_k_accuracy_score(labels, probabilities, k=k, labels=range(7), normalize=False)
-    assert top_k_correct(probabilities, labels, k).sum() == expected
+    assert (label_ranks(probabilities, labels) <= k).sum() == expected
 
 
 def test_ties_go_to_the_lower_class_index() -> None:
@@ -45,7 +39,6 @@ def test_ties_go_to_the_lower_class_index() -> None:
     assert label_ranks(equal, np.arange(4)).tolist() == [1, 2, 3, 4]
     two = np.array([[0.1, 0.4, 0.4, 0.1]] * 4)
     assert label_ranks(two, np.arange(4)).tolist() == [3, 1, 2, 4]
-    assert top_k_correct(two, np.arange(4), 2).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -63,10 +56,8 @@ def test_ranks_refuse(probabilities: np.ndarray, labels: np.ndarray, message: st
 
 
 def test_top_zero_is_refused() -> None:
-    with pytest.raises(ConfigError, match="top-0"):
-        top_k_correct(np.ones((1, 2)), np.array([0]), 0)
     with pytest.raises(ConfigError, match="'none': top_k is 0"):
-        measure(frame_of(CLIPS, guesses(CLIPS, 0.5, 0)), Measure("none", top_k=0))
+        Measure("none", top_k=0)
 
 
 def test_measures_against_sklearn() -> None:
@@ -172,17 +163,6 @@ def test_repeats_must_cover_the_same_clips() -> None:
     with pytest.raises(DataError, match="in 1 of 2 repeats"):
         only_a = frame[frame["device"] == "A"]
         measure(stacked({"a": [frame, only_a]}), Measure("B", strata="device", of=("B",)))
-
-
-def test_class_accuracies_are_the_recalls() -> None:
-    frame = frame_of(CLIPS, guesses(CLIPS, 0.7, 4))
-    table = class_accuracies(frame, Measure("m", strata="device", of=("B", "A")))
-    assert table["stratum"].tolist() == ["B"] * 3 + ["A"] * 3
-    assert table["n"].tolist() == [12] * 6
-    for device in "AB":
-        rows = frame[frame["device"] == device]
-        expected = oracle.recall_score(rows["label"], rows["predicted"], average=None)
-        np.testing.assert_allclose(table.loc[table["stratum"] == device, "accuracy"], expected)
 
 
 def test_confusion_against_sklearn() -> None:

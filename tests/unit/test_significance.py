@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.scoring.accuracy import measure
-from asc_bench.scoring.bootstrap import resampled_values
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.significance import (
-    compare_resampled,
     holm,
     mcnemar_exact,
-    paired_location_bootstrap,
+    paired_bootstrap,
     stratified_z,
     two_proportion_z,
 )
 from tests.unit.made_predictions import clips_of, frame_of, guesses
+from tests.unit.scores import measure, paired_location_bootstrap, resampled_values
 
 DEVICES = ("A", "B", "C")
 N_TEST = (2518, 180, 180)
@@ -204,7 +202,7 @@ def test_pairing_cancels_what_is_hard_for_both() -> None:
 
 def test_p_value_by_hand() -> None:
     # Shifted by the difference 2: -2, 0, 1, 2.5; two of four lie at least 2 away.
-    p = compare_resampled(2.0, np.array([0.0, 2.0, 3.0, 4.5])).p
+    p = paired_bootstrap(2.0, np.array([0.0, 2.0, 3.0, 4.5])).p
     assert p == pytest.approx((1 + 2) / (4 + 1))
 
 
@@ -243,7 +241,7 @@ def rejections(n_worlds: int, *, n_resamples: int, own: float = 0.8) -> tuple[fl
         latent = np.stack([rng.normal(size=len(place)) + shared + e + 0.6 for e in easy], axis=1)
         correct = (latent > 0).astype(float)
         observed, values = resampled_values(scores, correct, MACRO, n_resamples=n_resamples, seed=world)
-        bootstrap = compare_resampled(observed[0] - observed[1], values[:, 0] - values[:, 1]).p
+        bootstrap = paired_bootstrap(observed[0] - observed[1], values[:, 0] - values[:, 1]).p
         only = [int((correct[:, i] > correct[:, 1 - i]).sum()) for i in (0, 1)]
         rejected += [bootstrap <= 0.05, mcnemar_exact(*only) <= 0.05]
     clustered, independent = rejected / n_worlds

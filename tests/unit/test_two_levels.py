@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from asc_bench.errors import ConfigError, DataError, StoreError
 from asc_bench.labels import LabelSpace
-from asc_bench.scoring.accuracy import clip_scores, derived_ranks, measure
+from asc_bench.scoring.accuracy import derived_ranks
 from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import (
@@ -23,6 +23,7 @@ from asc_bench.scoring.predictions import (
     write_predictions,
 )
 from tests.unit.made_predictions import clips_of
+from tests.unit.scores import clip_scores, measure
 
 LABELS = LabelSpace.from_map(
     {"bus": "vehicle", "park": "outdoor", "tram": "vehicle", "dog": "animal", "square": "outdoor"}
