@@ -1,4 +1,4 @@
-"""All that the author of a system, a protocol or a paper's table or figure imports."""
+"""All that the author of a system, a protocol, a statistic or a paper's table or figure imports."""
 
 from asc_bench.budget import Budget
 from asc_bench.clips import Clips, Features, LabelledClips
@@ -11,6 +11,7 @@ from asc_bench.papers.figure import Drawn, Material, PaperFigure, Part
 from asc_bench.papers.table import Cell, Finished, Reproduction, TransferTable
 from asc_bench.protocol import Fold, Protocol, Reference
 from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.statistic import ScoredClips, Statistic, mean_of
 from asc_bench.systems.base import Card, Context, DeviceUse, Params, Probabilities, Published, System, Task
 from asc_bench.systems.sklearn_system import SklearnSystem
 from asc_bench.systems.svm_system import Pooling, SvmSystem, pooled
@@ -54,8 +55,10 @@ __all__ = [
     "Published",
     "Reference",
     "Reproduction",
+    "ScoredClips",
     "SklearnSystem",
     "Split",
+    "Statistic",
     "Step",
     "StoreError",
     "SvmSystem",
@@ -69,6 +72,7 @@ __all__ = [
     "caa_net_log_mel",
     "cached_weights",
     "how_to_fetch",
+    "mean_of",
     "pooled",
     "verified_weights",
 ]

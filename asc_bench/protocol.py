@@ -12,7 +12,7 @@ import pandas as pd
 
 from asc_bench.data.manifest import Dataset
 from asc_bench.labels import LabelSpace
-from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.measure import SEGMENT_MEASURES, Measure
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Protocol(ABC):
     labels: ClassVar[LabelSpace]
     multi_label: ClassVar[bool] = False
     """Whether a clip has several labels (see ``asc_bench.data.tags``), weak ones for training and strong ones for
-    testing. Scores are error rates and F-scores of segments then, and ``measures`` is empty."""
+    testing. The scores are ``SEGMENT_MEASURES`` then, such as error rates, and ``measures`` is empty."""
     clip_duration_s: ClassVar[float]
     measures: ClassVar[tuple[Measure, ...]]
     """The first is the primary one: systems are compared by it."""
@@ -79,6 +79,8 @@ class Protocol(ABC):
     @classmethod
     def measures_on(cls, sources: Sequence[str]) -> tuple[Measure, ...]:
         """Measures that have a meaning on these sources: those by source, only of these; all the others."""
+        if cls.multi_label:
+            return SEGMENT_MEASURES
         return tuple(m for m in cls.measures if m.strata != "source" or not sources or set(m.of) <= set(sources))
 
     @abstractmethod

@@ -26,17 +26,17 @@ def command(
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
     from asc_bench.registry import protocols
-    from asc_bench.reporting.tables import significance_text_table
+    from asc_bench.reporting.comparisons import significance_text_table
+    from asc_bench.reporting.report_runs import predictions_of
     from asc_bench.scoring.frames import significance_table
-    from asc_bench.scoring.predictions import stack_runs
+    from asc_bench.scoring.measure import PROBABILITY_MEASURES
 
     instance = protocols().get(protocol)()
-    measures = {m.name: m for m in instance.measures}
+    further = () if instance.multi_label else PROBABILITY_MEASURES
+    measures = {m.name: m for m in (*instance.measures_on(()), *further)}
     if measure and measure not in measures:
         raise ConfigError(f"{protocol} has no measure {measure!r}{near(measure, measures)}")
-    if instance.multi_label:
-        raise ConfigError(f"clips of {protocol} have several labels; `asc-bench report` compares all pairs there")
-    chosen = measures[measure] if measure else instance.measures[0]
+    chosen = measures[measure] if measure else instance.measures_on(())[0]
     selection = options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
     stored = stored_runs(results, protocol, budget, "*", synthetic, selection, copies)
@@ -52,9 +52,7 @@ def command(
         )
         raise ConfigError(f"{a} and {b} are not stored on the same data: {where}")
     for done in (done for tag, done in by_data.items() if {a, b} <= variants[tag]):
-        predictions = stack_runs(
-            (run.manifest, run.predictions) for run in done if run.manifest["variant"] in (a, b)
-        )
-        pair = significance_table(predictions[predictions["split"] == "test"], chosen, reference=b)
-        manifests = [run.manifest for run in done if run.manifest["variant"] in (a, b)]
-        typer.echo(significance_text_table(pair, manifests, measure=chosen.name).to_text())
+        both = [run for run in done if run.manifest["variant"] in (a, b)]
+        pair = significance_table(predictions_of(instance, both), chosen, reference=b)
+        manifests = [run.manifest for run in both]
+        typer.echo(significance_text_table(pair, manifests, measures=[chosen]).to_text())

@@ -119,12 +119,10 @@ def _frame(
     item: Reproduction, cells: Sequence[Cell], work: Work, folder: Path, setting: Setting, settings: Settings
 ) -> pd.DataFrame:
     """One row per cell: labels, score, published number, what came of its runs, and the setting."""
-    protocol = work.bench.protocol
     runs = {variant: _usable(item, its) for variant, its in work.by_variant().items()}
     whole = {v: [r for r in its if r] for v, its in runs.items() if all(r is not None and r.done for r in its)}
     scores = item.measured(Finished(runs=whole, bench=work.bench, settings=settings, folder=folder))
-    measures = [m.name for m in protocol.measures] or [cell.measure for cell in cells]
-    found = outcomes(scores, [run.manifest for run in work.runs], measures)
+    found = outcomes(scores, [run.manifest for run in work.runs], work.bench.protocol.measures_on(()))
     by_variant = {outcome.system: outcome for outcome in found}
     rows = []
     for cell in cells:

@@ -2,87 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import MISSING, p_value, points, seconds, z_value
+from asc_bench.reporting.text import MISSING, difference_in, p_value, seconds, z_value
+from asc_bench.scoring.measure import Measure
+
+Pair = Mapping[str, Any]
+
+
+NOT_DEFINED = "not defined"
+
+_COLUMNS: tuple[tuple[str, Callable[[Pair, Measure], str]], ...] = (
+    ("system A", lambda row, measure: str(row["system_a"])),
+    ("system B", lambda row, measure: str(row["system_b"])),
+    ("A − B", lambda row, measure: _difference(row, measure)),
+    ("n", lambda row, measure: f"{row['n']:,}"),
+    ("n_locations", lambda row, measure: f"{row['n_locations']:,}"),
+    ("z as published", lambda row, measure: _of_proportions(z_value, row["z_published"], measure)),
+    ("p as published", lambda row, measure: _of_proportions(p_value, row["p_published"], measure)),
+    ("z stratified", lambda row, measure: _of_proportions(z_value, row["z_stratified"], measure)),
+    ("p stratified", lambda row, measure: _of_proportions(p_value, row["p_stratified"], measure)),
+    ("only A right", lambda row, measure: _of_proportions(_clips, row["only_a"], measure)),
+    ("only B right", lambda row, measure: _of_proportions(_clips, row["only_b"], measure)),
+    ("p McNemar", lambda row, measure: _of_proportions(p_value, row["p_mcnemar"], measure)),
+    ("p bootstrap", lambda row, measure: p_value(row["p_bootstrap"])),
+    ("p bootstrap, Holm", lambda row, measure: p_value(row["p_bootstrap_holm"])),
+)
+
+_OF_PROPORTIONS = (
+    "As published: one-tailed two-proportion z-test that takes the score for one proportion of n clips, "
+    "clips for independent and the systems for scored on different clips. None of this holds.",
+    "Stratified: the same one-tailed test with the strata of the measure (devices or folds) kept apart; "
+    "clips and systems are still taken for independent.",
+    "McNemar: exact, two-sided, paired, on clips that one system alone gets right (first seed). Tests "
+    "accuracy over clips, not the mean over classes, and takes clips for independent.",
+)
 
 
 def significance_text_table(
-    significance: pd.DataFrame, manifests: Sequence[Manifest], *, measure: str, notes: Sequence[str] = ()
+    significance: pd.DataFrame,
+    manifests: Sequence[Manifest],
+    *,
+    measures: Sequence[Measure],
+    notes: Sequence[str] = (),
 ) -> Table:
-    """One row per pair of systems, with every test beside the others.
+    """One row per measure and pair of systems, with every test beside the others.
 
     Parameters
     ----------
     significance : DataFrame
-        ``significance_table`` of ``asc_bench.scoring.frames``; differences are fractions.
+        ``significance_table`` of ``asc_bench.scoring.frames``.
     manifests : sequence of mapping
         The runs, for the title.
-    measure : str
-        The measure whose difference is tested.
+    measures : sequence of Measure
+        Those whose differences are tested.
     notes : sequence of str
         Further sentences.
     """
     setting = Setting.of(manifests)
-    columns = (
-        "system A",
-        "system B",
-        "A − B (points)",
-        "n",
-        "n_locations",
-        "z as published",
-        "p as published",
-        "z stratified",
-        "p stratified",
-        "only A right",
-        "only B right",
-        "p McNemar",
-        "p bootstrap",
-        "p bootstrap, Holm",
-    )
+    by_name = {measure.name: measure for measure in measures}
+    several = len(measures) > 1
     rows = []
     for row in significance.to_dict("records"):
-        interval = f" [{points(100 * row['low'])}, {points(100 * row['high'])}]" if row["low"] == row["low"] else ""
-        rows.append(
-            (
-                str(row["system_a"]),
-                str(row["system_b"]),
-                points(100 * row["difference"]) + interval,
-                f"{row['n']:,}",
-                f"{row['n_locations']:,}",
-                z_value(row["z_published"]),
-                p_value(row["p_published"]),
-                z_value(row["z_stratified"]),
-                p_value(row["p_stratified"]),
-                f"{row['only_a']:,}",
-                f"{row['only_b']:,}",
-                p_value(row["p_mcnemar"]),
-                p_value(row["p_bootstrap"]),
-                p_value(row["p_bootstrap_holm"]),
-            )
-        )
-    assumptions = (
-        f"A scores higher than B in {measure}. In brackets: 95 % interval of the paired bootstrap.",
-        "As published: one-tailed two-proportion z-test that takes the score for one proportion of n clips, "
-        "clips for independent and the systems for scored on different clips. None of this holds.",
-        "Stratified: the same one-tailed test with the strata of the measure (devices or folds) kept apart; "
-        "clips and systems are still taken for independent.",
-        "McNemar: exact, two-sided, paired, on clips that one system alone gets right (first seed). Tests "
-        "accuracy over clips, not the mean over classes, and takes clips for independent.",
+        pair = {str(key): value for key, value in row.items()}
+        measure = by_name[str(pair["measure"])]
+        rows.append((*((measure.name,) if several else ()), *(cell(pair, measure) for _, cell in _COLUMNS)))
+    names = ", ".join(by_name)
+    in_points = [m.name for m in measures if m.unit == "percent"]
+    points_of = "" if not in_points else f" Differences of {', '.join(in_points)} are in points." if several else ""
+    undefined = [m.name for m in measures if not m.proportion]
+    told = (
+        f"A is better than B in {names}. In brackets: 95 % interval of the paired bootstrap.{points_of}",
+        *(_OF_PROPORTIONS if any(m.proportion for m in measures) else ()),
+        *([f"{NOT_DEFINED}: tests of proportions do not apply to {', '.join(undefined)}."] if undefined else []),
         "Bootstrap: two-sided, paired, resamples whole recording locations and assumes only that these are "
-        "independent. Holm: corrected for all pairs of this table. This is the one to quote.",
+        "independent. Holm: corrected for all pairs of one measure in this table. This is the one to quote.",
     )
+    unit = " (points)" if not several and in_points else ""
+    titles = [title + (unit if title == "A − B" else "") for title, _ in _COLUMNS]
     return Table(
         f"{setting.title}: pairwise tests",
-        columns,
+        (*(("measure",) if several else ()), *titles),
         tuple(rows),
-        (*setting.caveats, *(assumptions if rows else ("There is no pair to test.",)), *notes),
+        (*setting.caveats, *(told if rows else ("There is no pair to test.",)), *notes),
     )
+
+
+def _difference(row: Pair, measure: Measure) -> str:
+    shown, low, high = (difference_in(row[name], measure.unit) for name in ("difference", "low", "high"))
+    return shown if math.isnan(row["low"]) else f"{shown} [{low}, {high}]"
+
+
+def _of_proportions(formatted: Callable[[float], str], value: float, measure: Measure) -> str:
+    return formatted(value) if measure.proportion else NOT_DEFINED
+
+
+def _clips(n: float) -> str:
+    return f"{int(n):,}"
 
 
 def per_run_table(manifests: Sequence[Manifest]) -> Table:
@@ -104,5 +126,5 @@ def per_run_table(manifests: Sequence[Manifest]) -> Table:
                 f"{error.get('type', '')}: {error.get('message', '')}" if error else "",
             )
         )
-    titles = ("system", "fold", "repeat", "status", "features s", "fit s", "predict s", "peak MiB", "error")
+    titles = ("system", "fold", "repeat", "status", "features (s)", "train (s)", "predict (s)", "peak MiB", "error")
     return Table(f"{setting.title}: runs", titles, tuple(rows), (setting.provenance,))

@@ -15,6 +15,7 @@ import pandas as pd
 from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic
 from asc_bench.reporting.text import one_line
+from asc_bench.scoring.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +51,7 @@ def score_figure(
     scores: pd.DataFrame,
     path_stem: Path,
     *,
-    measures: Sequence[str] = (),
-    kinds: Mapping[str, str] | None = None,
+    measures: Sequence[Measure],
     title: str = "",
 ) -> tuple[Path, Path]:
     """Draw scores with their intervals and write ``path_stem`` with ``.png`` and ``.svg``.
@@ -63,7 +63,7 @@ def score_figure(
     tuple of Path
         The PNG and the SVG.
     """
-    return save_figure(draw_scores(scores, measures=measures, kinds=kinds, title=title), path_stem)
+    return save_figure(draw_scores(scores, measures=measures, title=title), path_stem)
 
 
 def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
@@ -151,8 +151,7 @@ def _draw_matrix(
 def draw_scores(
     scores: pd.DataFrame,
     *,
-    measures: Sequence[str] = (),
-    kinds: Mapping[str, str] | None = None,
+    measures: Sequence[Measure],
     title: str = "",
 ) -> Figure:
     """Dot plot: a panel per measure, a line per system, best on top, with the 95 % intervals.
@@ -161,10 +160,8 @@ def draw_scores(
     ----------
     scores : DataFrame
         ``score_table`` of ``asc_bench.scoring.frames``. Rows with an incomplete sentence are left out.
-    measures : sequence of str
-        Panels in order, the first sorts the systems; by default as the frame has them.
-    kinds : mapping
-        ``Measure.kind`` by name, for the axes; a measure that is not named is an accuracy.
+    measures : sequence of Measure
+        Panels in order; the first sorts the systems. Those that no system has are left out.
     title : str
         Figure title; may have several lines.
     """
@@ -172,9 +169,10 @@ def draw_scores(
     from matplotlib.ticker import MaxNLocator
 
     whole = scores[(scores["incomplete"] == "") & scores["value"].notna()]
-    panels = [m for m in (measures or list(dict.fromkeys(scores["measure"]))) if (whole["measure"] == m).any()]
-    first = whole[whole["measure"] == panels[0]] if panels else whole
-    systems = [str(s) for s in first.sort_values("value", ascending=True, kind="stable")["system"]]
+    panels = [m for m in measures if (whole["measure"] == m.name).any()]
+    first = whole[whole["measure"] == panels[0].name] if panels else whole
+    upwards = panels[0].higher_is_better if panels else True
+    systems = [str(s) for s in first.sort_values("value", ascending=upwards, kind="stable")["system"]]
     names = [plain(s) for s in systems]
     label_in = 0.068 * max(map(len, names), default=8) + 0.3
     n_panels = max(len(panels), 1)
@@ -184,17 +182,23 @@ def draw_scores(
     lines = title_lines(title, width_in)
     height_in = n_rows * (0.8 + 0.24 * max(len(systems), 2)) + LINE_IN * len(lines)
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).flat)
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).flat)
     for ax in axes[n_panels:]:
         ax.remove()
-    for ax, measure in zip(axes, panels or [""], strict=False):
-        rows = whole[whole["measure"] == measure].set_index("system").reindex(systems)
-        value, low, high = (100 * rows[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
+    alike: dict[tuple[str, bool], Axes] = {}
+    for ax, measure in zip(axes, panels, strict=False):
+        rows = whole[whole["measure"] == measure.name].set_index("system").reindex(systems)
+        scale = 100 if measure.unit == "percent" else 1
+        # Only what can be compared has a common axis.
+        first_alike = alike.setdefault((measure.unit, measure.higher_is_better), ax)
+        if first_alike is not ax:
+            ax.sharex(first_alike)
+        value, low, high = (scale * rows[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
         places = np.arange(len(systems))
         ax.hlines(places, low, high, color=_BLUE, linewidth=1.4)
         ax.plot(value, places, "o", color=_BLUE, markersize=5)
-        ax.set_title(plain(measure), fontsize=9, color=INK)
-        ax.set_xlabel(f"{(kinds or {}).get(measure, 'accuracy')}, percent", fontsize=8, color=INK)
+        ax.set_title(plain(measure.name), fontsize=9, color=INK)
+        ax.set_xlabel(_axis_label(measure), fontsize=8, color=INK)
         ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
         ax.set_axisbelow(True)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
@@ -208,6 +212,13 @@ def draw_scores(
     if title:
         figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
     return figure
+
+
+def _axis_label(measure: Measure) -> str:
+    """Statistic, unit and, where it is not the usual one, direction."""
+    unit = "" if measure.unit == "ratio" else f", {measure.unit}"
+    direction = "" if measure.higher_is_better else "\n(lower is better)"
+    return plain(measure.scored_by.name.replace("-", " ")) + unit + direction
 
 
 def save_figure(figure: Figure, path_stem: Path) -> tuple[Path, Path]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import FLOOR, MISSING, percent, percent_with_interval
+from asc_bench.reporting.text import MISSING, SOURCE_ONLY, in_unit, with_interval
+from asc_bench.scoring.measure import Measure
 
-Groups = Mapping[str, Mapping[str, str]]
-"""Group to column title to measure name."""
+Groups = Mapping[str, Mapping[str, Measure]]
+"""Group to column title to measure."""
 
 
 def groups_table(
@@ -22,7 +24,7 @@ def groups_table(
     *,
     groups: Groups,
     by: str,
-    primary: str,
+    primary: Measure,
     floor: Mapping[str, float] | None = None,
 ) -> Table | None:
     """One row per system and group; None where there is no group or no score.
@@ -32,10 +34,10 @@ def groups_table(
     scores, manifests
         As in ``results_table``.
     groups : mapping
-        Group to column title to measure name, in the order wanted.
+        Group to column title to measure, in the order wanted.
     by : str
         What the groups are, a word for the column title.
-    primary : str
+    primary : Measure
         Measure that systems are sorted by.
     floor : mapping
         As in ``results_table``; rows of their own below a rule.
@@ -52,19 +54,17 @@ def groups_table(
     rows = []
     for outcome in ranked:
         for group, names in groups.items():
-            found = {column: outcome.score(measure) for column, measure in names.items()}
+            found = {column: outcome.score(measure.name) for column, measure in names.items()}
             counted = next((score for score in found.values() if score), None)
-            cells = [
-                percent_with_interval(score["value"], score["low"], score["high"]) if score else MISSING
-                for score in (found.get(column) for column in columns)
-            ]
+            cells = [_cell(found.get(column), names.get(column)) for column in columns]
             counts = [f"{counted[key]:,}" if counted else MISSING for key in ("n", "n_locations")]
             rows.append((outcome.system, group, *cells, *counts))
     apart = len(rows)
     if floor:
         for group, names in groups.items():
-            cells = [percent(floor.get(names.get(column, ""), math.nan)) for column in columns]
-            rows.append((FLOOR, group, *cells, MISSING, MISSING))
+            guessed = [names.get(column) for column in columns]
+            cells = [in_unit(floor.get(m.name, math.nan), m.unit) if m else MISSING for m in guessed]
+            rows.append((SOURCE_ONLY, group, *cells, MISSING, MISSING))
     setting = Setting.of(manifests)
     return Table(
         f"{setting.title}: by {by}",
@@ -76,3 +76,9 @@ def groups_table(
         ),
         apart=apart if apart < len(rows) else None,
     )
+
+
+def _cell(score: Mapping[str, Any] | None, measure: Measure | None) -> str:
+    if score is None or measure is None:
+        return MISSING
+    return with_interval(score["value"], score["low"], score["high"], lambda v: in_unit(v, measure.unit))

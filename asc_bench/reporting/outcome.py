@@ -12,6 +12,7 @@ import pandas as pd
 from asc_bench.errors import ConfigError
 from asc_bench.reporting.setting import Manifest
 from asc_bench.reporting.text import one_line
+from asc_bench.scoring.measure import Measure
 
 _MAX_SENTENCE = 120
 
@@ -53,11 +54,11 @@ class Outcome:
 
     @property
     def given_device(self) -> bool:
-        """Whether it was told the device of test clips."""
+        """Whether it uses the device label at test time."""
         return any(m.get("needs_device") == "test" for m in self.manifests)
 
     @property
-    def fit_s(self) -> float | None:
+    def train_s(self) -> float | None:
         """Mean training time of the runs that finished, in seconds."""
         times = [m["durations_s"]["fit"] for m in self.manifests if m["status"] == "done"]
         return sum(times) / len(times) if times else None
@@ -77,7 +78,7 @@ class Outcome:
         return one_line(f"incomplete: {self.incomplete}") if self.incomplete else ""
 
 
-def outcomes(scores: pd.DataFrame, manifests: Sequence[Manifest], measures: Sequence[str]) -> list[Outcome]:
+def outcomes(scores: pd.DataFrame, manifests: Sequence[Manifest], measures: Sequence[Measure]) -> list[Outcome]:
     """One outcome per system: by the first measure, best first, then those without a score by name.
 
     A system with any incomplete sentence has no score at all, whatever its values say.
@@ -101,7 +102,7 @@ def outcomes(scores: pd.DataFrame, manifests: Sequence[Manifest], measures: Sequ
         known = ", ".join(sorted(by_system))
         raise ConfigError(f"scores of {strangers[0]!r} have no run; there are runs of {known}")
     found = [_outcome(system, tuple(runs), rows.get(system, {})) for system, runs in by_system.items()]
-    return sorted(found, key=lambda o: (-_value(o, measures[0]), o.system))
+    return sorted(found, key=lambda o: (_rank(o, measures[0]), o.system))
 
 
 def _outcome(system: str, runs: tuple[Manifest, ...], rows: Mapping[str, dict[str, Any]]) -> Outcome:
@@ -114,6 +115,9 @@ def _outcome(system: str, runs: tuple[Manifest, ...], rows: Mapping[str, dict[st
     return Outcome(system, runs, shown, "; ".join(sentences))
 
 
-def _value(outcome: Outcome, measure: str) -> float:
-    score = outcome.score(measure)
-    return -math.inf if score is None else float(score["value"])
+def _rank(outcome: Outcome, measure: Measure) -> float:
+    """Sorts the best first and what has no score last."""
+    score = outcome.score(measure.name)
+    if score is None:
+        return math.inf
+    return -float(score["value"]) if measure.higher_is_better else float(score["value"])

@@ -17,13 +17,17 @@ from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
 from asc_bench.registry import systems
+from asc_bench.reporting.class_scores import classes_table, threshold_notes
+from asc_bench.reporting.comparisons import significance_text_table
+from asc_bench.reporting.groups import groups_table
 from asc_bench.reporting.published import contradiction, published_values
 from asc_bench.reporting.report import write_report
-from asc_bench.reporting.segment_tables import write_segment_report
+from asc_bench.reporting.results import results_table
 from asc_bench.reporting.setting import Setting
-from asc_bench.reporting.tables import groups_table, results_table, significance_text_table
+from asc_bench.reporting.table import Table
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.accuracy import confusion
+from asc_bench.scoring.classes import class_table
 from asc_bench.scoring.decisions import segment_runs
 from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
@@ -32,10 +36,9 @@ from asc_bench.scoring.frames import (
     significance_table,
     tied_with_best,
 )
-from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.measure import COMPARED_SEGMENTS, PROBABILITY_MEASURES, Measure
 from asc_bench.scoring.predictions import stack_runs
-from asc_bench.scoring.rows import lacking_levels
-from asc_bench.scoring.segment_scores import segment_scores
+from asc_bench.scoring.rows import Predictions, lacking_levels, of_systems
 from asc_bench.scoring.source_only import source_alone
 from asc_bench.systems.base import Published
 
@@ -90,8 +93,7 @@ def report(
     }
     if _stamp(folder) == stamp:
         return Report(folder, (folder / TEXT).read_text())
-    write = _write_segments if protocol.multi_label else _write
-    text = write(protocol, runs, folder, folds, reference)
+    text = _write(protocol, runs, folder, folds, reference)
     write_atomic(folder / TEXT, text)
     write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
     return Report(folder, text)
@@ -104,38 +106,48 @@ def _write(
     done = [run for run in runs if run.done]
     sources = manifests[0].get("sources", ()) if manifests else ()
     defined = protocol.measures_on(sources)
-    measures = [m.name for m in defined if not m.group]
+    measures = tuple(m for m in defined if not m.group)
+    compared = COMPARED_SEGMENTS if protocol.multi_label else measures[:1]
     # Of one source, the table by source would repeat the first one.
     groups, by = _groups(defined) if len(sources) != 1 else ({}, "")
     scores = pd.DataFrame(columns=list(SCORE_COLUMNS))
     significance = pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
-    tied: set[str] = set()
+    tied: frozenset[str] = frozenset()
     floor: dict[str, float] = {}
     confusions: dict[str, dict[str, pd.DataFrame]] = {}
+    further: dict[str, tuple[Table, pd.DataFrame]] = {}
     printed, references = published(protocol.name, manifests), protocol.references
     notes = contradictions(protocol.name, manifests)
     if done:
-        predictions = stack_runs((run.manifest, run.predictions) for run in done)
+        predictions = predictions_of(protocol, done)
         expected = done[0].manifest["expected"]
         if folds and set(folds) != set(expected):
             printed, references = {}, ()
             notes = (f"Only {', '.join(folds)} of the protocol's {len(expected)} folds: not its score.",)
         wanted = {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
-        scores = score_table(predictions, defined, expected=wanted)
+        scores = score_table(predictions, (*defined, *_probability_measures(protocol)), expected=wanted)
         whole = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
-        frames = {name: predictions[predictions["system"] == name] for name in whole}
         # A system that does not predict the level of the primary measure has a row, but is compared with none.
-        comparable = [name for name, frame in frames.items() if not lacking_levels(frame, defined[0])]
+        comparable = [name for name in whole if not lacking_levels(of_systems(predictions, [name]), defined[0])]
         _check_reference(reference, comparable)
-        compared = predictions[predictions["system"].isin(comparable)]
+        rivals = of_systems(predictions, comparable)
         if len(comparable) > 1:
-            significance = significance_table(compared, defined[0], reference=reference)
-            tied = set(tied_with_best(compared, defined[0]))
-        confusions = {name: _confusions(frame, protocol.labels) for name, frame in frames.items()}
-        # Runs stored before the classes were counted have none in their manifest.
-        trained = {m["fold"]: m["class_counts"] for m in manifests if "class_counts" in m}
-        clips = predictions[predictions["system"].isin(whole)]
-        floor = source_alone(clips, trained, protocol.labels, defined)
+            significance = significance_table(rivals, compared, reference=reference)
+            tied = tied_with_best(rivals, defined[0])
+        if isinstance(predictions, pd.DataFrame):
+            frames = {name: predictions[predictions["system"] == name] for name in whole}
+            confusions = {name: _confusions(frame, protocol.labels) for name, frame in frames.items()}
+            # Runs stored before the classes were counted have none in their manifest.
+            trained = {m["fold"]: m["class_counts"] for m in manifests if "class_counts" in m}
+            clips = predictions[predictions["system"].isin(whole)]
+            floor = source_alone(clips, trained, protocol.labels, defined)
+        elif whole:
+            decided = [run for run in predictions if run.system in whole]
+            notes = (*notes, *threshold_notes(decided))
+            frame = class_table(decided, protocol.labels)
+            further["classes"] = (classes_table(frame, title=f"{Setting.of(manifests).title}: by class"), frame)
+    shown = (*measures, *_probability_measures(protocol))
+    intervals = {m.name for m in (compared if protocol.multi_label else measures)}
     written = write_report(
         folder,
         scores=scores,
@@ -144,13 +156,15 @@ def _write(
         confusions=confusions,
         published=printed,
         references=references,
-        measures=measures,
+        measures=shown,
+        compared=compared,
         tied=tied,
         notes=notes,
         groups=groups,
         by=by,
         floor=floor,
-        kinds={m.name: m.scored_by.name for m in defined},
+        intervals=intervals,
+        further=further,
     )
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()
@@ -158,39 +172,36 @@ def _write(
         results_table(
             scores,
             manifests,
-            measures=measures,
+            measures=shown,
             published=printed,
             references=references,
             tied=tied,
             notes=notes,
             floor=floor,
+            intervals=intervals,
         )
     ]
     grouped = groups_table(scores, manifests, groups=groups, by=by, primary=measures[0], floor=floor)
     if grouped is not None:
         tables.append(grouped)
     if len(significance):
-        tables.append(significance_text_table(significance, manifests, measure=measures[0]))
+        tables.append(significance_text_table(significance, manifests, measures=compared))
     return "\n\n".join(table.to_text() for table in tables)
 
 
-def _write_segments(
-    protocol: Protocol, runs: Sequence[StoredRun], folder: Path, folds: Sequence[str], reference: str | None
-) -> str:
-    """Of clips with several labels: error rates and F-scores of segments and of clips, of every pair of systems."""
-    if reference is not None:
-        raise ConfigError(f"{protocol.name} compares all pairs of systems; leave the reference {reference!r} out")
-    setting = Setting.of([run.manifest for run in runs])
-    done = [run for run in runs if run.done]
-    failures = [f"{run.manifest['variant']}: {run.manifest['error']['message']}" for run in runs if not run.done]
-    notes = (*setting.caveats, *dict.fromkeys(failures), setting.provenance)
-    if not done:
-        raise ConfigError("\n".join((f"no run of {protocol.name} has a score:", *dict.fromkeys(failures))))
-    expected = {f: n for f, n in done[0].manifest["expected"].items() if not folds or f in folds}
-    decided = segment_runs(((run.manifest, run.segments) for run in done), protocol.labels)
-    return write_segment_report(
-        folder, setting.title, segment_scores(decided, protocol.labels, expected=expected), notes
-    )
+def predictions_of(protocol: Protocol, done: Sequence[StoredRun]) -> Predictions:
+    """What the runs predicted: rows of clips, or the decisions of clips with several labels."""
+    if protocol.multi_label:
+        return segment_runs(((run.manifest, run.segments) for run in done), protocol.labels)
+    return stack_runs((run.manifest, run.predictions) for run in done)
+
+
+def _probability_measures(protocol: Protocol) -> tuple[Measure, ...]:
+    """Log loss, Brier score and calibration error, where a system gives the probabilities of one label a clip."""
+    if protocol.multi_label:
+        return ()
+    there = {m.name for m in protocol.measures}
+    return tuple(m for m in PROBABILITY_MEASURES if m.name not in there)
 
 
 def published(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> Scores:
@@ -219,12 +230,12 @@ def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) ->
                     yield manifest["variant"], entry
 
 
-def _groups(measures: Sequence[Measure]) -> tuple[dict[str, dict[str, str]], str]:
+def _groups(measures: Sequence[Measure]) -> tuple[dict[str, dict[str, Measure]], str]:
     """Measures of a group by group and column title, and a word for what the groups are."""
-    groups: dict[str, dict[str, str]] = {}
+    groups: dict[str, dict[str, Measure]] = {}
     for measure in measures:
         if measure.group:
-            groups.setdefault(measure.group, {})[measure.column] = measure.name
+            groups.setdefault(measure.group, {})[measure.column] = measure
     return groups, next((m.strata for m in measures if m.group), "")
 
 

@@ -9,117 +9,109 @@ from typing import Any
 import pandas as pd
 
 from asc_bench.protocol import Reference
+from asc_bench.reporting.columns import COLUMNS, Row, beside, in_print, printed_value
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import (
-    FLOOR,
-    MISSING,
-    percent,
-    percent_with_interval,
-    points,
-    quantity,
-    seconds,
-)
+from asc_bench.reporting.text import MISSING, SOURCE_ONLY, in_unit, with_interval
+from asc_bench.scoring.measure import Measure
 
-PublishedPercent = Mapping[str, Mapping[str, float]]
-"""Percent by variant and measure name."""
+PublishedValues = Mapping[str, Mapping[str, float]]
+"""Values as printed (percent for percent) by variant and measure name."""
 
-_FLOOR_MEANS = (
-    f"{FLOOR[0].upper()}{FLOOR[1:]}: a guess that hears nothing and ranks the classes by the clips of the test "
-    "clip's source that may be learnt from. A system that is no better may have learnt the sources and no scene."
+_SOURCE_ONLY_MEANS = (
+    f"{SOURCE_ONLY[0].upper()}{SOURCE_ONLY[1:]}: predicts, for each clip, the training-set class frequencies of "
+    "its source data set, without using audio. A system that is no better may have learnt the sources and no scene."
 )
+_UNITS = {
+    "percent": "Percent",
+    "nats": "{names} in nats",
+    "ratio": "{names} as they are",
+}
 
 
 def results_table(
     scores: pd.DataFrame,
     manifests: Sequence[Manifest],
     *,
-    measures: Sequence[str],
-    published: PublishedPercent,
+    measures: Sequence[Measure],
+    published: PublishedValues,
     references: Sequence[Reference] = (),
     tied: Collection[str] = (),
     notes: Sequence[str] = (),
     floor: Mapping[str, float] | None = None,
+    intervals: Collection[str] | None = None,
 ) -> Table:
     """One row per system, best first; failed and incomplete ones below, without a score.
 
     Parameters
     ----------
     scores : DataFrame
-        ``score_table`` of ``asc_bench.scoring.frames``; values are fractions, ``system`` is the variant.
+        ``score_table`` of ``asc_bench.scoring.frames``; ``system`` is the variant.
     manifests : sequence of mapping
         One per run, of one protocol, data set and budget.
-    measures : sequence of str
-        Measure names in the order of the columns; systems are sorted by the first.
+    measures : sequence of Measure
+        In the order of the columns; systems are sorted by the first.
     published : mapping
-        Variant to measure name to percent. Left out for synthetic data and the smoke budget.
+        Variant to measure name to value as printed. Left out for synthetic data and the smoke budget.
     references : sequence of Reference
         Published numbers that belong to no system here: rows of their own below a rule, left out likewise.
     tied : collection of str
-        Variants that cannot be told from the best.
+        Variants that do not differ significantly from the best.
     notes : sequence of str
         Further sentences, such as contradictions in the published table.
     floor : mapping
         Measure name to ``source_alone`` of ``asc_bench.scoring``: a row below a rule.
+    intervals : collection of str, optional
+        Measures that are shown with their interval; all if None.
 
     Raises
     ------
     ConfigError
-        If there is no run, if runs cannot share a table, or if scores name a system without a run.
+        If there is no run, if no measure is named, if runs cannot share a table, or if scores name a system
+        without a run.
     """
     setting = Setting.of(manifests)
     ranked = outcomes(scores, manifests, measures)
     primary = measures[0]
-    shown = sorted(references, key=lambda r: -r.values.get(primary, 0.0)) if setting.comparable else []
-    printed_title = f"{primary}, published"
-    rows = []
+    sign = -1 if primary.higher_is_better else 1
+    shown = sorted(references, key=lambda r: sign * r.values.get(primary.name, 0.0)) if setting.comparable else []
+    titles = [column.title(primary) for column in COLUMNS]
+    printed_title, difference_title = titles[0], titles[1]
+    rows: list[dict[str, str]] = []
     for place, outcome in enumerate(ranked):
-        score = outcome.score(primary) or {}
-        printed, difference = _beside(score, published.get(outcome.system, {}).get(primary))
+        known = published.get(outcome.system, {}).get(primary.name) if setting.comparable else None
+        row = Row(outcome, primary, known)
         rows.append(
             {
                 "system": _marked_name(outcome, tied=place > 0 and outcome.scored and outcome.system in tied),
-                **{measure: _measured(outcome.score(measure)) for measure in measures},
-                printed_title: printed,
-                "difference": difference,
-                "sd over seeds": percent(score["sd_repeats"]) if outcome.n_repeats > 1 else MISSING,
-                "n": _count(score.get("n")),
-                "n_locations": _count(score.get("n_locations")),
-                "parameters": _largest(outcome.manifests, "n_parameters"),
-                "multiply-adds": _largest(outcome.manifests, "n_multiply_adds"),
-                "fit s": seconds(outcome.fit_s),
-                "status": outcome.status,
+                **{m.name: _measured(outcome.score(m.name), m, intervals) for m in measures},
+                **{title: column.cell(row) for title, column in zip(titles, COLUMNS, strict=True)},
             }
         )
+    filled = {title for title in titles for row in rows if row[title] not in ("", MISSING)}
     if floor:
-        guessed = {measure: percent(floor.get(measure, math.nan)) for measure in measures}
-        rows.append({"system": FLOOR, **guessed, printed_title: MISSING, "status": ""})
-    rows += [
-        {
-            "system": f"{reference.title} (published)",
-            printed_title: _beside({}, reference.values.get(primary))[0],
-            "status": "",
-        }
-        for reference in shown
-    ]
-    beside = setting.comparable and any(row[printed_title] != MISSING for row in rows)
-    wanted = {
-        printed_title: beside,
-        "difference": beside,
-        "sd over seeds": any(o.n_repeats > 1 for o in ranked),
-        "status": any(o.status for o in ranked),
-    }
-    columns = tuple(title for title in rows[0] if wanted.get(title, True))
+        guessed = {m.name: in_unit(floor.get(m.name, math.nan), m.unit) for m in measures}
+        rows.append({"system": SOURCE_ONLY, **guessed, "status": ""})
+    for reference in shown:
+        value = reference.values.get(primary.name)
+        if value is not None:
+            filled.add(printed_title)
+        printed = MISSING if value is None else printed_value(value, primary)
+        rows.append({"system": f"{reference.title} (published)", printed_title: printed, "status": ""})
+    if printed_title in filled:
+        filled.add(difference_title)
+    kept = [t for t, column in zip(titles, COLUMNS, strict=True) if t in filled or not column.optional]
+    columns = ("system", *(m.name for m in measures), *kept)
     return Table(
         setting.title,
         columns,
         tuple(tuple(row.get(title, MISSING) for title in columns) for row in rows),
         (
             *_notes(setting, ranked, measures, tied),
-            *(["Difference: measured minus published, in points."] if beside else []),
+            *([f"Difference: measured minus published{_in_points(primary)}."] if printed_title in filled else []),
             *(f"{r.title}: {r.source.rstrip('.')}." for r in shown),
-            *([_FLOOR_MEANS] if floor else []),
+            *([_SOURCE_ONLY_MEANS] if floor else []),
             *notes,
             setting.provenance,
         ),
@@ -132,8 +124,8 @@ def published_table(
     scores: pd.DataFrame,
     manifests: Sequence[Manifest],
     *,
-    measures: Sequence[str],
-    published: PublishedPercent,
+    measures: Sequence[Measure],
+    published: PublishedValues,
     references: Sequence[Reference] = (),
     notes: Sequence[str] = (),
 ) -> Table | None:
@@ -147,18 +139,19 @@ def published_table(
     rows = []
     for outcome in outcomes(scores, manifests, measures):
         for measure in measures:
-            printed = published.get(outcome.system, {}).get(measure)
+            printed = published.get(outcome.system, {}).get(measure.name)
             if printed is not None:
-                score = outcome.score(measure)
-                inside = _inside(score, printed)
-                rows.append((outcome.system, measure, _measured(score), *_beside(score, printed), inside))
+                score = outcome.score(measure.name)
+                difference = beside(Row(outcome, measure, printed))
+                cells = _measured(score, measure, None), printed_value(printed, measure), difference
+                rows.append((outcome.system, measure.name, *cells, _inside(score, printed, measure)))
     apart = len(rows)
     for reference in references:
         name = f"{reference.title} (published)"
         for measure in measures:
-            if measure in reference.values:
-                printed_text = f"{reference.values[measure]:.1f}"
-                rows.append((name, measure, MISSING, printed_text, MISSING, MISSING))
+            if measure.name in reference.values:
+                printed_text = printed_value(reference.values[measure.name], measure)
+                rows.append((name, measure.name, MISSING, printed_text, MISSING, MISSING))
     if not rows:
         return None
     return Table(
@@ -167,7 +160,7 @@ def published_table(
         tuple(rows),
         (
             *setting.caveats,
-            "Percent; differences in points, measured minus published. The interval is that of the measured "
+            f"{_units(measures)}; differences are measured minus published. The interval is that of the measured "
             "value alone: the published one has an error of its own.",
             *(f"{r.title}: {r.source.rstrip('.')}." for r in references),
             *notes,
@@ -176,74 +169,91 @@ def published_table(
     )
 
 
-def _measured(score: Mapping[str, Any] | None) -> str:
-    return percent_with_interval(score["value"], score["low"], score["high"]) if score else MISSING
+def _measured(score: Mapping[str, Any] | None, measure: Measure, intervals: Collection[str] | None) -> str:
+    if not score:
+        return MISSING
+    if intervals is not None and measure.name not in intervals:
+        return in_unit(score["value"], measure.unit)
+    return with_interval(score["value"], score["low"], score["high"], lambda v: in_unit(v, measure.unit))
 
 
-def _inside(score: Mapping[str, Any] | None, printed: float) -> str:
+def _inside(score: Mapping[str, Any] | None, printed: float, measure: Measure) -> str:
     if not score or math.isnan(score["low"]):
         return MISSING
-    return "yes" if 100 * score["low"] <= printed <= 100 * score["high"] else "no"
-
-
-def _count(number: int | None) -> str:
-    return MISSING if number is None else f"{number:,}"
+    return "yes" if in_print(score["low"], measure) <= printed <= in_print(score["high"], measure) else "no"
 
 
 def _marked_name(outcome: Outcome, *, tied: bool) -> str:
     return outcome.system + (" †" if outcome.given_device else "") + (" ≈" if tied else "")
 
 
-def _beside(score: Mapping[str, Any] | None, printed: float | None) -> tuple[str, str]:
-    """Published number and difference to it."""
-    if printed is None:
-        return MISSING, MISSING
-    return f"{printed:.1f}", points(100 * score["value"] - printed) if score else MISSING
-
-
-def _largest(manifests: Sequence[Manifest], key: str) -> str:
-    values = {m[key] for m in manifests if m.get(key) is not None}
-    if not values:
-        return MISSING
-    return ("≤ " if len(values) > 1 else "") + quantity(max(values))
-
-
-def _best(ranked: Sequence[Outcome], measures: Sequence[str]) -> frozenset[tuple[int, int]]:
-    """Cells of the highest printed value of each measure, where at least two systems have one."""
+def _best(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> frozenset[tuple[int, int]]:
+    """Cells of the best printed value of each measure, where at least two systems have one."""
     cells = set()
     for column, measure in enumerate(measures, start=1):
-        printed = {i: round(100 * s["value"], 1) for i, o in enumerate(ranked) if (s := o.score(measure))}
-        if len(printed) > 1:
-            cells |= {(i, column) for i, value in printed.items() if value == max(printed.values())}
+        printed = {
+            i: in_unit(s["value"], measure.unit) for i, o in enumerate(ranked) if (s := o.score(measure.name))
+        }
+        values = {i: float(text) for i, text in printed.items() if text != MISSING}
+        if len(values) > 1:
+            top = (max if measure.higher_is_better else min)(values.values())
+            cells |= {(i, column) for i, value in values.items() if value == top}
     return frozenset(cells)
 
 
 def _notes(
-    setting: Setting, ranked: Sequence[Outcome], measures: Sequence[str], tied: Collection[str]
+    setting: Setting, ranked: Sequence[Outcome], measures: Sequence[Measure], tied: Collection[str]
 ) -> list[str]:
     notes = list(setting.caveats)
     if any(o.scored for o in ranked):
         notes.append(
-            "Percent. In brackets: 95 % percentile interval of a bootstrap over recording locations. "
+            f"{_units(measures)}. In brackets: 95 % percentile interval of a bootstrap over recording locations. "
             f"Test clips (locations): {'; '.join(_counts(ranked, measures))}."
         )
+    lower = [m.name for m in measures if not m.higher_is_better]
+    if lower:
+        notes.append(f"Lower is better: {', '.join(lower)}.")
     if any(o.scored and o.system in tied for o in ranked[1:]):
-        notes.append("≈ cannot be told from the best system by the paired bootstrap over locations.")
+        notes.append(
+            "≈ not significantly different from the best system (paired bootstrap over locations, Holm-adjusted "
+            "p > 0.05)."
+        )
     if any(o.given_device for o in ranked):
-        notes.append("† was told the recording device of every test clip.")
+        notes.append("† uses the recording-device label at test time.")
     if any(o.n_repeats > 1 for o in ranked):
-        notes.append("sd over seeds: spread of the score between seeds on the same test clips, in points.")
+        notes.append(
+            f"SD over seeds: standard deviation of {measures[0].name} between seeds on the same test clips"
+            f"{_in_points(measures[0])}."
+        )
     done = [m for o in ranked for m in o.manifests if m["status"] == "done"]
     hosts = dict.fromkeys(f"{m.get('device', '?')} with {m.get('n_threads', '?')} threads" for m in done)
     if hosts:
-        notes.append(f"Multiply-adds per clip. fit s: mean training time of a run on {', '.join(hosts)}.")
+        notes.append(
+            "MACs: multiply-accumulate operations per clip. Train time: mean over runs, on "
+            + ", ".join(hosts)
+            + "."
+        )
     return notes
 
 
-def _counts(ranked: Sequence[Outcome], measures: Sequence[str]) -> list[str]:
-    found = []
+def _in_points(measure: Measure) -> str:
+    return ", in points" if measure.unit == "percent" else ""
+
+
+def _units(measures: Sequence[Measure]) -> str:
+    """What unit the numbers have, naming those that are not percent."""
+    names: dict[str, list[str]] = {}
     for measure in measures:
-        counts = dict.fromkeys(f"{s['n']:,} ({s['n_locations']:,})" for o in ranked if (s := o.score(measure)))
+        names.setdefault(measure.unit, []).append(measure.name)
+    told = [text.format(names=", ".join(names[unit])) for unit, text in _UNITS.items() if unit in names]
+    return "; ".join(told)
+
+
+def _counts(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> list[str]:
+    """Test clips and locations; measures on the same ones are not repeated."""
+    found: dict[str, list[str]] = {}
+    for measure in measures:
+        counts = dict.fromkeys(f"{s['n']:,} ({s['n_locations']:,})" for o in ranked if (s := o.score(measure.name)))
         if counts:
-            found.append(f"{measure} {' or '.join(counts)}")
-    return found
+            found.setdefault(" or ".join(counts), []).append(measure.name)
+    return [f"{', '.join(names)} {text}" for text, names in found.items()]

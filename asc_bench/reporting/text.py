@@ -7,10 +7,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from asc_bench.scoring.statistic import Unit
+
 MISSING = "–"
 MINUS = "−"
-FLOOR = "the source alone"
-"""Row of a guess that knows nothing of a clip but its source."""
+SOURCE_ONLY = "source-only baseline"
+"""Row of a baseline that knows nothing of a clip but its source."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -81,6 +83,21 @@ def with_interval(value: float, low: float, high: float, spelt: Callable[[float]
     if math.isnan(value) or math.isnan(low) or math.isnan(high):
         return spelt(value)
     return f"{spelt(value)} [{spelt(low)}, {spelt(high)}]"
+
+
+def in_unit(value: float, unit: Unit) -> str:
+    """A score in the unit of its measure: percent with one decimal, nats with three, ratios with two."""
+    if unit == "percent" or math.isnan(value):
+        return percent(value)
+    return f"{value:.3f}" if unit == "nats" else decimals(value)
+
+
+def difference_in(value: float, unit: Unit) -> str:
+    """A signed difference of two scores: points for percent, else in the unit itself."""
+    if unit == "percent" or math.isnan(value):
+        return points(100 * value)
+    shown = in_unit(abs(value), unit)
+    return shown if float(shown) == 0 else (MINUS if value < 0 else "+") + shown
 
 
 def points(difference_percent: float) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.setting import Manifest, Setting
+from asc_bench.scoring.measure import Measure
 
 SCORE_COLUMNS = ("value", "low", "high", "n", "n_locations", "n_repeats", "sd_repeats")
 
@@ -18,7 +19,7 @@ def tidy_results(
     scores: pd.DataFrame,
     manifests: Sequence[Manifest],
     *,
-    measures: Sequence[str],
+    measures: Sequence[Measure],
     published: Mapping[str, Mapping[str, float]],
     floor: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
@@ -27,23 +28,27 @@ def tidy_results(
     Returns
     -------
     DataFrame
-        ``system, measure``, the columns of the score table as fractions, ``published`` as a fraction (empty
-        where nothing is comparable), ``source_alone`` (``floor`` of the measure, where there is one),
+        ``system, measure, unit, higher_is_better``, the columns of the score table (percent as fractions),
+        ``published`` likewise (empty where nothing is comparable), ``source_alone`` (``floor`` of the measure,
+        where there is one),
         ``status`` (empty when all is well), the setting, and ``runs``: the keys of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
     for outcome in outcomes(scores, manifests, measures):
         for measure in measures:
-            score = outcome.score(measure) or {}
-            printed = published.get(outcome.system, {}).get(measure) if setting.comparable else None
+            score = outcome.score(measure.name) or {}
+            printed = published.get(outcome.system, {}).get(measure.name) if setting.comparable else None
+            as_stored = 100 if measure.unit == "percent" else 1
             rows.append(
                 {
                     "system": outcome.system,
-                    "measure": measure,
+                    "measure": measure.name,
+                    "unit": measure.unit,
+                    "higher_is_better": measure.higher_is_better,
                     **{column: score.get(column, math.nan) for column in SCORE_COLUMNS},
-                    "published": math.nan if printed is None else printed / 100,
-                    **({"source_alone": floor.get(measure, math.nan)} if floor else {}),
+                    "published": math.nan if printed is None else printed / as_stored,
+                    **({"source_alone": floor.get(measure.name, math.nan)} if floor else {}),
                     "status": outcome.status,
                     "protocol": setting.protocol,
                     "protocol_version": setting.protocol_version,

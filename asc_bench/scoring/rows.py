@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -304,6 +304,13 @@ def by_system(predictions: pd.DataFrame, systems: Sequence[str] = ()) -> dict[st
         raise DataError("the predictions have no column 'system'; put runs together with stack_runs")
     frames = {str(name): frame for name, frame in predictions.groupby("system", sort=False)}
     return {name: frames[name] for name in systems} if systems else frames
+
+
+def of_systems(predictions: Predictions, systems: Collection[str]) -> Predictions:
+    """Only the predictions of these systems."""
+    if isinstance(predictions, pd.DataFrame):
+        return predictions[predictions["system"].isin(systems)]
+    return [run for run in predictions if run.system in systems]
 
 
 def refuse_unpaired(rows: Mapping[str, Rows]) -> None:

@@ -121,10 +121,10 @@ def test_from_sources_to_tables(cli, tmp_path: Path, plugged: str) -> None:
         for source, counts in manifests[0]["class_counts"].items()
     }
     lucky = fine_rows["label"] == fine_rows["source"].map(guess)
-    floor = row_of(done.stdout, "the source alone")
+    floor = row_of(done.stdout, "source-only baseline")
     assert float(floor[1]) == pytest.approx(100 * lucky.groupby(fine_rows["label"]).mean().mean(), abs=0.05)
     assert floor[7] == "–", "there are no heads to agree"
-    assert float(row_of(done.stdout, "the source alone", "tut-2017")[2]) > 0
+    assert float(row_of(done.stdout, "source-only baseline", "tut-2017")[2]) > 0
 
     again = cli("report", "-p", "merged", "-b", "smoke", "--synthetic", ASC_BENCH_PLUGINS=plugged)
     assert again.returncode == 0, again.stderr

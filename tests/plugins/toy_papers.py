@@ -40,4 +40,4 @@ class ToyFigure(PaperFigure):
     def draw(self, material: Material):
         from asc_bench.reporting.figures import draw_scores
 
-        return draw_scores(material.scores, title=material.title)
+        return draw_scores(material.scores, measures=material.bench.protocol.measures_on(()), title=material.title)

@@ -16,11 +16,13 @@ from asc_bench.reporting.figures import (
     draw_scores,
     score_figure,
 )
+from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, confusion, scores
 
 CLASSES = ("airport", "metro_station", "tram")
 COUNTS = [[6, 2, 0], [1, 3, 0], [0, 0, 0]]
 NAN = float("nan")
+MEASURES = [Measure("average"), Measure("B")]
 TABLE = scores(
     {
         "svm": {"average": 0.5, "B": 0.6},
@@ -84,7 +86,7 @@ def test_cell_text_stays_inside_its_cell() -> None:
 
 
 def test_dots_and_intervals_are_those_of_the_frame_best_on_top() -> None:
-    figure = draw_scores(TABLE)
+    figure = draw_scores(TABLE, measures=MEASURES)
     left, right = figure.axes
     assert [left.get_title(), right.get_title()] == ["average", "B"]
     # Drawn from the bottom up; the incomplete system has no place.
@@ -97,14 +99,14 @@ def test_dots_and_intervals_are_those_of_the_frame_best_on_top() -> None:
 
 
 def test_panels_follow_the_measures_asked_for() -> None:
-    figure = draw_scores(TABLE, measures=["B", "average", "unknown"])
+    figure = draw_scores(TABLE, measures=[Measure(name) for name in ("B", "average", "unknown")])
     assert [ax.get_title() for ax in figure.axes] == ["B", "average"]
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["caa-net", "svm"]
 
 
 def test_without_any_score_the_figure_says_so() -> None:
     for frame in (TABLE[TABLE["system"] == "partial"], TABLE.iloc[:0], scores({})):
-        figure = draw_scores(frame)
+        figure = draw_scores(frame, measures=MEASURES)
         assert [t.get_text() for t in figure.axes[0].texts] == ["no score"]
 
 
@@ -122,7 +124,9 @@ def test_files_are_whole_png_and_svg(tmp_path: Path) -> None:
 
 def test_the_same_figure_is_the_same_bytes(tmp_path: Path) -> None:
     for kind in (0, 1):
-        one, two = (score_figure(TABLE, tmp_path / name)[kind].read_bytes() for name in ("a", "b"))
+        one, two = (
+            score_figure(TABLE, tmp_path / name, measures=MEASURES)[kind].read_bytes() for name in ("a", "b")
+        )
         assert one == two
 
 
@@ -130,7 +134,7 @@ def test_hostile_names_are_text_and_no_formula(tmp_path: Path) -> None:
     name = "$\\frac{$ " + HOSTILE
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        score_figure(scores({name: {"$x$": 0.5}}), tmp_path / "s", title=name)
+        score_figure(scores({name: {"$x$": 0.5}}), tmp_path / "s", measures=[Measure("$x$")], title=name)
         _, svg = confusion_figure(
             {"$": confusion(("a_$b$", "<c>"), [[1, 2], [3, 4]])}, tmp_path / "c", title=f"{name}\n{name}"
         )

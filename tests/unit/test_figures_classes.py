@@ -8,6 +8,7 @@ import numpy as np
 
 from asc_bench.registry import protocols
 from asc_bench.reporting.figures import confusion_figure, draw_confusions, draw_scores
+from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import confusion, scores
 
 NAMES = ("bus", "car", "dog", "mall", "park")
@@ -47,14 +48,31 @@ def test_official_test_sets_are_shown_whole(tmp_path: Path) -> None:
 
 
 def test_each_axis_says_what_its_measure_is() -> None:
-    frame = scores({"svm": {"top": 0.5, "heads": 0.9}})
-    figure = draw_scores(frame, kinds={"top": "accuracy", "heads": "agreement"})
-    assert [ax.get_xlabel() for ax in figure.axes] == ["accuracy, percent", "agreement, percent"]
-    assert [ax.get_xlabel() for ax in draw_scores(frame).axes] == ["accuracy, percent"] * 2
+    frame = scores(
+        {"svm": {"top": 0.5, "loss": 0.9, "calibration": 0.1}, "cnn": {"top": 0.4, "loss": 0.4, "calibration": 0.2}}
+    )
+    measures = [
+        Measure("loss", statistic="log-loss"),
+        Measure("top"),
+        Measure("calibration", statistic="calibration-error", average="clips"),
+    ]
+    figure = draw_scores(frame, measures=measures)
+    assert [ax.get_xlabel() for ax in figure.axes] == [
+        "log loss, nats\n(lower is better)",
+        "accuracy, percent",
+        "calibration error, percent\n(lower is better)",
+    ]
+    # The best is on top: of a loss, the lowest. Only percent are multiplied, and no axis is shared across units.
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["svm", "cnn"]
+    np.testing.assert_allclose(np.asarray(figure.axes[0].lines[0].get_xdata(), dtype=float), [0.9, 0.4])
+    np.testing.assert_allclose(np.asarray(figure.axes[1].lines[0].get_xdata(), dtype=float), [50, 40])
+    assert figure.axes[0].get_xlim() != figure.axes[1].get_xlim()
 
 
 def test_more_than_five_panels_stand_in_rows_of_equal_length() -> None:
-    figure = draw_scores(scores({"svm": {f"m{i}": 0.1 * i for i in range(1, 8)}}))
+    figure = draw_scores(
+        scores({"svm": {f"m{i}": 0.1 * i for i in range(1, 8)}}), measures=[Measure(f"m{i}") for i in range(1, 8)]
+    )
     assert [ax.get_title() for ax in figure.axes] == [f"m{i}" for i in range(1, 8)]
     places = [ax.get_subplotspec() for ax in figure.axes]
     assert [(p.rowspan.start, p.colspan.start) for p in places if p] == [
@@ -63,5 +81,7 @@ def test_more_than_five_panels_stand_in_rows_of_equal_length() -> None:
     ]
     figure.draw_without_rendering()
     assert all(ax.xaxis.get_ticklabels()[0].get_visible() for ax in figure.axes), "each panel has its numbers"
-    five = draw_scores(scores({"svm": {f"m{i}": 0.5 for i in range(5)}}))
+    five = draw_scores(
+        scores({"svm": {f"m{i}": 0.5 for i in range(5)}}), measures=[Measure(f"m{i}") for i in range(5)]
+    )
     assert {ax.get_subplotspec().rowspan.start for ax in five.axes} == {0}  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ import pytest
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.protocol import Reference
 from asc_bench.reporting.report import write_report
+from asc_bench.scoring.measure import Measure
 from asc_bench.slugs import slug
 from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance
 
@@ -29,7 +30,7 @@ def report(folder: Path, **changes: object) -> list[Path]:
         "confusions": {CAA: {"A": MATRIX, "B": MATRIX}},
         "published": {CAA: {"average": 68.0}},
         "references": [Reference("humans", {"average": 95.7}, "Piczak 2015")],
-        "measures": ["average", "B"],
+        "measures": [Measure("average"), Measure("B")],
         "tied": {CAA},
     }
     return write_report(folder, **(arguments | changes))  # type: ignore[arg-type]
@@ -125,7 +126,7 @@ def test_hostile_strings_stay_strings_everywhere(tmp_path: Path) -> None:
         confusions={name: {"": MATRIX}},
         published={},
         references=[Reference(HOSTILE, {"average": 9.0}, HOSTILE)],
-        measures=["average", HOSTILE],
+        measures=[Measure("average"), Measure(HOSTILE)],
         tied=set(),
         notes=[HOSTILE],
     )
@@ -219,7 +220,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, monkeypatch
 def test_importing_reporting_is_cheap() -> None:
     heavy = ("torch", "matplotlib", "tabulate", "sklearn", "librosa", "scipy")
     code = (
-        "import sys, asc_bench.reporting.report, asc_bench.reporting.tables, asc_bench.reporting.published;"
+        "import sys, asc_bench.reporting.report, asc_bench.reporting.results, asc_bench.reporting.published;"
         f"print([m for m in {heavy} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

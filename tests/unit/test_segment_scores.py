@@ -9,16 +9,11 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from asc_bench.errors import ConfigError, DataError, StoreError
+from asc_bench.scoring.classes import CLASS_COLUMNS, class_table, threshold_range
 from asc_bench.scoring.decisions import SegmentRun, segment_runs
-from asc_bench.scoring.segment_pairs import segment_pair_table
+from asc_bench.scoring.frames import SCORE_COLUMNS, score_table, significance_table
+from asc_bench.scoring.measure import COMPARED_SEGMENTS, SEGMENT_MEASURES
 from asc_bench.scoring.segment_predictions import segment_arrays, segment_frame
-from asc_bench.scoring.segment_scores import (
-    CLASS_COLUMNS,
-    SCORE_COLUMNS,
-    segment_class_table,
-    segment_score_table,
-    segment_scores,
-)
 from asc_bench.scoring.significance import holm
 from asc_bench.scoring.thresholds import choose_thresholds
 from tests.unit.segment_factory import LABELS, clips_of, run_of
@@ -30,9 +25,17 @@ def decided(*runs: Run, per_class: bool = False) -> list[SegmentRun]:
     return segment_runs(runs, LABELS, per_class=per_class)
 
 
-def values(table: pd.DataFrame, system: str, column: str = "value") -> dict[tuple[str, str], float]:
+def segment_score_table(runs: list[SegmentRun], **settings: Any) -> pd.DataFrame:
+    return score_table(runs, SEGMENT_MEASURES, **settings)
+
+
+def segment_pair_table(runs: list[SegmentRun], **settings: Any) -> pd.DataFrame:
+    return significance_table(runs, COMPARED_SEGMENTS, **settings)
+
+
+def values(table: pd.DataFrame, system: str, column: str = "value") -> dict[str, float]:
     rows = table[table["system"] == system]
-    return dict(zip(zip(rows["level"], rows["measure"], strict=True), rows[column], strict=True))
+    return dict(zip(rows["measure"], rows[column], strict=True))
 
 
 def test_values_against_scikit_learn_and_a_loop_over_segments() -> None:
@@ -47,19 +50,19 @@ def test_values_against_scikit_learn_and_a_loop_over_segments() -> None:
     )
     table = segment_score_table(decided(run), n_resamples=50)
     got = values(table, "a")
-    assert got["detection", "error_rate"] == pytest.approx(errors / test.detection_reference.sum())
+    assert got["detection error rate"] == pytest.approx(errors / test.detection_reference.sum())
     flat = test.detection_reference.reshape(-1, 3), found.reshape(-1, 3)
-    assert got["detection", "f_score"] == pytest.approx(f1_score(*flat, average="micro"))
-    assert got["detection", "precision"] == pytest.approx(precision_score(*flat, average="micro"))
-    assert got["detection", "recall"] == pytest.approx(recall_score(*flat, average="micro"))
-    assert got["tagging", "f1"] == pytest.approx(f1_score(test.tagging_reference, tags, average="micro"))
+    assert got["detection F-score"] == pytest.approx(f1_score(*flat, average="micro"))
+    assert got["detection precision"] == pytest.approx(precision_score(*flat, average="micro"))
+    assert got["detection recall"] == pytest.approx(recall_score(*flat, average="micro"))
+    assert got["tagging F1"] == pytest.approx(f1_score(test.tagging_reference, tags, average="micro"))
     p, r = (f(test.tagging_reference, tags, average="macro") for f in (precision_score, recall_score))
-    assert got["tagging", "macro_f1"] == pytest.approx(2 * p * r / (p + r))
+    assert got["tagging macro F1"] == pytest.approx(2 * p * r / (p + r))
     assert tuple(table.columns) == SCORE_COLUMNS
     assert set(table["n"]) == {24} and set(table["n_locations"]) == {12} and set(table["n_repeats"]) == {1}
     assert table["sd_repeats"].isna().all()
-    assert values(table, "a", "threshold_low")["detection", "f_score"] == threshold
-    assert values(table, "a", "threshold_high")["tagging", "f1"] == tag_threshold
+    assert threshold_range(decided(run), "detection") == (threshold, threshold)
+    assert threshold_range(decided(run), "tagging") == (tag_threshold, tag_threshold)
 
 
 def test_thresholds_do_not_know_the_test_clips() -> None:
@@ -90,7 +93,7 @@ def test_repeats_are_averaged_and_folds_are_pooled() -> None:
     pooled = [one.detection for one in decided(*folds)]
     n_reference = sum(one.n_reference.sum() for one in pooled)
     errors = sum((one.substitutions + one.deletions + one.insertions).sum() for one in pooled)
-    assert values(table, "a")["detection", "error_rate"] == pytest.approx(errors / n_reference)
+    assert values(table, "a")["detection error rate"] == pytest.approx(errors / n_reference)
     # Clips of a location are one cluster, in whatever fold they are.
     assert set(table["n"]) == {34} and set(table["n_locations"]) == {12}
 
@@ -107,7 +110,7 @@ def test_intervals_widen_where_clips_share_a_location() -> None:
             for i in range(n_copies)
         ]
         table = segment_score_table(decided((manifest, pd.concat(copies))), n_resamples=1000)
-        row = table.set_index("measure").loc["error_rate"]
+        row = table.set_index("measure").loc["detection error rate"]
         assert row["low"] < row["value"] < row["high"]
         return float(row["high"] - row["low"])
 
@@ -124,7 +127,7 @@ def test_the_interval_against_the_delta_method() -> None:
     reference = np.bincount(location, counts.n_reference.sum(axis=1))
     ratio, m = errors.sum() / reference.sum(), len(reference)
     variance = m / (m - 1) * ((errors - ratio * reference) ** 2).sum() / reference.sum() ** 2
-    row = segment_score_table(runs, n_resamples=2000).set_index("measure").loc["error_rate"]
+    row = segment_score_table(runs, n_resamples=2000).set_index("measure").loc["detection error rate"]
     assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * math.sqrt(variance), rel=0.1)
 
 
@@ -139,12 +142,10 @@ def test_one_location_gives_no_interval() -> None:
 
 def test_a_gap_leaves_no_number() -> None:
     runs = decided(run_of("short", noise=0.5, seed=1, n_clips=20), run_of("whole", noise=0.5, seed=1))
-    scores = segment_scores(runs, LABELS, n_resamples=20, expected={"testing": {"A": 14, "B": 10}})
-    table = scores.scores.set_index("system")
+    table = segment_score_table(runs, n_resamples=20, expected={"testing": {"A": 14, "B": 10}}).set_index("system")
     assert table.loc["short", ["value", "low", "high"]].isna().all(axis=None)
     assert set(table.loc["short", "incomplete"]) == {"20/24 in testing: incomplete"}
     assert table.loc["whole", "value"].notna().all() and set(table.loc["whole", "incomplete"]) == {""}
-    assert set(scores.classes["system"]) == {"whole"} and scores.pairs.empty
     # A repeat that lacks clips is a gap, too, and no crash.
     ragged = decided(run_of("a", noise=0.5, seed=1), run_of("a", noise=0.5, seed=2, repeat=1, n_clips=20))
     table = segment_score_table(ragged, n_resamples=20, expected={"testing": {"": 24}})
@@ -155,7 +156,7 @@ def test_a_gap_leaves_no_number() -> None:
 
 def test_classes() -> None:
     runs = decided(run_of("a", noise=0.6, seed=1), run_of("a", noise=0.6, seed=2, repeat=1), per_class=True)
-    table = segment_class_table(runs, LABELS)
+    table = class_table(runs, LABELS)
     assert tuple(table.columns) == CLASS_COLUMNS
     assert table["label"].tolist() == [*LABELS.fine, *LABELS.fine]
     arrays = segment_arrays(run_of("a", noise=0.6, seed=1)[1], split="test")
@@ -180,9 +181,9 @@ def test_pairs() -> None:
     pairs = segment_pair_table(runs, n_resamples=400)
     table = segment_score_table(runs, n_resamples=10)
     assert len(pairs) == 9
-    for (level, measure), rows in pairs.groupby(["level", "measure"]):
-        value = {name: values(table, name)[level, measure] for name in "abc"}
-        sign = -1 if measure == "error_rate" else 1
+    for measure, rows in pairs.groupby("measure"):
+        value = {name: values(table, name)[str(measure)] for name in "abc"}
+        sign = -1 if measure == "detection error rate" else 1
         ranked = sorted("abc", key=lambda name: -sign * value[name])
         assert list(zip(rows["system_a"], rows["system_b"], strict=True)) == [
             (ranked[0], ranked[1]),
@@ -193,7 +194,7 @@ def test_pairs() -> None:
             assert row["difference"] == pytest.approx(value[row["system_a"]] - value[row["system_b"]])
             assert row["low"] <= row["difference"] <= row["high"]
         assert rows["p_bootstrap_holm"].tolist() == holm(rows["p_bootstrap"].tolist()).tolist()
-    detection = pairs[pairs["measure"] == "error_rate"]
+    detection = pairs[pairs["measure"] == "detection error rate"]
     assert detection["system_a"].tolist() == ["b", "b", "c"]
     assert (detection["p_bootstrap"] < 0.05).all()
 
@@ -207,13 +208,13 @@ def test_equal_systems_do_not_differ() -> None:
 
 def test_systems_on_other_clips_or_references_are_not_compared() -> None:
     one = run_of("a", noise=0.5, seed=1)
-    with pytest.raises(DataError, match="'a' was scored on 24 test clips, 'b' on 20"):
+    with pytest.raises(DataError, match=r"not scored on the same clips: 4 .* only in 'a', 0 only in 'b'"):
         segment_pair_table(decided(one, run_of("b", noise=0.5, seed=1, n_clips=20)))
     manifest, frame = run_of("b", noise=0.5, seed=1)
     row = int(((frame["split"] == "test") & (frame["level"] == "detection")).to_numpy().argmax())
     references = frame["reference"].to_list()
     references[row] = 1 - references[row]
-    with pytest.raises(DataError, match="different references of 1 clips, such as 'Y000'"):
+    with pytest.raises(DataError, match="know different things of 1 clips: 'Y000'"):
         segment_pair_table(decided(one, (manifest, frame.assign(reference=references))))
 
 
@@ -239,7 +240,5 @@ def test_runs_that_cannot_be_decided() -> None:
         ConfigError, match="a, fold 'testing', repeat 0: none of 16 validation examples is positive"
     ):
         decided((manifest, pd.concat([frame[frame["split"] == "test"], empty])))
-    with pytest.raises(DataError, match="there is no run"):
-        segment_score_table([])
     with pytest.raises(ConfigError, match="n_resamples is 0"):
         segment_score_table(decided((manifest, frame)), n_resamples=0)

@@ -10,17 +10,14 @@ from hypothesis import strategies as st
 
 from asc_bench.errors import ConfigError
 from asc_bench.protocol import Reference
-from asc_bench.reporting.tables import (
-    Table,
-    per_run_table,
-    published_table,
-    results_table,
-    significance_text_table,
-)
+from asc_bench.reporting.comparisons import per_run_table, significance_text_table
+from asc_bench.reporting.results import published_table, results_table
+from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import latex, one_line, p_value, points, quantity, seconds
+from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, failed, manifest, scores, significance
 
-MEASURES = ["average", "B"]
+MEASURES = [Measure("average"), Measure("B")]
 CAA = "caa-net[pooling=att]"
 NAN = math.nan
 REAL = {
@@ -44,7 +41,7 @@ def cells(table: Table, system: str) -> dict[str, str]:
 
 def test_systems_stand_in_order_of_the_first_measure() -> None:
     assert [r[0] for r in results(scores(REAL), RUNS).rows] == [CAA, "sb-cnn", "svm"]
-    assert [r[0] for r in results(scores(REAL), RUNS, measures=["B"]).rows] == ["sb-cnn", CAA, "svm"]
+    assert [r[0] for r in results(scores(REAL), RUNS, measures=[Measure("B")]).rows] == ["sb-cnn", CAA, "svm"]
 
 
 def test_a_row_says_score_interval_counts_and_costs() -> None:
@@ -56,17 +53,17 @@ def test_a_row_says_score_interval_counts_and_costs() -> None:
         "n": "2,878",
         "n_locations": "72",
         "parameters": "4.69 M",
-        "multiply-adds": "1.23 G",
-        "fit s": "312",
+        "MACs": "1.23 G",
+        "train time (s)": "312",
     }
 
 
-def test_fit_seconds_are_the_mean_over_runs() -> None:
+def test_training_time_is_the_mean_over_runs() -> None:
     runs = [
         manifest("svm", fold=f"fold{i}", durations_s={"features": 0, "fit": s, "predict": 0})
         for i, s in enumerate((2, 7))
     ]
-    assert cells(results(scores({"svm": REAL["svm"]}), runs), "svm")["fit s"] == "4.5"
+    assert cells(results(scores({"svm": REAL["svm"]}), runs), "svm")["train time (s)"] == "4.5"
 
 
 def test_published_numbers_stand_beside_real_ones() -> None:
@@ -98,7 +95,7 @@ def test_the_title_says_what_the_numbers_are() -> None:
     runs = [manifest(s, repeat=r, **change) for s in REAL for r in (0, 1, 2)]
     table = results(scores(REAL, n_repeats=3, sd_repeats=0.0123), runs)
     assert table.title == "DCASE 2018 Task 1B: tut-urban-2018-mobile, synthetic (small), smoke budget, 3 seeds"
-    assert cells(table, CAA)["sd over seeds"] == "1.2"
+    assert cells(table, CAA)["SD over seeds"] == "1.2"
     assert any("say nothing about any system on real data" in note for note in table.notes)
     assert any("not comparable with anything" in note for note in table.notes)
     assert any("2026-01-03 (UTC)" in note for note in table.notes)
@@ -110,7 +107,7 @@ def test_the_title_says_what_the_numbers_are() -> None:
 def test_a_failed_system_is_a_row_with_its_error() -> None:
     row = cells(results(scores(REAL), [*RUNS, failed("broken")]), "broken")
     assert row["status"] == "failed: ValueError: bad shape (3, 4)"
-    assert (row["average"], row["n"], row["parameters"], row["fit s"]) == ("–", "–", "–", "–")
+    assert (row["average"], row["n"], row["parameters"], row["train time (s)"]) == ("–", "–", "–", "–")
 
 
 def test_one_failed_fold_of_two_is_counted() -> None:
@@ -169,7 +166,7 @@ def test_every_measure_stands_beside_its_published_number() -> None:
 
 
 def test_tests_are_told_apart_and_p_values_never_zero() -> None:
-    table = significance_text_table(significance(), RUNS, measure="average")
+    table = significance_text_table(significance(), RUNS, measures=MEASURES[:1])
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["A − B (points)"] == "+3.0 [−1.0, +7.0]"
     assert (row["z as published"], row["p as published"]) == ("2.41", "0.008")
@@ -180,7 +177,7 @@ def test_tests_are_told_apart_and_p_values_never_zero() -> None:
 
 
 def test_no_pair_is_an_empty_table_that_says_so() -> None:
-    table = significance_text_table(significance().iloc[:0], RUNS, measure="average")
+    table = significance_text_table(significance().iloc[:0], RUNS, measures=MEASURES[:1])
     assert "There is no pair to test." in table.to_text()
 
 
