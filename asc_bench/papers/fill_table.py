@@ -14,11 +14,11 @@ from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic
 from asc_bench.papers.item import Cut, described, inside
 from asc_bench.papers.table import Cell, Finished, Reproduction
-from asc_bench.reporting.grid import Grid
 from asc_bench.reporting.outcome import Outcome, outcomes
-from asc_bench.reporting.paper_table import paper_grid
+from asc_bench.reporting.paper_table import paper_table
 from asc_bench.reporting.published import contradiction, published_values
 from asc_bench.reporting.setting import Setting
+from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import one_line
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import StoredRun
@@ -95,14 +95,14 @@ def reproduce(
         found.append(its)
     frame, setting = pd.concat(frames, ignore_index=True), Setting.together(found)
     write_atomic(folder / "table.csv", frame.to_csv(index=False))
-    write_atomic(folder / "table.md", _grid(item, frame, setting, intervals=True).to_markdown())
-    write_atomic(folder / "table.tex", _grid(item, frame, setting).to_latex())
+    write_atomic(folder / "table.md", _table(item, frame, setting, intervals=True).to_markdown())
+    write_atomic(folder / "table.tex", _table(item, frame, setting).to_latex())
     shown = frame[[inside(cell.at, cut) for cell in cells]]
-    return Reproduced(folder, _grid(item, shown, setting).to_text(), bool(frame["low"].notna().any()))
+    return Reproduced(folder, _table(item, shown, setting).to_text(), bool(frame["low"].notna().any()))
 
 
-def _grid(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, intervals: bool = False) -> Grid:
-    return paper_grid(
+def _table(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, intervals: bool = False) -> Table:
+    return paper_table(
         frame,
         setting,
         title=item.title,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from asc_bench.reporting.grid import FLAWED, TOLD, Grid, Line
 from asc_bench.reporting.setting import Setting
+from asc_bench.reporting.table import DEVICE, FLAWED, Table
 from asc_bench.reporting.text import MISSING, decimals, percent, with_interval
 
 PUBLISHED = "published"
@@ -24,7 +24,7 @@ _LEGEND = {
 Row = Mapping[str, Any]
 
 
-def paper_grid(
+def paper_table(
     cells: pd.DataFrame,
     setting: Setting,
     *,
@@ -35,7 +35,7 @@ def paper_grid(
     notes: Sequence[str] = (),
     intervals: bool = False,
     in_percent: bool = True,
-) -> Grid:
+) -> Table:
     """Lay the cells out as the paper does.
 
     Parameters
@@ -44,7 +44,7 @@ def paper_grid(
         One row per cell, in the order of the paper: the columns ``row_titles``, ``group``, ``column``,
         ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``, which
         may also be a column, cell by cell),
-        ``told`` (whether the system was given the device of test clips), ``status`` (empty where there is a
+        ``told`` (whether the system uses the device label at test time), ``status`` (empty where there is a
         value, else ``not run``, ``failed``, ``skipped``, ``incomplete`` or ``undefined``), ``reason`` (a
         sentence) and ``flaw`` (how the published number disagrees with others, or empty). Several rows of one
         place stand together, the later ones in brackets.
@@ -73,24 +73,31 @@ def paper_grid(
         place = by_row.setdefault(label, {}).setdefault((record["group"], record["column"]), [])
         place.append({str(k): v for k, v in record.items()})
     told = [_told(cells, column) for column in columns]
-    lines: list[Line] = []
+    rows: list[tuple[str, ...]] = []
+    bold: set[tuple[int, int]] = set()
     for label, found in by_row.items():
         row = [found.get(column, []) for column in columns]
         texts = tuple(
             _together([_measured(c, intervals, marked=not told[j]) for c in place]) for j, place in enumerate(row)
         )
-        lines.append(Line(labels=label, cells=texts, best=_best([p[0] if p else None for p in row], best_of)))
+        best = _best([p[0] if p else None for p in row], best_of)
+        bold |= {(len(rows), len(label) + j) for j in best}
+        rows.append((*label, *texts))
         printed = tuple(
-            _together([_spelt(c)(c["published"]) + FLAWED * bool(c["flaw"]) for c in place]) for place in row
+            _together([_formatted(c)(c["published"]) + FLAWED * bool(c["flaw"]) for c in place]) for place in row
         )
         if setting.comparable and any(text not in ("", MISSING) for text in printed):
-            lines.append(Line(labels=(*[""] * (len(label) - 1), PUBLISHED), cells=printed))
-    return Grid(
-        titles=(title, setting.title),
-        row_titles=tuple(row_titles),
-        columns=_headed(columns, told),
-        lines=tuple(lines),
-        best_means=f"{best_means}, of those measured",
+            rows.append((*[""] * (len(label) - 1), PUBLISHED, *printed))
+    headed = _headed(columns, told)
+    return Table(
+        title,
+        (*row_titles, *(column for _, column in headed)),
+        tuple(rows),
+        subtitle=setting.title,
+        n_labels=len(row_titles),
+        groups=tuple(group for group, _ in headed),
+        bold=frozenset(bold),
+        bold_means=f"{best_means}, of those measured",
         notes=(
             *setting.caveats,
             *_notes(cells, setting, intervals=intervals, in_percent=in_percent),
@@ -101,7 +108,7 @@ def paper_grid(
 
 
 def _told(cells: pd.DataFrame, column: tuple[str, str]) -> bool:
-    """Whether every system of a column was told the device: then its title bears the mark."""
+    """Whether every system of a column uses the device label at test time: then its title bears the mark."""
     scored = cells[(cells["group"] == column[0]) & (cells["column"] == column[1]) & cells["value"].notna()]
     return bool(len(scored)) and bool(scored["told"].all())
 
@@ -110,7 +117,7 @@ def _headed(columns: Sequence[tuple[str, str]], told: Sequence[bool]) -> tuple[t
     groups = {group for group, _ in columns}
     whole = {g for g in groups if g and all(t for (group, _), t in zip(columns, told, strict=True) if group == g)}
     return tuple(
-        (f"{group} {TOLD}", title) if group in whole else (group, f"{title} {TOLD}" if marked else title)
+        (f"{group} {DEVICE}", title) if group in whole else (group, f"{title} {DEVICE}" if marked else title)
         for (group, title), marked in zip(columns, told, strict=True)
     )
 
@@ -121,17 +128,17 @@ def _together(texts: Sequence[str]) -> str:
     return f"{first} ({', '.join(others)})" if others else first
 
 
-def _spelt(cell: Row) -> Callable[[float], str]:
+def _formatted(cell: Row) -> Callable[[float], str]:
     return percent if cell["in_percent"] else decimals
 
 
 def _measured(cell: Row, intervals: bool, *, marked: bool) -> str:
     if cell["status"]:
         return _SHORT[cell["status"]]
-    spelt = _spelt(cell)
+    formatted = _formatted(cell)
     value = cell["value"]
-    text = with_interval(value, cell["low"], cell["high"], spelt) if intervals else spelt(value)
-    return f"{text}{TOLD}" if marked and cell["told"] else text
+    text = with_interval(value, cell["low"], cell["high"], formatted) if intervals else formatted(value)
+    return f"{text}{DEVICE}" if marked and cell["told"] else text
 
 
 def _best(row: Sequence[Row | None], best_of: str) -> frozenset[int]:
@@ -147,7 +154,7 @@ def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool, in_percent
     if intervals and scored["low"].notna().any():
         notes[0] += " In brackets: 95 % percentile interval of a bootstrap over recording locations."
     if scored["told"].any():
-        notes.append(f"{TOLD} was told the recording device of every test clip.")
+        notes.append(f"{DEVICE} uses the recording-device label at test time.")
     notes += [f"{_SHORT[s]} {meaning}." for s, meaning in _LEGEND.items() if (cells["status"] == s).any()]
     beside = scored[scored["published"].notna() & scored["low"].notna()]
     if setting.comparable and len(beside):

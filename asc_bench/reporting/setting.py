@@ -127,7 +127,7 @@ class Setting:
 
     @property
     def data(self) -> str:
-        """Name of the data set, with ``synthetic`` where it is a stand-in."""
+        """Name of the data set, with ``synthetic`` where it is one."""
         if not self.synthetic:
             return self.dataset
         size = f" ({self.synthetic_size})" if self.synthetic_size else ""
@@ -153,7 +153,7 @@ class Setting:
         found = []
         if self.synthetic:
             found.append(
-                "Synthetic stand-in, not the named recordings: "
+                "Synthetic dataset, not the named recordings: "
                 "these numbers say nothing about any system on real data."
             )
         if self.budget == Budget.SMOKE:

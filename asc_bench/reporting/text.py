@@ -1,4 +1,4 @@
-"""How numbers and foreign strings are spelt in tables."""
+"""How numbers and foreign strings are formatted in tables."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def percent_with_interval(fraction: float, low: float, high: float) -> str:
     return with_interval(fraction, low, high, percent)
 
 
-def with_interval(value: float, low: float, high: float, spelt: Callable[[float], str]) -> str:
+def with_interval(value: float, low: float, high: float, formatted: Callable[[float], str]) -> str:
     """A value with its bounds in brackets, or alone where there are none."""
     if math.isnan(value) or math.isnan(low) or math.isnan(high):
-        return spelt(value)
-    return f"{spelt(value)} [{spelt(low)}, {spelt(high)}]"
+        return formatted(value)
+    return f"{formatted(value)} [{formatted(low)}, {formatted(high)}]"
 
 
 def in_unit(value: float, unit: Unit) -> str:

@@ -10,7 +10,7 @@ import pytest
 from asc_bench.proposed.hierarchical_cnn_comparison import SYSTEMS, Table3, Table4, _costs
 
 from asc_bench.registry import systems
-from asc_bench.reporting.paper_table import paper_grid
+from asc_bench.reporting.paper_table import paper_table
 from asc_bench.reporting.published import published_values
 from asc_bench.reporting.setting import Setting
 
@@ -65,11 +65,11 @@ def test_numbers_of_one_place_stand_together() -> None:
         }
 
     cells = pd.DataFrame([row("top-1", 0.5, 0.8), row("top-3", 0.75, 0.9)])
-    grid = paper_grid(cells, setting(), title="T", row_titles=("",), best_of="top-1", best_means="best")
-    assert [line.cells for line in grid.lines] == [("50.0 (75.0)",), ("80.0 (90.0)",)]
+    table = paper_table(cells, setting(), title="T", row_titles=("",), best_of="top-1", best_means="best")
+    assert [row[1:] for row in table.rows] == [("50.0 (75.0)",), ("80.0 (90.0)",)]
     absent = pd.DataFrame([row("top-1", math.nan, 0.8, "not run"), row("top-3", math.nan, math.nan, "not run")])
-    grid = paper_grid(absent, setting(), title="T", row_titles=("",), best_of="top-1", best_means="best")
-    assert [line.cells for line in grid.lines] == [("–",), ("80.0",)]
+    table = paper_table(absent, setting(), title="T", row_titles=("",), best_of="top-1", best_means="best")
+    assert [row[1:] for row in table.rows] == [("–",), ("80.0",)]
 
 
 def test_costs_are_means_over_runs_and_time_counts_every_predicted_clip() -> None:
