@@ -1,7 +1,8 @@
-"""The columns of the results table beside its measures: a new one is one entry here."""
+"""The columns of the results table beside its measures, printed and in CSV: a new one is one entry here."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,14 +20,14 @@ class Row:
     ----------
     outcome : Outcome
         Runs and scores of the system.
-    primary : Measure
-        The measure that the table is sorted by.
+    measure : Measure
+        Of the row; in the printed table the measure that it is sorted by.
     published : float or None
-        Published value of the primary measure, as printed (percent for percent).
+        Published value of the measure, as printed (percent for percent).
     """
 
     outcome: Outcome
-    primary: Measure
+    measure: Measure
     published: float | None
 
 
@@ -42,11 +43,17 @@ class Column:
         Text from a row; ``MISSING`` where there is nothing to say.
     optional : bool
         Leave the column out where every cell is ``MISSING`` or empty.
+    key : str
+        Name of the column in CSV; empty for one that is only printed.
+    value : callable, optional
+        What stands there, at full precision: percent as fractions, NaN where there is nothing to say.
     """
 
     title: Callable[[Measure], str]
     cell: Callable[[Row], str]
     optional: bool = False
+    key: str = ""
+    value: Callable[[Row], object] | None = None
 
 
 def in_print(value: float, measure: Measure) -> float:
@@ -60,25 +67,43 @@ def printed_value(value: float, measure: Measure) -> str:
 
 
 def beside(row: Row) -> str:
-    """Measured minus published value of the primary measure."""
-    score = row.outcome.score(row.primary.name)
+    """Measured minus published value."""
+    score = row.outcome.score(row.measure.name)
     if row.published is None or not score:
         return MISSING
-    difference = in_print(score["value"], row.primary) - row.published
-    return difference_in(difference / 100 if row.primary.unit == "percent" else difference, row.primary.unit)
+    difference = in_print(score["value"], row.measure) - row.published
+    return difference_in(difference / 100 if row.measure.unit == "percent" else difference, row.measure.unit)
 
 
 def _deviation(row: Row) -> str:
-    score = row.outcome.score(row.primary.name)
-    return in_unit(score["sd_repeats"], row.primary.unit) if score and row.outcome.n_repeats > 1 else MISSING
+    score = row.outcome.score(row.measure.name)
+    return in_unit(score["sd_repeats"], row.measure.unit) if score and row.outcome.n_repeats > 1 else MISSING
 
 
 def _count(key: str) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
-        score = row.outcome.score(row.primary.name)
+        score = row.outcome.score(row.measure.name)
         return f"{score[key]:,}" if score else MISSING
 
     return cell
+
+
+def _score(key: str) -> Callable[[Row], object]:
+    return lambda row: (row.outcome.score(row.measure.name) or {}).get(key, math.nan)
+
+
+def _most(key: str) -> Callable[[Row], object]:
+    return lambda row: max((m[key] for m in row.outcome.manifests if m.get(key) is not None), default=math.nan)
+
+
+def _published(row: Row) -> float:
+    if row.published is None:
+        return math.nan
+    return row.published / 100 if row.measure.unit == "percent" else row.published
+
+
+def _train_s(row: Row) -> float:
+    return math.nan if row.outcome.train_s is None else row.outcome.train_s
 
 
 def _largest(key: str) -> Callable[[Row], str]:
@@ -96,15 +121,27 @@ def largest(manifests: Sequence[Manifest], key: str) -> str:
 COLUMNS = (
     Column(
         lambda primary: f"{primary.name}, published",
-        lambda row: MISSING if row.published is None else printed_value(row.published, row.primary),
+        lambda row: MISSING if row.published is None else printed_value(row.published, row.measure),
         optional=True,
+        key="published",
+        value=_published,
     ),
     Column(lambda primary: "difference", beside, optional=True),
-    Column(lambda primary: "SD over seeds", _deviation, optional=True),
-    Column(lambda primary: "n", _count("n")),
-    Column(lambda primary: "n_locations", _count("n_locations")),
-    Column(lambda primary: "parameters", _largest("n_parameters")),
-    Column(lambda primary: "MACs", _largest("n_multiply_adds")),
-    Column(lambda primary: "train time (s)", lambda row: seconds(row.outcome.train_s)),
-    Column(lambda primary: "status", lambda row: row.outcome.status, optional=True),
+    Column(
+        lambda primary: "SD over seeds", _deviation, optional=True, key="sd_repeats", value=_score("sd_repeats")
+    ),
+    Column(lambda primary: "n", _count("n"), key="n", value=_score("n")),
+    Column(lambda primary: "n_locations", _count("n_locations"), key="n_locations", value=_score("n_locations")),
+    Column(lambda primary: "parameters", _largest("n_parameters"), key="n_parameters", value=_most("n_parameters")),
+    Column(lambda primary: "MACs", _largest("n_multiply_adds"), key="macs", value=_most("n_multiply_adds")),
+    Column(
+        lambda primary: "train time (s)", lambda row: seconds(row.outcome.train_s), key="train_s", value=_train_s
+    ),
+    Column(
+        lambda primary: "status",
+        lambda row: row.outcome.status,
+        optional=True,
+        key="status",
+        value=lambda row: row.outcome.status,
+    ),
 )

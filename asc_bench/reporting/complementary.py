@@ -44,7 +44,7 @@ def complementarity_table(
         (
             *setting.caveats,
             f"Percent of test clips, all alike, by {measure}; exactly one is right on the sum of the two middle "
-            "columns. Oracle: a judge who always follows a member that is right.",
+            "columns. Oracle: always follows a member that is right.",
             f"Oracle over all members: {percent(oracle)}.",
         ),
     )

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from asc_bench.reporting.columns import COLUMNS, Row
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.scoring.measure import Measure
 
-SCORE_COLUMNS = ("value", "low", "high", "n", "n_locations", "n_repeats", "sd_repeats")
+_SCORE = ("value", "low", "high", "n_repeats")
 
 
 def tidy_results(
@@ -28,10 +29,10 @@ def tidy_results(
     Returns
     -------
     DataFrame
-        ``system, measure, unit, higher_is_better``, the columns of the score table (percent as fractions),
-        ``published`` likewise (empty where nothing is comparable), ``source_alone`` (``floor`` of the measure,
-        where there is one),
-        ``status`` (empty when all is well), the setting, and ``runs``: the keys of the runs behind the row.
+        ``system, measure, unit, higher_is_better``, ``value, low, high, n_repeats`` of the score table (percent as
+        fractions), the columns of the printed table by their ``key`` (``published`` is empty where nothing is
+        comparable, ``status`` when all is well), ``source_alone`` (``floor`` of the measure, where there is one),
+        the setting, and ``runs``: the keys of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
@@ -39,17 +40,16 @@ def tidy_results(
         for measure in measures:
             score = outcome.score(measure.name) or {}
             printed = published.get(outcome.system, {}).get(measure.name) if setting.comparable else None
-            as_stored = 100 if measure.unit == "percent" else 1
+            row = Row(outcome, measure, printed)
             rows.append(
                 {
                     "system": outcome.system,
                     "measure": measure.name,
                     "unit": measure.unit,
                     "higher_is_better": measure.higher_is_better,
-                    **{column: score.get(column, math.nan) for column in SCORE_COLUMNS},
-                    "published": math.nan if printed is None else printed / as_stored,
+                    **{column: score.get(column, math.nan) for column in _SCORE},
+                    **{column.key: column.value(row) for column in COLUMNS if column.value},
                     **({"source_alone": floor.get(measure.name, math.nan)} if floor else {}),
-                    "status": outcome.status,
                     "protocol": setting.protocol,
                     "protocol_version": setting.protocol_version,
                     "dataset": setting.dataset,

@@ -87,6 +87,10 @@ def test_csv_gives_back_every_digit(tmp_path: Path) -> None:
     assert read.loc[(CAA, "B"), "runs"] == f"key-{CAA}"
     assert read.loc[("broken", "average"), "status"] == "failed: ValueError: bad shape (3, 4)"
     assert read["value"].isna()["broken", "average"]
+    assert read.loc[(CAA, "B"), "n_parameters"] == 4_686_000
+    assert read.loc[(CAA, "B"), "train_s"] == 312.4
+    assert read["macs"].isna().all()
+    assert read["n_parameters"].isna()["broken", "average"]
     pairs = pd.read_csv(tmp_path / "significance.csv")
     pd.testing.assert_frame_equal(pairs, significance(CAA), check_dtype=False, check_exact=True)
     runs = pd.read_csv(tmp_path / "runs.csv").set_index("variant")
