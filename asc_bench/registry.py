@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+import asc_bench
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
@@ -193,9 +195,26 @@ def _protocol_fault(cls: type[Protocol]) -> str | None:
 def _built_in(packages: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], object]]]:
     for package in packages:
         folder = importlib.import_module(package).__path__
+        _refuse_mixed_checkouts(package, Path(next(iter(folder))))
         for module in sorted(m.name for m in pkgutil.iter_modules(folder) if not m.name.startswith("_")):
             dotted = f"{package}.{module}"
             yield dotted, partial(importlib.import_module, dotted)
+
+
+def _refuse_mixed_checkouts(package: str, folder: Path) -> None:
+    """The harness and its systems and protocols are of one checkout, or numbers would be of neither.
+
+    Raises
+    ------
+    ConfigError
+        With both paths.
+    """
+    harness = Path(asc_bench.__file__).resolve().parent
+    if folder.resolve().parent not in (harness, harness.parent):
+        raise ConfigError(
+            f"asc_bench is imported from {harness}, {package} from {folder.resolve()}: two checkouts are mixed. "
+            "Install the one you mean (pip install --editable), or unset PYTHONPATH"
+        )
 
 
 def plugin_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
@@ -212,7 +231,14 @@ def _plugin_files() -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    name = f"asc_bench_plugin_{path.stem}"
+    """Import a plug-in as a module of a package that is its folder, so that relative imports work."""
+    folder = path.parent.resolve()
+    package = f"asc_bench_plugin_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
+    if package not in sys.modules:
+        parent = ModuleType(package)
+        parent.__path__ = [str(folder)]
+        sys.modules[package] = parent
+    name = f"{package}.{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

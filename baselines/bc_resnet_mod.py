@@ -47,6 +47,7 @@ class BcResnetModParams(Params):
 class BcResnetMod(TorchSystem):
     """Kim and others' network without its later pruning and quantisation."""
 
+    numerics_version = 1
     card = Card(
         name="bc-resnet-mod",
         title="BC-ResNet-Mod",

@@ -12,6 +12,7 @@ DIVISIONS = ("whole", "half", "quarter")
 class CnnEnsemble(FusedSystem):
     """The mean of nine members, each a run of its own; other fusions share them."""
 
+    numerics_version = 1
     card = Card(
         name="cnn-ensemble",
         title="CNN-ensemble",

@@ -39,6 +39,7 @@ class CnnEnsembleMemberParams(Params):
 class CnnEnsembleMember(TorchSystem):
     """Eight convolutions in the manner of VGG; a clip's probabilities are the mean over its pieces."""
 
+    numerics_version = 1
     card = Card(
         name="cnn-ensemble-member",
         title="CNN-ensemble, one member",

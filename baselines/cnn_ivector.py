@@ -91,6 +91,7 @@ class CnnIvectorParams(Params):
 class CnnIvector(TorchSystem):
     """Dorfer et al.'s two systems; the fusion is a logistic regression on the logarithms of their probabilities."""
 
+    numerics_version = 1
     card = Card(
         name="cnn-ivector",
         title="CNN/i-vec",

@@ -43,6 +43,7 @@ class CpResnetParams(Params):
 class CpResnet(TorchSystem):
     """Koutini and others' network on the A-weighted spectrogram of a whole clip."""
 
+    numerics_version = 1
     card = Card(
         name="cp-resnet",
         title="CP-ResNet",

@@ -42,6 +42,7 @@ class Dcase2018BaselineParams(Params):
 class Dcase2018Baseline(TorchSystem):
     """Heittola's network, its batch normalisation taken over bands as the released code does."""
 
+    numerics_version = 1
     card = Card(
         name="dcase2018-baseline",
         title="DCASE 2018 baseline",

@@ -44,6 +44,7 @@ class Dcase2024BaselineParams(Params):
 class Dcase2024Baseline(TorchSystem):
     """Schmid and others' network with 61,148 parameters, averaged over the seconds of a clip."""
 
+    numerics_version = 1
     card = Card(
         name="dcase2024-baseline",
         title="DCASE 2024 baseline",

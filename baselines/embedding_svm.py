@@ -73,6 +73,7 @@ class EmbeddingSvmParams(Params):
 class EmbeddingSvm(SvmSystem):
     """An extractor that the user names and a polynomial SVM of degree 3; the same at every budget."""
 
+    numerics_version = 1
     card = Card(
         name="embedding-svm",
         title="Embedding + SVM",

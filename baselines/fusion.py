@@ -51,6 +51,7 @@ class FusionParams(RuleParams):
 class Fusion(FusedSystem):
     """A fusion that is put together on the command line: ``asc-bench fuse``."""
 
+    numerics_version = 1
     card = Card(
         name="fusion",
         title="Late fusion",

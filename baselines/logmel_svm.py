@@ -37,6 +37,7 @@ class LogmelSvmParams(Params):
 class LogmelSvm(SklearnSystem):
     """Standardised band statistics into an SVM with a radial basis function; the same at every budget."""
 
+    numerics_version = 1
     card = Card(
         name="logmel-svm",
         title="Log-mel statistics + SVM",
@@ -105,6 +106,7 @@ class LogmelSvmOneDeviceParams(LogmelSvmParams):
 class LogmelSvmOneDevice(LogmelSvm):
     """The same classifier trained on one device's clips: its other columns show what a device mismatch costs."""
 
+    numerics_version = 1
     card = Card(
         name="logmel-svm-one-device",
         title="Log-mel statistics + SVM, trained on one device",

@@ -35,6 +35,7 @@ class MlaParams(Params):
 class Mla(TorchSystem):
     """Yu, Barsim, Kong and Yang's head on examples of 0.96 s, as Abrol and Sharma list it: with a ResNet-50."""
 
+    numerics_version = 1
     card = Card(
         name="mla",
         title="MLA",

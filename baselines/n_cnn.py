@@ -61,6 +61,7 @@ class NCnnParams(Params):
 class NCnn(TorchSystem):
     """Fonseca et al.'s network on patches of 2 s, by the geometric mean over the patches of a clip."""
 
+    numerics_version = 1
     card = Card(
         name="n-cnn",
         title="N-CNN",

@@ -71,6 +71,7 @@ class NacParams(Params):
 class Nac(TorchSystem):
     """Pons, Serrà and Serra's VGG on 128 frames of 128 mel bands, averaged over the patches of a clip."""
 
+    numerics_version = 1
     card = Card(
         name="nac",
         title="NAC",

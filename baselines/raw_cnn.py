@@ -53,6 +53,7 @@ class RawCnnParams(Params):
 class RawCnn(TorchSystem):
     """Dai et al.'s family of networks, with the eight convolutions that Abrol and Sharma count by default."""
 
+    numerics_version = 1
     card = Card(
         name="raw-cnn",
         title="Raw-CNN",

@@ -55,6 +55,7 @@ class SampleCnnParams(Params):
 class SampleCnn(TorchSystem):
     """Kim, Lee and Nam's blocks on 59,049 samples, averaged over three excerpts of a clip."""
 
+    numerics_version = 1
     card = Card(
         name="sample-cnn",
         title="Sample-CNN",

@@ -33,6 +33,7 @@ class SbCnnParams(Params):
 class SbCnn(TorchSystem):
     """Salamon and Bello's network on 128 frames of 128 mel bands, averaged over the patches of a clip."""
 
+    numerics_version = 1
     card = Card(
         name="sb-cnn",
         title="SB-CNN",

@@ -12,6 +12,7 @@ from asc_bench.systems.transfer.system import TransferredSystem
 class Transfer(TransferredSystem):
     """A system that was trained on another task, fine-tuned or as a frozen embedding; or trained from scratch."""
 
+    numerics_version = 1
     card = Card(
         name="transfer",
         title="Transfer",

@@ -68,6 +68,7 @@ class VggishSvmParams(Params):
 class VggishSvm(SvmSystem):
     """The frozen VGGish network and a polynomial SVM of degree 3; the same at every budget."""
 
+    numerics_version = 1
     card = Card(
         name="vggish-svm",
         title="VGGish + SVM",

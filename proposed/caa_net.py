@@ -54,6 +54,7 @@ MIN_STEPS = 100
 class CaaNet(TorchSystem):
     """Ren et al.'s networks: three topologies, six global poolings, four training strategies."""
 
+    numerics_version = 1
     card = Card(
         name="caa-net",
         title="CAA-Net",

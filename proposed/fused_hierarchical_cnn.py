@@ -14,6 +14,7 @@ _CITATION = (
 class Proposed1(FusedSystem):
     """Hierarchical CNN and CNN-ensemble."""
 
+    numerics_version = 1
     card = Card(
         name="proposed1",
         title="Hierarchical CNN + CNN-ensemble",
@@ -36,6 +37,7 @@ class Proposed1(FusedSystem):
 class Proposed2(FusedSystem):
     """Hierarchical CNN and CNN with i-vectors."""
 
+    numerics_version = 1
     card = Card(
         name="proposed2",
         title="Hierarchical CNN + CNN/i-vec",

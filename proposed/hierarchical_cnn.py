@@ -61,6 +61,7 @@ def orthogonality_factor(progress: float) -> float:
 class HierarchicalCnn(TorchSystem):
     """Abrol and Sharma's network, on whole clips: it cuts them into chunks of 2 s itself."""
 
+    numerics_version = 1
     card = Card(
         name="hierarchical-cnn",
         title="Hierarchical CNN",

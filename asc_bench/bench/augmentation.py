@@ -94,7 +94,7 @@ class Augmentation:
         return {
             "choice": str(self),
             "chosen": keys.digest([[repr(d) for d in self.of(clip)] for clip in (*fold.train, *fold.validation)]),
-            "code": keys.package_digest("asc_bench.features.deform"),
+            "code": keys.NUMERICS["deformations"],
         }
 
 

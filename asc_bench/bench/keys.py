@@ -12,6 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asc_bench
+from asc_bench.errors import ConfigError
+from asc_bench.features.frontends import FrontEnd, parts_of
+from asc_bench.own_code import own_code
 from asc_bench.systems.base import System
 
 OUTSIDE = (
@@ -39,7 +42,7 @@ def digest(value: object) -> str:
 
 
 def code_parts(system: type[System]) -> dict[str, str]:
-    """Digest by module of all code that the fitted numbers depend on.
+    """Digest by module of all code that the fitted numbers may depend on, for `provenance`.
 
     The closure of imports, also those inside functions, from the system's own file through asc_bench and
     through the files beside it that it imports relatively. Comments, docstrings and formatting do not count; a
@@ -68,10 +71,63 @@ def code_parts(system: type[System]) -> dict[str, str]:
     return dict(sorted(parts.items()))
 
 
+NUMERICS = {"audio": 1, "views": 1, "deformations": 1}
+"""Versions of what is no class: decoding and resampling, binaural views, deformed copies. Raised whenever a number
+that they give moves."""
+
+
+def numerics(system: type[System], front_end: FrontEnd | None) -> dict[str, object]:
+    """What stands for the code of a run in its key.
+
+    Returns
+    -------
+    dict
+        ``versions``: the ``numerics_version`` of the system, its bases, and the classes of its front end, by class
+        name, and that of decoding. ``code``: digests of ``own_code`` where the system or a front end declares none
+        in its own body; absent where all do.
+    """
+    versions: dict[str, int] = {"audio": NUMERICS["audio"]}
+    code: dict[str, str] = {}
+    for cls in (system, *(type(part) for part in parts_of(front_end))):
+        declared = {c.__name__: n for c in cls.__mro__ if (n := vars(c).get("numerics_version")) is not None}
+        versions |= declared
+        if vars(cls).get("numerics_version") is None:
+            code |= own_code(source_file(cls))
+    return {"versions": dict(sorted(versions.items())), **({"code": dict(sorted(code.items()))} if code else {})}
+
+
+def source_file(cls: type) -> Path:
+    """The file of a class.
+
+    Raises
+    ------
+    ConfigError
+        If it has none: a class typed at a prompt cannot be told from a later one.
+    """
+    try:
+        return Path(inspect.getsourcefile(cls) or "")
+    except TypeError:
+        raise ConfigError(
+            f"{cls.__qualname__} has no source file: define it in one, so that runs can be kept"
+        ) from None
+
+
+@cache
+def provenance(system: type[System]) -> str:
+    """Digest of all code, the harness's too, that predictions may depend on: kept in manifests, part of no key."""
+    return digest(code_parts(system))
+
+
 @cache
 def versions() -> dict[str, str]:
-    """Major versions of the libraries that compute."""
-    return {name: version(name).split(".")[0] for name in DEPENDENCIES}
+    """Versions of the libraries that compute: the major one, or the minor one of 0.x."""
+    return {name: significant(version(name)) for name in DEPENDENCIES}
+
+
+def significant(text: str) -> str:
+    """``2`` of ``2.13.0``, ``0.11`` of ``0.11.0``."""
+    parts = text.split(".")
+    return ".".join(parts[:2]) if parts[0] == "0" else parts[0]
 
 
 def changed_parts(before: Mapping[str, object], now: Mapping[str, object], prefix: str = "") -> list[str]:
@@ -150,12 +206,6 @@ def _has_docstring(body: Iterable[ast.stmt]) -> bool:
     return (
         isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     )
-
-
-def module_digest(*modules: str) -> str:
-    """Digest of the code of some modules, comments and docstrings apart."""
-    sources = {module: _source(module) for module in modules}
-    return digest({module: _file_digest(path) for module, path in sources.items() if path is not None})
 
 
 def package_digest(*packages: str) -> str:

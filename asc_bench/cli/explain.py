@@ -76,6 +76,7 @@ def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Pa
     from asc_bench.errors import ConfigError
     from asc_bench.runs.plan import plan
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.runs.work import code_changed
 
     m = found.manifest
     size, _, seed = str(m["synthetic_size"]).partition("-seed")
@@ -94,6 +95,8 @@ def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Pa
     # A plan alone does not know what a transfer starts from; that run is looked at for itself.
     origin = before.pop(ORIGIN, None)
     changed = changed_parts(before, dict(now.parts))
+    if not changed and code_changed(found, now):
+        typer.echo("  code     changed since, numbers declared equal; `run --strict-code` computes it again")
     if origin is None:
         return changed
     try:

@@ -69,6 +69,9 @@ Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler; a loc
 Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
+StrictCode = Annotated[
+    bool, typer.Option("--strict-code", help="Compute again what other code computed, whatever it declares.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Compute again what is stored.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 KeepWeights = Annotated[

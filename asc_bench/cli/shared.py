@@ -28,6 +28,7 @@ class Computing:
     device: options.Device = "auto"
     only: options.Only = ""
     force: options.Force = False
+    strict_code: options.StrictCode = False
     dry_run: options.DryRun = False
     data: options.Data = None
     cache: options.Cache = None

@@ -34,6 +34,7 @@ def command(
     from asc_bench.runs.plan import plan
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.runs.work import code_changed
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
@@ -61,6 +62,8 @@ def command(
         run = store.load(spec)
         beat = read_heartbeat(store.scratch(spec) / HEARTBEAT)
         state = str(run.manifest["status"]) if run else "left"
+        if run and code_changed(run, spec):
+            notes.setdefault(name, "code changed since, numbers declared equal (--strict-code computes again)")
         counts.setdefault(name, Counter())[state] += 1
         if run and not run.done:
             notes[name] = f"{run.manifest['error']['type']}: {run.manifest['error']['message']}".splitlines()[0]

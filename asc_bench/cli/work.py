@@ -40,6 +40,7 @@ class Orders:
     workers: Workers
     only: str
     force: bool
+    strict_code: bool
     dry_run: bool
 
 
@@ -87,6 +88,7 @@ def orders(given: Computing, *, folds: str = "", keep_weights: bool = False) -> 
         workers=Workers(given.jobs, given.backend, given.threads, given.scheduler),  # type: ignore[arg-type] # checked
         only=given.only,
         force=given.force,
+        strict_code=given.strict_code,
         dry_run=given.dry_run,
     )
 
@@ -150,7 +152,16 @@ def carry_out_on(
     """Do what ``carry_out`` does with runs that are planned already."""
     from asc_bench.runs.work import compute, prepare, survey
 
-    work = survey(specs, bench, order.store, order.settings, wanted=wanted, only=order.only, force=order.force)
+    work = survey(
+        specs,
+        bench,
+        order.store,
+        order.settings,
+        wanted=wanted,
+        only=order.only,
+        force=order.force,
+        strict_code=order.strict_code,
+    )
     told = _told(work, heading)
     if order.dry_run:
         (typer.echo if heading else screen.say)(told)
@@ -162,7 +173,7 @@ def carry_out_on(
     if not work.todo:
         return work
     with screen.phase("features") as progress:
-        settings = prepare(work, order.store, order.settings, progress, force=order.force)
+        settings = prepare(work, order.store, order.settings, progress, force=order.force or order.strict_code)
     screen.expect(len(work.todo))
     return compute(work, order.store, settings, order.workers, screen)
 

@@ -8,10 +8,10 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -33,8 +33,9 @@ from asc_bench.features.entry import (
     partial_of,
     quarantine,
 )
-from asc_bench.features.frontends import FrontEnd
+from asc_bench.features.frontends import FrontEnd, parts_of
 from asc_bench.files import writing
+from asc_bench.own_code import is_own, own_code
 
 if TYPE_CHECKING:
     from asc_bench.features.deform import Deformation
@@ -165,25 +166,15 @@ def feature_key_parts(
         change = ("" if deformation is None else f" {deformation!r}") + (f" view {view}" if view else "")
         change += f" heard {float(heard_s)!r}" if heard_s != duration_s else ""
         content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}{change}\n".encode())
-    modules = {c.__module__ for part in _parts(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
+    modules = {c.__module__ for part in parts_of(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
     return {
         "front_end": settings,
-        "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})},
+        "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})} | _foreign(modules),
         "libraries": {name: version(name).split(".")[0] for name in _LIBRARIES},
         "clips": content.hexdigest(),
         **({"deformations": _package_digest(deform)} if any(deformations) else {}),
         **({"views": _source_digest(binaural.__name__)} if any(views) else {}),
     }
-
-
-def _parts(front_end: FrontEnd) -> Iterator[FrontEnd]:
-    """A front end and all those that its settings hold."""
-    yield front_end
-    for field in fields(front_end):
-        value = getattr(front_end, field.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, FrontEnd):
-                yield from _parts(inner)
 
 
 def _deformations(clips: pd.DataFrame) -> list[Deformation | None]:
@@ -207,6 +198,12 @@ def _package_digest(package: ModuleType) -> str:
     for path in sorted(Path(package.__path__[0]).glob("*.py")):
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _foreign(modules: Collection[str]) -> dict[str, str]:
+    """Code outside the harness that the front end's modules import, and data files beside it."""
+    files = [Path(str(sys.modules[name].__file__)) for name in modules if hasattr(sys.modules[name], "__file__")]
+    return {name: digest for file in files if is_own(file) for name, digest in own_code(file).items()}
 
 
 def _source_digest(module: str) -> str:

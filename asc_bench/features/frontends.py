@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ _FRAMES_PER_BLOCK = 64
 class FrontEnd(ABC):
     """Base of every front end. Its class name and fields are its identity in cache keys."""
 
+    numerics_version: ClassVar[int | None] = None
+    """As in ``System``: raised in a class when its output moves; one that declares none is keyed by its code."""
+
     sample_rate_hz: int
 
     def key(self) -> dict[str, object]:
@@ -39,9 +43,23 @@ class FrontEnd(ABC):
         """Transform one mono waveform, shape (n_samples,), in [-1, 1]."""
 
 
+def parts_of(front_end: FrontEnd | None) -> Iterator[FrontEnd]:
+    """A front end and all those that its settings hold."""
+    if front_end is None:
+        return
+    yield front_end
+    for field in fields(front_end):
+        value = getattr(front_end, field.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, FrontEnd):
+                yield from parts_of(inner)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Waveform(FrontEnd):
     """The samples themselves, for systems that learn their own filters."""
+
+    numerics_version: ClassVar[int | None] = 1
 
     def shape(self, duration_s: float) -> tuple[int, ...]:
         """``(n_samples,)``."""
@@ -92,6 +110,8 @@ class LogMel(FrontEnd):
     floor_by : {"add", "clip"}
         Whether the floor is added to every band or the least value allowed.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     n_fft: int
     window_length: int

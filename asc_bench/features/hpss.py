@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ class SeparatedLogMel(SpectralFrontEnd):
     ----------
     D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010; ``librosa.decompose.hpss``.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     part: Literal["harmonic", "percussive"]
     kernel: int = 31

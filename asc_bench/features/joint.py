@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ class JointFrontEnd(FrontEnd):
     parts : tuple of FrontEnd
         At the same rate.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     parts: tuple[FrontEnd, ...]
 

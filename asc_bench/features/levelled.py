@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ class LevelledLogMel(LogMel):
     head_room : float
         Keeps silence finite, and very quiet recordings quiet.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     head_room: float = 0.005
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ class Mfcc(LogMel):
     delta_width : int
         Odd number of frames, at least 3.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     n_coefficients: int
     delta_width: int = 9

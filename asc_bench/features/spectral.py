@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ class SpectralFrontEnd(FrontEnd):
     pad : {"constant", "reflect"}
         What lies beyond the ends: frame ``t`` is centred on sample ``t * hop_length``.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     n_fft: int
     window_length: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ class VggishExamples(FrontEnd):
 
     Source: github.com/tensorflow/models, research/audioset/vggish (``mel_features.py``, ``vggish_params.py``).
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     sample_rate_hz: int = field(default=SAMPLE_RATE_HZ, init=False)
 
@@ -60,6 +63,8 @@ class VggishExamples(FrontEnd):
 @dataclass(frozen=True, kw_only=True)
 class _VggishLogMel(LogMel):
     """Log-mel frames with the triangles of the released code."""
+
+    numerics_version: ClassVar[int | None] = 1
 
     def mel_filters(self) -> npt.NDArray[np.float32]:
         return _filters()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ class PerceptualMel(SpectralFrontEnd):
     https://github.com/kkoutini/cpjku_dcase19, audioprocessors.py, which follows M. Dorfer et al., "Acoustic scene
     classification with fully convolutional neural networks and i-vectors", DCASE 2018.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     sample_rate_hz: int = 22_050
     n_fft: int = 2_048

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from asc_bench.bench import keys
 from asc_bench.bench.augmentation import Augmentation
@@ -15,6 +16,7 @@ from asc_bench.digests import file_digest
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import near
+from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
 from asc_bench.registry import systems
 from asc_bench.runs.variant import Variant, parse_variants
@@ -49,6 +51,8 @@ class RunSpec:
     """Of a fusion: the runs whose predictions it combines."""
     origin: Origin | None = None
     """Of a transfer: the run whose weights it starts from."""
+    code: str = ""
+    """Digest of all code it is computed with; no part of the key, see ``asc_bench.bench.keys``."""
 
     @cached_property
     def key(self) -> str:
@@ -124,15 +128,16 @@ def plan(
             raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
     chosen = [f for f in bench.folds if not folds or f.name in folds]
     data_digest = bench.dataset.digest()
-    views = keys.module_digest("asc_bench.data.views", "asc_bench.bench.waveforms") if bench.protocol.views else ""
+    views = keys.NUMERICS["views"] if bench.protocol.views else None
     copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
-    code_of: dict[str, dict[str, str]] = {}
     specs = []
     for variant in variants:
         moved = variant.params if isinstance(variant.params, TransferParams) else None
-        code = _code(variant.name, code_of)
+        kinds = [systems().get(variant.name)]
         if moved:
-            code = {**code, **_code(parse_variants(moved.system)[0].name, code_of)}
+            kinds.append(systems().get(parse_variants(moved.system)[0].name))
+        numerics_of: dict[FrontEnd | None, list[dict[str, object]]] = {}
+        code = keys.digest([keys.provenance(kind) for kind in kinds])
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
             task = bench.task(fold)
@@ -152,9 +157,11 @@ def plan(
                 members = tuple(team.get((fold.name, repeat), ()))
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
+                if told.front_end not in numerics_of:
+                    numerics_of[told.front_end] = [keys.numerics(kind, told.front_end) for kind in kinds]
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
-                    "code": code,
+                    "numerics": numerics_of[told.front_end],
                     "variant": str(variant),
                     "protocol": f"{bench.protocol.name} v{bench.protocol.version}",
                     "labels": keys.digest([task.labels.fine, task.labels.coarse, task.labels.coarse_of]),
@@ -190,6 +197,7 @@ def plan(
                         told.has_validation(selection, fold, members),
                         members,
                         origin,
+                        code,
                     )
                 )
     return specs
@@ -197,12 +205,6 @@ def plan(
 
 _NO_ORIGIN = "it starts from a trained network; `asc-bench transfer` finds or trains one"
 _SEVERAL_LABELS = "clips have several labels here; `asc-bench transfer` trains on them, also from scratch"
-
-
-def _code(name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
-    if name not in known:
-        known[name] = keys.code_parts(systems().get(name))
-    return known[name]
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,12 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         return _Told()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
         return _Told()
-    return replace(told, files=tuple(file_digest(path) for path in files))
+    return replace(told, files=tuple(_external(path) for path in files))
+
+
+def _external(path: Path) -> str:
+    """Digest of a file that settings name; of a researcher's own code, with all that it imports and reads."""
+    return keys.digest(own_code(path)) if path.suffix == ".py" and is_own(path) else file_digest(path)
 
 
 def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:

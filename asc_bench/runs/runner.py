@@ -282,6 +282,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "seed": spec.seed,
         "key": spec.key,
         "key_parts": dict(spec.parts),
+        "code": spec.code,
         "expected": bench.expected(),
         "device": settings.device,
         "n_threads": settings.n_threads,

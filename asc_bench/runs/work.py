@@ -77,6 +77,7 @@ def survey(
     wanted: Callable[[RunSpec], bool] = lambda spec: True,
     only: str = "",
     force: bool = False,
+    strict_code: bool = False,
 ) -> Work:
     """Look up what is stored.
 
@@ -92,6 +93,8 @@ def survey(
         Leave the failed or the missing ones alone.
     force : bool
         Take no wanted run for stored.
+    strict_code : bool
+        Take no wanted run for stored that other code computed, whatever ``numerics_version`` says.
     """
     chosen = tuple(with_members(s for s in specs if wanted(s)))
     keys = {s.key for s in chosen}
@@ -100,11 +103,17 @@ def survey(
         if spec.key in stored or (force and spec.key in keys):
             continue
         run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
-        if run is not None:
-            stored[spec.key] = run
+        if run is None or (strict_code and spec.key in keys and code_changed(run, spec)):
+            continue
+        stored[spec.key] = run
     states = {s.key: str(stored[s.key].manifest["status"]) if s.key in stored else "missing" for s in chosen}
     left = ("missing", "failed") if not only else (only,)
     return Work(bench, tuple(specs), chosen, stored, tuple(s for s in chosen if states[s.key] in left))
+
+
+def code_changed(run: StoredRun, spec: RunSpec) -> bool:
+    """Whether a stored run was computed by other code than the present one, its declared numerics being equal."""
+    return run.manifest.get("code") not in (None, spec.code)
 
 
 def prepare(

@@ -121,6 +121,10 @@ class System(ABC):
     card: ClassVar[Card]
     Params: ClassVar[type[AnyParams]] = Params
     api_version: ClassVar[int] = 1
+    numerics_version: ClassVar[int | None] = None
+    """Raised in a class whenever a change to it, or to what it imports, moves a predicted number: run keys hold
+    these integers of the class and its bases. A class that declares none in its own body, as every new or foreign
+    system, is keyed by its code and all that this imports."""
 
     def __init__(self, task: Task, params: AnyParams | None = None, budget: Budget = Budget.QUICK) -> None:
         self.task = task

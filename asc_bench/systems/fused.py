@@ -43,6 +43,8 @@ class FusedSystem(System):
     ``front_end``, ``fit`` and ``predict``, which nobody calls here.
     """
 
+    numerics_version: ClassVar[int | None] = 1
+
     Params: ClassVar[type[Params]] = RuleParams
     params: RuleParams
 

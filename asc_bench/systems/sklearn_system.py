@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ class SklearnSystem(System):
     are its probabilities. Otherwise they are the softmax of its one-versus-rest decision values: these rank
     the classes as the classifier does, but are not calibrated.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     estimator: ClassifierMixin | None = None
     _embedding: npt.NDArray[np.float32] | None = None

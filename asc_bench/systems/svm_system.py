@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,8 @@ class SvmSystem(SklearnSystem):
     A subclass gives ``front_end`` and ``embed``, and names in ``external_files`` the files that the embedding
     depends on. The cost is chosen on the training clips alone.
     """
+
+    numerics_version: ClassVar[int | None] = 1
 
     cost: Cost | None = None
     _device: str = "cpu"

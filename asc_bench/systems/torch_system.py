@@ -37,6 +37,8 @@ class TorchSystem(System):
         The network; None before ``fit`` or ``load``.
     """
 
+    numerics_version: ClassVar[int | None] = 1
+
     checkpoint_every_s: ClassVar[float] = 20.0
     """Seconds between checkpoints of a training; 0 for one after each epoch."""
 

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,6 +15,7 @@ from asc_bench.bench import keys
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset
+from asc_bench.features.frontends import FrontEnd, LogMel
 from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants
 
@@ -39,8 +41,7 @@ def toy_key(bench: Bench) -> str:
     """The key as a new process would find it."""
     for name in [m for m in sys.modules if m.startswith("asc_bench_plugin_")]:
         del sys.modules[name]
-    for cached in (registry.systems, keys._file_digest, keys._tree, keys._imports):
-        cached.cache_clear()
+    registry.systems.cache_clear()
     try:
         return key_of(bench, "toy-a")
     finally:
@@ -155,3 +156,54 @@ def test_who_takes_the_whole_api_depends_on_all_that_it_passes_on(tmp_path: Path
         cached.cache_clear()
     parts = keys.code_parts(module.Toy)
     assert {"asc_bench.systems.torch_system", "asc_bench.systems.sklearn_system"} <= set(parts)
+
+
+def test_built_in_systems_and_front_ends_declare_their_numerics() -> None:
+    """In their own bodies: an inherited integer would not be raised with a change in the class itself."""
+    undeclared = [name for name, cls in registry.systems().found.items() if "numerics_version" not in vars(cls)]
+    assert [name for name in undeclared if not name.startswith("toy-")] == []
+    front_ends = [cls for cls in subclasses(FrontEnd) if cls.__module__.startswith("asc_bench.")]
+    assert front_ends and all(vars(cls).get("numerics_version") for cls in front_ends)
+
+
+def subclasses(cls: type) -> list[type]:
+    return [own for child in cls.__subclasses__() for own in (child, *subclasses(child))]
+
+
+def test_the_code_of_a_system_that_declares_its_numerics_is_no_part_of_the_key(bench: Bench) -> None:
+    (spec,) = plan(bench, parse_variants("sb-cnn"), budget=Budget.SMOKE)
+    (told,) = spec.parts["numerics"]  # type: ignore[misc]
+    assert set(told) == {"versions"} and set(told["versions"]) == {"LogMel", "SbCnn", "TorchSystem", "audio"}
+    assert len(spec.code) == 64, "the code stays known"
+
+
+def test_raising_an_integer_changes_the_key(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_of(bench, "sb-cnn"), key_of(bench, "logmel-svm")
+    for cls in (registry.systems().get("sb-cnn"), registry.systems().get("sb-cnn").__mro__[1], LogMel):
+        with monkeypatch.context() as patch:
+            patch.setattr(cls, "numerics_version", 2)
+            assert key_of(bench, "sb-cnn") != before[0]
+            assert (key_of(bench, "logmel-svm") != before[1]) == (cls is LogMel)
+    assert (key_of(bench, "sb-cnn"), key_of(bench, "logmel-svm")) == before
+
+
+def test_a_system_derived_from_a_built_in_one_is_keyed_by_its_own_code(tmp_path: Path) -> None:
+    source = tmp_path / "derived_cnn.py"
+    source.write_text("from asc_bench.baselines.sb_cnn import SbCnn\nclass Mine(SbCnn):\n    pass\n")
+    mine = imported(source).Mine
+    told = keys.numerics(mine, None)
+    assert "derived_cnn.py" in told["code"] and told["versions"]["SbCnn"] == 1  # type: ignore[operator, index]
+
+
+def imported(source: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(source.stem, source)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[source.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_versions_below_one_count_by_their_minor_part() -> None:
+    assert [keys.significant(v) for v in ("2.13.0", "0.11.0", "0.12", "10.1")] == ["2", "0.11", "0.12", "10"]
+    assert keys.versions()["torch"] == "2" and keys.versions()["librosa"].startswith("0.")

@@ -38,6 +38,8 @@ class TransferredSystem(System):
         The same system, built for the source's task, with its weights.
     """
 
+    numerics_version: ClassVar[int | None] = 1
+
     Params: ClassVar[type[Params]] = TransferParams
     params: TransferParams
     inner: System
