@@ -8,13 +8,14 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow lint format bench-features bench-augment bench-caa-net bench-hierarchical-cnn reference clean
+.PHONY: help install demo test test-slow lint format golden bench-features bench-augment bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic stand-in, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
 	@echo "make lint            ruff and mypy"
+	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
 	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
@@ -45,6 +46,9 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+golden: install
+	ASC_BENCH_REWRITE_GOLDEN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/golden -m 'slow or not slow' -k stood
 
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py

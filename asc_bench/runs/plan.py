@@ -136,7 +136,7 @@ def plan(
         kinds = [systems().get(variant.name)]
         if moved:
             kinds.append(systems().get(parse_variants(moved.system)[0].name))
-        numerics_of: dict[FrontEnd | None, list[dict[str, object]]] = {}
+        numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
         code = keys.digest([keys.provenance(kind) for kind in kinds])
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
@@ -158,7 +158,7 @@ def plan(
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 if told.front_end not in numerics_of:
-                    numerics_of[told.front_end] = [keys.numerics(kind, told.front_end) for kind in kinds]
+                    numerics_of[told.front_end] = {k.__name__: keys.numerics(k, told.front_end) for k in kinds}
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
                     "numerics": numerics_of[told.front_end],

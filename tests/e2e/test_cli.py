@@ -152,7 +152,7 @@ def test_explain_names_the_part_that_changed(cli: Cli, tmp_path: Path) -> None:
     explained = cli("explain", str(manifest.parent), ASC_BENCH_PLUGINS=str(plugins))
     assert explained.returncode == 0, explained.stderr
     changed = [line.split(maxsplit=1)[1] for line in explained.stdout.splitlines() if "changed" in line]
-    assert changed == ["code: system"]
+    assert changed == ["numerics: ToyA: code: toys.py"]
 
 
 def test_list_info_and_env(cli: Cli) -> None:

@@ -234,7 +234,7 @@ def test_the_order_and_the_number_of_systems_move_no_key() -> None:
 
 def test_the_numerics_of_the_system_that_is_transferred_count() -> None:
     halves = [bench(f"esc10-{half}", FIVE, dataset="esc-10") for half in "ab"]
-    moved, inner = planned(route(*halves, "sb-cnn"))[1][0].parts["numerics"]  # type: ignore[misc]
+    moved, inner = planned(route(*halves, "sb-cnn"))[1][0].parts["numerics"].values()  # type: ignore[misc]
     assert {"Transfer", "TransferredSystem"} <= set(moved["versions"]) and "SbCnn" in inner["versions"]
     assert "code" not in moved and "code" not in inner
 
