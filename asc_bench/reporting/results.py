@@ -26,7 +26,7 @@ _SOURCE_ONLY_MEANS = (
 _UNITS = {
     "percent": "Percent",
     "nats": "{names} in nats",
-    "ratio": "{names} as they are",
+    "ratio": "{names} as a plain ratio",
 }
 
 
