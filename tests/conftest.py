@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,18 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.source import Source
 
 PLUGINS = Path(__file__).parent / "plugins"
+ROOT = Path(__file__).parents[1]
+# What the tools of `make test` and `make lint` write beside the sources.
+TOOL_FOLDERS = {".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", "__pycache__"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_in_the_root() -> Iterator[None]:
+    """Fail where a test leaves a file in the repository's root: scratch files belong to ``tmp_path``."""
+    before = {path.name for path in ROOT.iterdir()}
+    yield
+    left = sorted({path.name for path in ROOT.iterdir()} - before - TOOL_FOLDERS)
+    assert not left, f"{ROOT}: tests left {', '.join(left)}; give them tmp_path as their folder"
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,7 +107,8 @@ def trained(kind: type[ConvNet], n_classes: int, *, duration_s: float, seed: int
     system = kind(task(n_classes, duration_s=duration_s), None, Budget.SMOKE)
     x = noise(40, duration_s=duration_s, seed=seed)
     # One step moves the running statistics as well.
-    system.fit(clips_of(x, np.arange(40) % n_classes), None, Context(seed=seed, folder=Path()))
+    with tempfile.TemporaryDirectory() as folder:
+        system.fit(clips_of(x, np.arange(40) % n_classes), None, Context(seed=seed, folder=Path(folder)))
     return system
 
 
