@@ -14,7 +14,7 @@ help:
 	@echo "make demo            run some systems on a synthetic stand-in, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
-	@echo "make lint            ruff and mypy"
+	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
@@ -42,6 +42,8 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(filter-out tests,$(SOURCES))
+	$(BIN)/lint-imports
+	git ls-files | xargs $(BIN)/pre-commit run --files
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -113,6 +113,10 @@ class Bench:
 
     def expected(self) -> dict[str, dict[str, int]]:
         """Test clips by fold and device (``""`` where there is none)."""
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> dict[str, dict[str, int]]:
         return {
             fold.name: {str(d): int(n) for d, n in self.select(fold.test)["device"].value_counts().items()}
             for fold in self.folds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,8 +15,8 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def package_versions() -> dict[str, str]:
-    """Installed version of every package that can move a number."""
+@cache
+def _package_versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -23,6 +24,11 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def package_versions() -> dict[str, str]:
+    """Installed version of every package that can move a number; read once per process."""
+    return dict(_package_versions())
 
 
 def host_facts() -> dict[str, str | int]:
@@ -39,6 +45,7 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

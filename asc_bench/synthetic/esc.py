@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.data.seeds import generator
 from asc_bench.data.signals import (
     CONTROL_RATE_HZ,
     Curve,
@@ -21,7 +22,6 @@ from asc_bench.errors import ConfigError
 from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Calls, Drone, Part, Wash
-from asc_bench.synthetic.seeds import generator
 from asc_bench.synthetic.sounds import Range, add_at, burst, glide, ring
 
 _LEVEL_DB = -22.0

@@ -11,12 +11,12 @@ from types import MappingProxyType
 import numpy as np
 
 from asc_bench.data.computed import write_whole
+from asc_bench.data.encode import wav_bytes
+from asc_bench.data.seeds import VERSION, generator
 from asc_bench.data.signals import CONTROL_RATE_HZ, Curve, Wave, from_db, n_control, noise, with_envelope
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.encode import wav_bytes
 from asc_bench.synthetic.esc_recipes import BROAD, CLICK, HIGH, LOW, MID, SHRILL, WOOD
 from asc_bench.synthetic.events import between
-from asc_bench.synthetic.seeds import VERSION, generator
 from asc_bench.synthetic.sizes import Hits, Size
 from asc_bench.synthetic.sounds import Range, add_at, burst, ring, unit_peak
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from asc_bench.data.seeds import generator
 from asc_bench.data.signals import Curve
 from asc_bench.errors import ConfigError
 from asc_bench.synthetic.events import between
@@ -31,7 +32,6 @@ from asc_bench.synthetic.recipes import (
     VENTILATION,
     WIND,
 )
-from asc_bench.synthetic.seeds import generator
 from asc_bench.synthetic.sounds import Range
 
 _TALK = (MURMUR, BRIGHT_MURMUR)

@@ -11,13 +11,13 @@ import numpy as np
 
 from asc_bench.data.computed import write_whole
 from asc_bench.data.devices.devices import apply_device
+from asc_bench.data.encode import wav_bytes
+from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.encode import wav_bytes
 from asc_bench.synthetic.merged_recipes import scene_recipe
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.synthetic.sizes import Places, Size
 
 _WAV_HEADER_BYTES = 100

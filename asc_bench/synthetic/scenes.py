@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.data.seeds import generator
 from asc_bench.data.signals import (
     Curve,
     Wave,
@@ -26,7 +27,6 @@ from asc_bench.errors import ConfigError
 from asc_bench.synthetic.events import EVENTS, between
 from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
 from asc_bench.synthetic.recipes import SCENES
-from asc_bench.synthetic.seeds import generator
 from asc_bench.synthetic.sounds import add_at
 
 LAYER_SPREAD_DB = 1.2

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asc_bench.data.computed import Contents, Kind, Progress, silent, write_once
+from asc_bench.data.seeds import VERSION
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic.seeds import VERSION
 from asc_bench.synthetic.sizes import SIZES
 from asc_bench.synthetic.write import LAYOUT_NAMES, plan_stand_in
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from asc_bench.data.computed import write_whole
+from asc_bench.data.encode import wav_bytes
+from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Curve, Wave, from_db, n_control, noise, with_envelope
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.encode import wav_bytes
 from asc_bench.synthetic.esc import call_wave, part_wave
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Calls
-from asc_bench.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.synthetic.sizes import Size
 from asc_bench.synthetic.sounds import add_at
 from asc_bench.synthetic.task4_recipes import SOUNDS

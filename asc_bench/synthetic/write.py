@@ -9,9 +9,10 @@ from pathlib import Path
 
 from asc_bench.data.computed import write_whole
 from asc_bench.data.devices.devices import apply_device
+from asc_bench.data.encode import ogg_bytes, wav_bytes
+from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.encode import ogg_bytes, wav_bytes
 from asc_bench.synthetic.esc import synthesise_esc
 from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.greatest_hits import greatest_hits
@@ -31,7 +32,6 @@ from asc_bench.synthetic.recordings import (
     tut_2017_evaluation,
 )
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.seeds import VERSION, generator, seed_of
 from asc_bench.synthetic.sizes import SIZES, Size
 from asc_bench.synthetic.task4 import task4
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import signal
 
 from asc_bench.data.devices.devices import DEVICES, apply_device
+from asc_bench.data.seeds import generator, seed_of
 from asc_bench.data.signals import (
     fluctuation,
     harmonics,
@@ -23,7 +24,6 @@ from asc_bench.synthetic import synthesise_esc, synthesise_scene
 from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.events import EVENTS
 from asc_bench.synthetic.recipes import SCENES
-from asc_bench.synthetic.seeds import generator, seed_of
 
 RATE_HZ = 44100
 

@@ -18,13 +18,13 @@ import pytest
 import soundfile
 
 from asc_bench.data.computed import run_jobs
+from asc_bench.data.encode import ogg_bytes, with_serial
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.synthetic import SIZES, standin, write, write_synthetic
 from asc_bench.synthetic.contents import StandIn
-from asc_bench.synthetic.encode import ogg_bytes, with_serial
 from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.plan import (
     ESC10_FOLDERS,

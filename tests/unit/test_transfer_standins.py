@@ -14,10 +14,10 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.dcase2017_task4 import COARSE_OF_LABEL
 from asc_bench.data.layouts.greatest_hits import ACTIONS, BEFORE_S, MATERIAL_OF_SCENE, MATERIALS
 from asc_bench.data.manifest import Dataset
+from asc_bench.data.seeds import generator
 from asc_bench.data.tags import separated
 from asc_bench.synthetic import SIZES, greatest_hits, write_synthetic
 from asc_bench.synthetic.greatest_hits import Action, action_waveform, plan_recordings
-from asc_bench.synthetic.seeds import generator
 from asc_bench.synthetic.task4 import Placed, event_waveform, plan_task4
 from asc_bench.synthetic.task4_recipes import SOUNDS
 from asc_bench.synthetic.write import plan_stand_in

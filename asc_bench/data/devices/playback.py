@@ -11,9 +11,9 @@ from pathlib import Path
 from asc_bench.data.audio import read_audio
 from asc_bench.data.computed import Contents, Kind, Progress, write_once, write_whole
 from asc_bench.data.devices.devices import DEVICES, DEVICES_VERSION, apply_device
+from asc_bench.data.encode import wav_bytes
 from asc_bench.data.manifest import Dataset
-from asc_bench.synthetic.encode import wav_bytes
-from asc_bench.synthetic.seeds import generator, seed_of
+from asc_bench.data.seeds import generator, seed_of
 
 VERSION = 1
 """Version of the choice of parallel recordings and of the files. Raise it with every change that moves either."""
