@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,10 +59,14 @@ class Bench:
         for fold in folds:
             ids = [*fold.train, *fold.validation, *fold.test]
             if len(set(ids)) != len(ids):
-                raise DataError(f"{protocol.name}, {fold.name}: a clip stands in two of train, validation and test")
-            strangers = set(ids) - known
-            if strangers:
-                raise DataError(f"{protocol.name}, {fold.name}: {min(strangers)!r} is not in the clip table")
+                twice = next(clip for clip, n in Counter(ids).items() if n > 1)
+                raise DataError(
+                    f"{protocol.name}, {fold.name}: clip ID {twice!r} is in more than one split "
+                    "(train/validation/test), or twice in one"
+                )
+            unknown = set(ids) - known
+            if unknown:
+                raise DataError(f"{protocol.name}, {fold.name}: unknown clip ID {min(unknown)!r}")
         return cls(protocol, dataset, clips, folds)
 
     def __reduce__(self) -> tuple[Callable[..., Bench], tuple[object, ...]]:

@@ -28,11 +28,9 @@ BudgetName = Annotated[
     str,
     typer.Option("--budget", "-b", help="smoke (seconds), quick (minutes on a CPU) or paper (as published)."),
 ]
-Synthetic = Annotated[
-    bool, typer.Option("--synthetic", help="Use a synthesised stand-in instead of real recordings.")
-]
+Synthetic = Annotated[bool, typer.Option("--synthetic", help="Use a synthetic dataset instead of real recordings.")]
 SyntheticSize = Annotated[str, typer.Option(help="tiny, small, medium or full (the official counts).")]
-SyntheticSeed = Annotated[int, typer.Option(help="Seed of the stand-in.", min=0)]
+SyntheticSeed = Annotated[int, typer.Option(help="Seed of the synthetic dataset.", min=0)]
 Data = Annotated[
     list[Path] | None,
     typer.Option("--data", help="Folder with data sets; else $ASC_BENCH_DATA, else ./data."),
@@ -51,7 +49,9 @@ def _use_cache(folder: Path | None) -> Path | None:
 Cache = Annotated[
     Path | None,
     typer.Option(
-        "--cache", callback=_use_cache, help="Folder for features, stand-ins and weights; else $ASC_BENCH_CACHE."
+        "--cache",
+        callback=_use_cache,
+        help="Folder of features, synthetic data and weights; else $ASC_BENCH_CACHE.",
     ),
 ]
 Sources = Annotated[

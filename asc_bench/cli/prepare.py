@@ -115,7 +115,7 @@ def _download(
 def _describe(dataset: Dataset) -> None:
     from asc_bench.data.layouts import LAYOUTS
 
-    kind = "SYNTHETIC stand-in" if dataset.synthetic else LAYOUTS[dataset.name].nature
+    kind = "SYNTHETIC dataset" if dataset.synthetic else LAYOUTS[dataset.name].nature
     typer.echo(f"{dataset.name}: {dataset.root} ({kind})")
     table = dataset.clips
     typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")

@@ -41,7 +41,8 @@ WindowS = Annotated[
 Mode = Annotated[str, typer.Option(help="Of lr: logistic or closed_form.")]
 SourceBudget = Annotated[str, typer.Option(help="Budget of the training on the source; else that of the target.")]
 SourceSynthetic = Annotated[
-    bool, typer.Option("--synthetic-source", help="A stand-in for the source alone; --synthetic is for both.")
+    bool,
+    typer.Option("--synthetic-source", help="Synthetic data for the source alone; --synthetic is for both."),
 ]
 
 

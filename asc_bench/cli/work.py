@@ -192,7 +192,7 @@ def count(n: int, thing: str) -> str:
 
 def _told(work: Work, heading: str) -> str:
     bench = work.bench
-    kind = " (SYNTHETIC stand-in)" if bench.dataset.synthetic else ""
+    kind = " (SYNTHETIC dataset)" if bench.dataset.synthetic else ""
     counted = (
         count(len({str(s.variant) for s in work.wanted}), "system"),
         count(len({s.fold for s in work.wanted}), "fold"),
@@ -218,5 +218,5 @@ def _refuse(work: Work) -> None:
         typer.echo(f"  {fault}", err=True)
     for dataset in bench.dataset.parts or (bench.dataset,):
         if not dataset.complete:
-            typer.echo(f"Mend the data set with: asc-bench prepare {dataset.name} --download", err=True)
+            typer.echo(f"To repair the data set: asc-bench prepare {dataset.name} --download", err=True)
     raise typer.Exit(1)

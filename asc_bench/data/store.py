@@ -105,5 +105,5 @@ def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
         if layout.archives is not None:
             lines.append(f"    asc-bench prepare {layout.name} --download")
     lines.append(f"  or set {DATA_VARIABLE} to the folder that holds it,")
-    lines.append("  or add --synthetic to run on a synthetic stand-in, whose numbers mean nothing beyond that.")
+    lines.append("  or add --synthetic to run on a synthetic dataset, whose numbers mean nothing beyond that.")
     return "\n".join(lines)

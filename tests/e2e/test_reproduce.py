@@ -100,7 +100,7 @@ def test_a_table_is_made_piece_by_piece_and_nothing_twice(cli: Cli, tmp_path: Pa
     planned = cli("reproduce", "toy/table1", "--toy", "a,b", *SMALL, "--dry-run")
     assert planned.returncode == 0, planned.stderr
     first, *rest = planned.stdout.splitlines()
-    assert first.startswith("toy/table1, 4 of 6 cells: dcase2018 on tut-urban-2018-mobile (SYNTHETIC stand-in): ")
+    assert first.startswith("toy/table1, 4 of 6 cells: dcase2018 on tut-urban-2018-mobile (SYNTHETIC dataset): ")
     assert first.endswith("4 systems, 1 fold, 4 runs; 0 stored or skipped, 4 to compute")
     assert [line.split()[:2] for line in rest] == [["to", "do"]] * 4
     assert not log.exists()

@@ -46,7 +46,7 @@ def test_a_clip_in_two_splits_is_an_error(bench: Bench) -> None:
         def folds(self, dataset: object) -> list[Fold]:
             return [replace(fold, train=(*fold.train, fold.test[0]))]
 
-    with pytest.raises(DataError, match="a clip stands in two of train, validation and test"):
+    with pytest.raises(DataError, match="is in more than one split"):
         Bench.of(Leaky(), bench.dataset)
 
 

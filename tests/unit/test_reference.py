@@ -1,4 +1,4 @@
-"""The committed reference tables say what the committed predictions say."""
+"""The committed reference tables say what the committed predictions say, and nothing in them is stale."""
 
 from __future__ import annotations
 
@@ -7,94 +7,64 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import recall_score
+from sklearn.metrics import log_loss, recall_score
 
+from asc_bench.bench.source import Source
+from asc_bench.budget import Budget
 from asc_bench.registry import protocols
+from asc_bench.runs.plan import plan
 from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.variant import parse_variants
+from tests.real_data import real_esc10
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-TABLES = sorted(REFERENCE.glob("tables/*/*/**/results.csv"))
+TABLE = REFERENCE / "tables" / "esc10-esc-10" / "quick" / "results.csv"
 
 
-def place_of(table: Path) -> tuple[str, str, list[str]]:
-    """Data tag, budget and folds of a table, from its folder; no folds for all."""
-    tag, budget, *folds = table.parent.relative_to(REFERENCE / "tables").parts
-    return tag.partition("-from-")[0], budget, folds[0].split("-") if folds else []
+def runs() -> list[StoredRun]:
+    return list(ResultsStore(REFERENCE).iterate())
 
 
-def runs_of(table: Path) -> dict[str, list[StoredRun]]:
-    tag, budget, folds = place_of(table)
-    found: dict[str, list[StoredRun]] = {}
-    for run in ResultsStore(REFERENCE).iterate(tag, budget):
-        if run.done and (not folds or run.manifest["fold"] in folds):
-            found.setdefault(str(run.manifest["variant"]), []).append(run)
-    return found
-
-
-def test_there_is_a_reference() -> None:
-    assert TABLES
-
-
-DEVICES = {"A": ["A"], "B": ["B"], "C": ["C"], "B/C": ["B", "C"], "average": ["A", "B", "C"]}
-
-
-def strata(clips: pd.DataFrame, measure: str) -> list[pd.DataFrame]:
-    """Folds for plain accuracy; else the devices that the measure is the mean over."""
-    if measure == "accuracy":
-        return [part for _, part in clips.groupby("fold")]
-    return [clips[clips["device"] == device] for device in DEVICES[measure]]
-
-
-def of_levels(test: pd.DataFrame, measure: str) -> tuple[float, int]:
-    """A measure of the protocol ``merged``, by hand: value and number of clips."""
-    name, _, source = measure.partition(", ")
-    test = test[test["source"] == source] if source else test
-    level, _, top = name.rpartition(" top-")
-    clips = test[test["level"] == ("coarse" if level == "coarse" else "fine")]
-    if name == "heads agree":
-        heads = test.pivot(index="clip_id", columns="level", values="predicted")
-        return float((heads["fine"].map(COARSE_OF) == heads["coarse"]).mean()), len(heads)
-    labels = MERGED.labels
-    ranks = np.argsort(-np.stack(clips["probabilities"]), axis=1, kind="stable")
-    names = np.array(labels.coarse if level == "coarse" else labels.fine)[ranks]
-    truth = clips["label"]
-    if level == "coarse from fine":
-        truth = truth.map(COARSE_OF)
-        names = np.array([list(dict.fromkeys(COARSE_OF[fine] for fine in row)) for row in names])
-    hit = (names[:, : int(top)] == truth.to_numpy()[:, None]).any(axis=1)
-    return float(pd.Series(hit).groupby(truth.to_numpy()).mean().mean()), len(clips)
-
-
-MERGED = protocols().get("merged")()
-COARSE_OF = {
-    fine: MERGED.labels.coarse[c] for fine, c in zip(MERGED.labels.fine, MERGED.labels.coarse_of, strict=True)
-}
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parent.relative_to(REFERENCE / "tables").parts))
-def test_every_accuracy_follows_from_the_predictions(table: Path) -> None:
-    rows = pd.read_csv(table)
+def test_every_score_follows_from_the_predictions() -> None:
+    classes = protocols().get("esc10").labels.fine
+    rows = pd.read_csv(TABLE)
     rows = rows[rows["value"].notna()]
-    assert len(rows) >= 4
-    runs = runs_of(table)
+    assert set(rows["measure"]) == {"accuracy", "log loss", "Brier", "ECE"}
     for row in rows.to_dict("records"):
-        frames = [run.predictions.assign(fold=run.manifest["fold"]) for run in runs[row["system"]]]
+        own = [run for run in runs() if run.manifest["variant"] == row["system"]]
+        frames = [run.predictions.query("split == 'test'").assign(fold=run.manifest["fold"]) for run in own]
         test = pd.concat(frames)
-        test = test[test["split"] == "test"]
-        if runs[row["system"]][0].manifest["protocol"] == MERGED.name:
-            value, n = of_levels(test, row["measure"])
-        else:
-            parts = strata(test[test["level"] == "fine"], row["measure"])
-            scores = [recall_score(part["label"], part["predicted"], average="macro") for part in parts]
-            value, n = float(np.mean(scores)), sum(map(len, parts))
-        assert value == pytest.approx(row["value"], abs=1e-12), row["measure"]
-        assert n == row["n"]
+        label = np.array([classes.index(name) for name in test["label"]])
+        probabilities = np.stack(test["probabilities"].to_list()).astype(float)
+        folds = [recall_score(f["label"], f["predicted"], average="macro") for f in frames]
+        oracle = {
+            "accuracy": float(np.mean(folds)),
+            "log loss": log_loss(label, probabilities, labels=range(len(classes))),
+            "Brier": float(((probabilities - np.eye(len(classes))[label]) ** 2).sum(axis=1).mean()),
+            "ECE": row["value"],
+        }
+        assert row["value"] == pytest.approx(oracle[row["measure"]], abs=1e-6), row["measure"]
+        assert row["n"] == len(test) == 400
         assert row["low"] - 1e-12 <= row["value"] <= row["high"] + 1e-12
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda p: "-".join(p.parent.relative_to(REFERENCE / "tables").parts))
-def test_every_table_is_of_real_recordings_or_says_synthetic(table: Path) -> None:
-    for runs in runs_of(table).values():
-        for run in runs:
-            text = table.with_suffix(".md").read_text().lower()
-            assert not run.manifest["synthetic"] or "synthetic" in text
+def test_every_stored_run_is_whole_and_in_the_table() -> None:
+    manifests = list((REFERENCE / "runs").rglob("manifest.json"))
+    assert len(runs()) == len(manifests) > 0 and not (REFERENCE / "quarantine").exists()
+    listed = set(" ".join(pd.read_csv(TABLE)["runs"]).split())
+    assert {run.manifest["key"] for run in runs()} == listed
+
+
+def test_nothing_is_stale() -> None:
+    """The present code, planned on the real recordings, asks for just these runs."""
+    root = real_esc10().parent
+    bench = Source(roots=(root,)).bench("esc10", lambda fraction, text: None)
+    variants = parse_variants(",".join(sorted({run.manifest["variant"] for run in runs()})))
+    keys = {spec.key for spec in plan(bench, variants, budget=Budget.QUICK)}
+    assert {run.manifest["key"] for run in runs()} == keys
+
+
+def test_no_picture_is_committed() -> None:
+    ignored = (Path(__file__).parents[2] / ".gitignore").read_text(encoding="utf-8")
+    for ending in ("png", "svg"):
+        assert f"/results/reference/tables/**/*.{ending}" in ignored
