@@ -30,8 +30,8 @@ _HARNESS = Path(asc_bench.__file__).resolve().parent
 _INSTALLED = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
-_SYSTEMS = ("asc_bench.baselines", "asc_bench.proposed")
-"""Packages of the harness that are followed: what a plug-in takes from a built-in system is its own affair."""
+_FOLLOWED = ("asc_bench.baselines", "asc_bench.proposed", "asc_bench.modules")
+"""Packages of the harness that are followed: no integer of a plug-in's bases is raised with what they hold."""
 
 
 def own_code(start: Path) -> dict[str, str]:
@@ -77,13 +77,16 @@ def is_own(path: Path) -> bool:
 
 
 def _in_harness(path: Path) -> bool:
-    return path.is_relative_to(_HARNESS) or any(path.is_relative_to(folder) for folder in _system_folders())
+    return path.is_relative_to(_HARNESS) or any(
+        path.is_relative_to(folder) for folder in _followed_folders().values()
+    )
 
 
 @cache
-def _system_folders() -> tuple[Path, ...]:
-    specs = [importlib.util.find_spec(package) for package in _SYSTEMS]
-    return tuple(Path(place).resolve() for spec in specs if spec for place in spec.submodule_search_locations or ())
+def _followed_folders() -> dict[str, Path]:
+    specs = {package: importlib.util.find_spec(package) for package in _FOLLOWED}
+    places = {package: (spec.submodule_search_locations or [])[:1] for package, spec in specs.items() if spec}
+    return {package: Path(place).resolve() for package, found in places.items() for place in found}
 
 
 def _name(path: Path, start: Path) -> str:
@@ -116,10 +119,10 @@ def _is_import_call(function: ast.expr) -> bool:
 def _absolute(module: str, names: tuple[str, ...] = ()) -> Iterator[Path]:
     top, *rest = module.split(".")
     if top == "asc_bench":
-        for package in _SYSTEMS:
-            if module.startswith(f"{package}."):
-                for folder in _system_folders():
-                    yield from _within(folder, module.removeprefix(f"{package}.").split("."), names)
+        for package, folder in _followed_folders().items():
+            if module == package or module.startswith(f"{package}."):
+                inner = module.removeprefix(package).lstrip(".")
+                yield from _within(folder, inner.split(".") if inner else [], names)
         return
     try:
         spec = importlib.util.find_spec(top) if top else None

@@ -14,7 +14,7 @@ from pathlib import Path
 import asc_bench
 from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd, parts_of
-from asc_bench.own_code import own_code
+from asc_bench.own_code import is_own, own_code
 from asc_bench.systems.base import System
 
 OUTSIDE = (
@@ -48,12 +48,10 @@ def code_parts(system: type[System]) -> dict[str, str]:
     through the files beside it that it imports relatively. Comments, docstrings and formatting do not count; a
     module that this system never imports does not either.
     """
-    own = inspect.getsourcefile(system)
-    if own is None:
-        raise TypeError(f"{system} has no source file")
-    parts = {"system": _file_digest(Path(own))}
-    pending = [*ALWAYS, *_imports(Path(own))]
-    beside = [*_siblings(Path(own))]
+    own = source_file(system)
+    parts = {"system": _file_digest(own)}
+    pending = [*ALWAYS, *_imports(own)]
+    beside = [*_siblings(own)]
     while beside:
         sibling = beside.pop()
         if sibling.name not in parts:
@@ -84,14 +82,15 @@ def numerics(system: type[System], front_end: FrontEnd | None) -> dict[str, obje
     dict
         ``versions``: the ``numerics_version`` of the system, its bases, and the classes of its front end, by class
         name, and that of decoding. ``code``: digests of ``own_code`` where the system or a front end declares none
-        in its own body; absent where all do.
+        in its own body, or is no part of the harness or an installed package; absent where there is none.
     """
     versions: dict[str, int] = {"audio": NUMERICS["audio"]}
     code: dict[str, str] = {}
     for cls in (system, *(type(part) for part in parts_of(front_end))):
         declared = {c.__name__: n for c in cls.__mro__ if (n := vars(c).get("numerics_version")) is not None}
         versions |= declared
-        if vars(cls).get("numerics_version") is None:
+        # An integer in a plug-in, copied there with a built-in system, is nobody's promise: no test holds it.
+        if vars(cls).get("numerics_version") is None or is_own(source_file(cls)):
             code |= own_code(source_file(cls))
     return {"versions": dict(sorted(versions.items())), **({"code": dict(sorted(code.items()))} if code else {})}
 
@@ -105,11 +104,12 @@ def source_file(cls: type) -> Path:
         If it has none: a class typed at a prompt cannot be told from a later one.
     """
     try:
-        return Path(inspect.getsourcefile(cls) or "")
-    except TypeError:
-        raise ConfigError(
-            f"{cls.__qualname__} has no source file: define it in one, so that runs can be kept"
-        ) from None
+        file = inspect.getsourcefile(cls)
+    except (OSError, TypeError):
+        file = None
+    if file is None or not Path(file).is_file():
+        raise ConfigError(f"{cls.__qualname__} has no source file: define it in one, so that it can be keyed")
+    return Path(file)
 
 
 @cache

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from asc_bench.protocol import Fold
 from asc_bench.registry import systems
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.slugs import slug
-from asc_bench.systems.base import MultiLabelTask, Task
+from asc_bench.systems.base import MultiLabelTask, Params, Task
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.systems.transfer.system import TransferredSystem
@@ -236,7 +236,7 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         if isinstance(task, MultiLabelTask) and not isinstance(system, TransferredSystem):
             refusal = _SEVERAL_LABELS
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
-        files = system.external_files()
+        files = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
     except AscBenchError:
         if issubclass(systems().get(variant.name), FusedSystem):
             raise
@@ -244,6 +244,21 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
         return _Told()
     return replace(told, files=tuple(_external(path) for path in files))
+
+
+def _named_files(params: Params) -> Iterator[Path]:
+    """Files that a setting names, and those of a folder that it names."""
+    for setting in fields(params):
+        value = getattr(params, setting.name)
+        if isinstance(value, str | Path) and str(value) not in ("", "."):
+            path = Path(value)
+            try:
+                if path.is_file():
+                    yield path
+                elif path.is_absolute() and path.is_dir():
+                    yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
+            except (OSError, ValueError):
+                continue  # no path after all, but a long or odd text
 
 
 def _external(path: Path) -> str:

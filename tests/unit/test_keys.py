@@ -15,6 +15,7 @@ from asc_bench.bench import keys
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset
+from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd, LogMel
 from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants
@@ -207,3 +208,53 @@ def imported(source: Path) -> ModuleType:
 def test_versions_below_one_count_by_their_minor_part() -> None:
     assert [keys.significant(v) for v in ("2.13.0", "0.11.0", "0.12", "10.1")] == ["2", "0.11", "0.12", "10"]
     assert keys.versions()["torch"] == "2" and keys.versions()["librosa"].startswith("0.")
+
+
+def test_an_integer_in_a_plug_in_switches_no_protection_off(bench: Bench, toy_file: Path) -> None:
+    declared = TOYS.replace("class ToyA(Toy):", "class ToyA(Toy):\n    numerics_version = 1")
+    toy_file.write_text(declared)
+    before = toy_key(bench)
+    toy_file.write_text(declared.replace(".mean(1)", ".max(1)"))
+    assert toy_key(bench) != before
+
+
+WITH_WEIGHTS = """
+from dataclasses import dataclass
+from asc_bench.api import Card, LogMel, Params, System
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Params):
+    weights: str = ""
+
+class Weighted(System):
+    card = Card(name="weighted", title="t", citation="none", year=2026, input="log-mel")
+    Params = Settings
+    def front_end(self):
+        return LogMel(
+            sample_rate_hz=8_000, n_fft=512, window_length=512, hop_length=512,
+            n_mels=8, fmin_hz=0.0, fmax_hz=4_000.0,
+        )
+    def fit(self, train, validation, context): ...
+    def predict(self, clips): ...
+"""
+
+
+def test_files_and_folders_that_settings_name_count(bench: Bench, toy_file: Path, tmp_path: Path) -> None:
+    (toy_file.parent / "weighted.py").write_text(WITH_WEIGHTS)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "w.pt").write_text("one")
+    registry.systems.cache_clear()
+    try:
+        for named in (folder / "w.pt", folder):
+            before = key_of(bench, f"weighted[weights={named}]")
+            (folder / "w.pt").write_text(f"other, for {named}")
+            assert key_of(bench, f"weighted[weights={named}]") != before
+    finally:
+        registry.systems.cache_clear()
+
+
+def test_a_class_without_a_file_is_refused_in_a_sentence() -> None:
+    typed = type("Typed", (registry.systems().get("sb-cnn"),), {"__module__": "__main__"})
+    with pytest.raises(ConfigError, match="Typed has no source file: define it in one"):
+        keys.source_file(typed)

@@ -82,6 +82,8 @@ def test_files_that_import_each_other_end(tmp_path: Path) -> None:
 def test_what_a_plug_in_takes_from_a_built_in_system_counts(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("from asc_bench.baselines._raw_cnn_network import RawCnnNetwork\n")
     assert any(name.endswith("_raw_cnn_network.py") for name in own_code(tmp_path / "mine.py"))
+    (tmp_path / "mine.py").write_text("from asc_bench.modules.pooling import AttentionPooling\n")
+    assert any(name.endswith("modules/pooling.py") for name in own_code(tmp_path / "mine.py"))
 
 
 def test_installed_packages_and_the_harness_are_not_own(tmp_path: Path) -> None:
