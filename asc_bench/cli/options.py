@@ -69,6 +69,13 @@ Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler; a loc
 Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
+ProbabilityScores = Annotated[
+    bool,
+    typer.Option(
+        "--probability-scores/--no-probability-scores",
+        help="Log loss, Brier and calibration error in tables.",
+    ),
+]
 StrictCode = Annotated[
     bool, typer.Option("--strict-code", help="Compute again what other code computed, whatever it declares.")
 ]

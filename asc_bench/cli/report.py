@@ -25,6 +25,7 @@ def command(
     synthetic: options.Synthetic = False,
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
+    probability_scores: options.ProbabilityScores = True,
     results: options.Results = options.RESULTS,
 ) -> None:
     """Write the tables again, from stored runs alone.
@@ -44,6 +45,7 @@ def command(
             options.tables_folder(results, tag, budget, options.split(folds)),
             folds=options.split(folds),
             reference=reference or None,
+            probability_scores=probability_scores,
         )
         typer.echo(written.text)
         typer.echo(f"\nTables, figures and report: {written.folder}", err=True)

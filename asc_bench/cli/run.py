@@ -16,6 +16,7 @@ def command(
     systems: options.Systems = "all",
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
+    probability_scores: options.ProbabilityScores = True,
     *,
     given: Training,
 ) -> None:
@@ -48,6 +49,7 @@ def command(
                 ),
                 folds=order.folds,
                 reference=reference or None,
+                probability_scores=probability_scores,
             )
     typer.echo(report.text)
     if not given.quiet:

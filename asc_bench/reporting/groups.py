@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from asc_bench.reporting.outcome import outcomes
+from asc_bench.reporting.results import units
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, in_unit, with_interval
@@ -66,13 +67,14 @@ def groups_table(
             cells = [in_unit(floor.get(m.name, math.nan), m.unit) if m else MISSING for m in guessed]
             rows.append((SOURCE_ONLY, group, *cells, MISSING, MISSING))
     setting = Setting.of(manifests)
+    measures = [measure for names in groups.values() for measure in names.values()]
     return Table(
         f"{setting.title}: by {by}",
         ("system", by, *columns, "n", "n_locations"),
         tuple(rows),
         (
             *setting.caveats,
-            f"Percent, with 95 % intervals over recording locations, of the test clips of each {by} alone.",
+            f"{units(measures)}, with 95 % intervals over locations, of the test clips of each {by} alone.",
         ),
         apart=apart if apart < len(rows) else None,
     )

@@ -62,6 +62,7 @@ def report(
     *,
     folds: Sequence[str] = (),
     reference: str | None = None,
+    probability_scores: bool = True,
 ) -> Report:
     """Write the report of some runs, unless the same one stands there already.
 
@@ -78,6 +79,9 @@ def report(
     reference : str, optional
         Variant that every other one is compared with; all pairs if None.
 
+    probability_scores : bool
+        Show log loss, Brier score and calibration error beside the measures of a protocol of one label a clip.
+
     Raises
     ------
     ConfigError
@@ -89,18 +93,25 @@ def report(
         "protocol": [protocol.name, protocol.version],
         "folds": sorted(folds),
         "reference": reference,
+        "probability_scores": probability_scores,
         "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
     }
     if _stamp(folder) == stamp:
         return Report(folder, (folder / TEXT).read_text())
-    text = _write(protocol, runs, folder, folds, reference)
+    further = _probability_measures(protocol) if probability_scores else ()
+    text = _write(protocol, runs, folder, folds, reference, further)
     write_atomic(folder / TEXT, text)
     write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
     return Report(folder, text)
 
 
 def _write(
-    protocol: Protocol, runs: Sequence[StoredRun], folder: Path, folds: Sequence[str], reference: str | None
+    protocol: Protocol,
+    runs: Sequence[StoredRun],
+    folder: Path,
+    folds: Sequence[str],
+    reference: str | None,
+    of_probabilities: tuple[Measure, ...],
 ) -> str:
     manifests = [run.manifest for run in runs]
     done = [run for run in runs if run.done]
@@ -125,7 +136,7 @@ def _write(
             printed, references = {}, ()
             notes = (f"Only {', '.join(folds)} of the protocol's {len(expected)} folds: not its score.",)
         wanted = {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
-        scores = score_table(predictions, (*defined, *_probability_measures(protocol)), expected=wanted)
+        scores = score_table(predictions, (*defined, *of_probabilities), expected=wanted)
         whole = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
         # A system that does not predict the level of the primary measure has a row, but is compared with none.
         comparable = [name for name in whole if not lacking_levels(of_systems(predictions, [name]), defined[0])]
@@ -146,7 +157,7 @@ def _write(
             notes = (*notes, *threshold_notes(decided))
             frame = class_table(decided, protocol.labels)
             further["classes"] = (classes_table(frame, title=f"{Setting.of(manifests).title}: by class"), frame)
-    shown = (*measures, *_probability_measures(protocol))
+    shown = (*measures, *of_probabilities)
     intervals = {m.name for m in (compared if protocol.multi_label else measures)}
     written = write_report(
         folder,

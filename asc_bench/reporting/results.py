@@ -160,7 +160,7 @@ def published_table(
         tuple(rows),
         (
             *setting.caveats,
-            f"{_units(measures)}; differences are measured minus published. The interval is that of the measured "
+            f"{units(measures)}; differences are measured minus published. The interval is that of the measured "
             "value alone: the published one has an error of its own.",
             *(f"{r.title}: {r.source.rstrip('.')}." for r in references),
             *notes,
@@ -207,7 +207,7 @@ def _notes(
     notes = list(setting.caveats)
     if any(o.scored for o in ranked):
         notes.append(
-            f"{_units(measures)}. In brackets: 95 % percentile interval of a bootstrap over recording locations. "
+            f"{units(measures)}. In brackets: 95 % percentile interval of a bootstrap over recording locations. "
             f"Test clips (locations): {'; '.join(_counts(ranked, measures))}."
         )
     lower = [m.name for m in measures if not m.higher_is_better]
@@ -240,7 +240,7 @@ def _in_points(measure: Measure) -> str:
     return ", in points" if measure.unit == "percent" else ""
 
 
-def _units(measures: Sequence[Measure]) -> str:
+def units(measures: Sequence[Measure]) -> str:
     """What unit the numbers have, naming those that are not percent."""
     names: dict[str, list[str]] = {}
     for measure in measures:

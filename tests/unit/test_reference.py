@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss, recall_score
 from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.registry import protocols
+from asc_bench.reporting.report_runs import report
 from asc_bench.runs.plan import plan
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import parse_variants
@@ -53,6 +54,12 @@ def test_every_stored_run_is_whole_and_in_the_table() -> None:
     assert len(runs()) == len(manifests) > 0 and not (REFERENCE / "quarantine").exists()
     listed = set(" ".join(pd.read_csv(TABLE)["runs"]).split())
     assert {run.manifest["key"] for run in runs()} == listed
+
+
+def test_scores_of_probabilities_can_be_left_out(tmp_path: Path) -> None:
+    settings = {"folds": (), "probability_scores": False}
+    text = report(protocols().get("esc10")(), runs(), tmp_path, **settings).text  # type: ignore[arg-type]
+    assert "log loss" not in text and set(pd.read_csv(tmp_path / "results.csv")["measure"]) == {"accuracy"}
 
 
 def test_nothing_is_stale() -> None:
