@@ -23,8 +23,7 @@ from asc_bench.data.manifest import Dataset
 from asc_bench.features.cache import feature_array
 from asc_bench.labels import FINE, LabelSpace
 from asc_bench.protocol import Fold, Protocol
-from asc_bench.registry import systems
-from asc_bench.runs.variant import Variant, parse_variants
+from asc_bench.runs.variant import SystemLike, Variant, expand, parse_variants, variant_of
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.systems.base import Context, System, Task
 from asc_bench.systems.fused import FusedSystem
@@ -89,18 +88,17 @@ class Subject:
         return system, unlabelled(chosen, fold.test, array, system)
 
 
-def subject(name: str, source: Source) -> Subject:
+def subject(system: SystemLike, source: Source) -> Subject:
     """Prepare one system for examination."""
-    (variant,) = parse_variants(name)
     bench = source.bench(PROTOCOL, lambda fraction, text: None)
-    return Subject(variant, bench, source.cache_folder)
+    return Subject(variant_of(system), bench, source.cache_folder)
 
 
 def examine(subject: Subject) -> Iterator[Outcome]:
     """Run every check; one that crashes is a failed one, and the next still runs."""
     state: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for check in checks_of(systems().get(subject.variant.name)):
+        for check in checks_of(subject.variant.system):
             title = (check.__doc__ or check.__name__).splitlines()[0].rstrip(".")
             try:
                 note = check(subject, state, Path(folder))
@@ -125,7 +123,8 @@ def _params(subject: Subject, state: dict[str, Any], folder: Path) -> None:
     params = type(subject.system()).Params
     if not dataclasses.is_dataclass(params) or not params.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise Violation(f"{params.__name__} is not a frozen dataclass")
-    again = parse_variants(str(subject.variant))
+    written = str(subject.variant).removeprefix(subject.variant.name)
+    again = list(expand(subject.variant.system, written[1:-1]))
     if again != [subject.variant]:
         raise Violation(f"{subject.variant} is read back as {again}")
 

@@ -99,15 +99,15 @@ def _imports(path: Path) -> set[Path]:
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found.update(_absolute(alias.name))
+                found.update(files_of_import(alias.name))
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             found.update(_relative(path, node.level, node.module or "", names) if node.level else ())
-            found.update(() if node.level else _absolute(node.module or "", names))
+            found.update(() if node.level else files_of_import(node.module or "", names))
         elif isinstance(node, ast.Call) and node.args and _is_import_call(node.func):
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                found.update(_absolute(first.value) if not first.value.startswith(".") else ())
+                found.update(files_of_import(first.value) if not first.value.startswith(".") else ())
     return {file.resolve() for file in found}
 
 
@@ -116,7 +116,8 @@ def _is_import_call(function: ast.expr) -> bool:
     return name in ("import_module", "__import__")
 
 
-def _absolute(module: str, names: tuple[str, ...] = ()) -> Iterator[Path]:
+def files_of_import(module: str, names: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Files of own code that an absolute import of a module, or of names from it, runs."""
     top, *rest = module.split(".")
     if top == "asc_bench":
         for package, folder in _followed_folders().items():

@@ -96,7 +96,7 @@ def origin(cls: type) -> str:
 def systems() -> Registry[System]:
     """Every system that is built in or plugged in."""
     packages = ("asc_bench.baselines", "asc_bench.proposed")
-    return discover("system", System, _system_fault, packages)  # type: ignore[type-abstract]
+    return discover("system", System, system_fault, packages)  # type: ignore[type-abstract]
 
 
 @cache
@@ -172,7 +172,8 @@ def _name(cls: type) -> str:
     return card.name if isinstance(card, Card) else str(getattr(cls, "name", ""))
 
 
-def _system_fault(cls: type[System]) -> str | None:
+def system_fault(cls: type[System]) -> str | None:
+    """Why a class cannot be used as a system, or None."""
     if not isinstance(getattr(cls, "card", None), Card):
         return "its class has no `card = Card(...)`"
     if not NAME.fullmatch(cls.card.name):

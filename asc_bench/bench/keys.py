@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -12,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import asc_bench
-from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd, parts_of
+from asc_bench.notebook_code import file_of, typed_code
 from asc_bench.own_code import is_own, own_code
 from asc_bench.systems.base import System
 
@@ -48,7 +47,9 @@ def code_parts(system: type[System]) -> dict[str, str]:
     through the files beside it that it imports relatively. Comments, docstrings and formatting do not count; a
     module that this system never imports does not either.
     """
-    own = source_file(system)
+    own = file_of(system)
+    if own is None:
+        return typed_code(system)
     parts = {"system": _file_digest(own)}
     pending = [*ALWAYS, *_imports(own)]
     beside = [*_siblings(own)]
@@ -90,26 +91,12 @@ def numerics(system: type[System], front_end: FrontEnd | None) -> dict[str, obje
         declared = {c.__name__: n for c in cls.__mro__ if (n := vars(c).get("numerics_version")) is not None}
         versions |= declared
         # An integer in a plug-in, copied there with a built-in system, is nobody's promise: no test holds it.
-        if vars(cls).get("numerics_version") is None or is_own(source_file(cls)):
-            code |= own_code(source_file(cls))
+        file = file_of(cls)
+        if file is None:
+            code |= typed_code(cls)
+        elif vars(cls).get("numerics_version") is None or is_own(file):
+            code |= own_code(file)
     return {"versions": dict(sorted(versions.items())), **({"code": dict(sorted(code.items()))} if code else {})}
-
-
-def source_file(cls: type) -> Path:
-    """The file of a class.
-
-    Raises
-    ------
-    ConfigError
-        If it has none: a class typed at a prompt cannot be told from a later one.
-    """
-    try:
-        file = inspect.getsourcefile(cls)
-    except (OSError, TypeError):
-        file = None
-    if file is None or not Path(file).is_file():
-        raise ConfigError(f"{cls.__qualname__} has no source file: define it in one, so that it can be keyed")
-    return Path(file)
 
 
 @cache

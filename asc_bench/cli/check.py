@@ -21,7 +21,6 @@ def command(
     from asc_bench.bench.source import Source
     from asc_bench.conformance import examine, subject
     from asc_bench.errors import ConfigError
-    from asc_bench.registry import systems
     from asc_bench.runs.variant import parse_variants
 
     source = Source(synthetic=True, synthetic_size="tiny", cache=cache)
@@ -29,13 +28,13 @@ def command(
     variants = parse_variants(system)
     for variant in variants:
         started = time.perf_counter()
-        if lack := systems().get(variant.name).lacks(variant.params):
+        if lack := variant.system.lacks(variant.params):
             if len(variants) == 1:
                 raise ConfigError(f"{variant} cannot be examined: {lack}")
             typer.echo(f"{variant}\n  left out: {lack}")
             continue
         typer.echo(f"{variant}")
-        for outcome in examine(subject(str(variant), source)):
+        for outcome in examine(subject(variant, source)):
             note = f" ({outcome.detail})" if outcome.passed and outcome.detail else ""
             typer.echo(f"  {'ok  ' if outcome.passed else 'FAIL'}  {outcome.title}{note}")
             if not outcome.passed:

@@ -18,7 +18,6 @@ from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import near
 from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
-from asc_bench.registry import systems
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.slugs import slug
 from asc_bench.systems.base import MultiLabelTask, Params, Task
@@ -133,9 +132,9 @@ def plan(
     specs = []
     for variant in variants:
         moved = variant.params if isinstance(variant.params, TransferParams) else None
-        kinds = [systems().get(variant.name)]
+        kinds = [variant.system]
         if moved:
-            kinds.append(systems().get(parse_variants(moved.system)[0].name))
+            kinds.append(parse_variants(moved.system)[0].system)
         numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
         code = keys.digest([keys.provenance(kind) for kind in kinds])
         team: dict[tuple[str, int], list[RunSpec]] = {}
@@ -238,7 +237,7 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
         files = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
     except AscBenchError:
-        if issubclass(systems().get(variant.name), FusedSystem):
+        if issubclass(variant.system, FusedSystem):
             raise
         return _Told()
     except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
 from asc_bench.names import near
-from asc_bench.registry import systems
+from asc_bench.registry import origin, system_fault, systems
 from asc_bench.systems.base import Params, System, Task
 from asc_bench.systems.transfer.system import TransferredSystem
 
@@ -21,8 +21,13 @@ from asc_bench.systems.transfer.system import TransferredSystem
 class Variant:
     """A system with resolved settings."""
 
-    name: str
+    system: type[System]
     params: Params
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return self.system.card.name
 
     def __str__(self) -> str:
         """Canonical text: settings that differ from their defaults, in the order of their declaration."""
@@ -33,13 +38,15 @@ class Variant:
         ]
         return f"{self.name}[{','.join(changed)}]" if changed else self.name
 
-    def __reduce__(self) -> tuple[Callable[[str], Variant], tuple[str]]:
-        """Travel to a worker as text: the worker may have to load the plug-in first."""
-        return _read_one, (str(self),)
+    def __reduce__(self) -> tuple[Callable[..., Variant], tuple[object, ...]]:
+        """Travel to a worker as text, since it may have to load the plug-in first; as its class if unregistered."""
+        if systems().found.get(self.name) is self.system:
+            return _read_one, (str(self),)
+        return Variant, (self.system, self.params)
 
     def build(self, task: Task, budget: Budget) -> System:
         """The system itself, bound to a task; of transfer also the system that it transfers."""
-        system = systems().get(self.name)(task, self.params, budget)
+        system = self.system(task, self.params, budget)
         if isinstance(system, TransferredSystem):
             (inner,) = parse_variants(system.params.system)
             system.inner = inner.build(system.inner_task, budget)
@@ -49,6 +56,92 @@ class Variant:
 def _read_one(text: str) -> Variant:
     (variant,) = parse_variants(text)
     return variant
+
+
+SystemLike = str | type[System] | System | Variant
+"""A system by name (with settings in brackets), as a class, an instance or a variant; it need not be registered."""
+
+
+def variants_of(given: SystemLike | Iterable[SystemLike]) -> list[Variant]:
+    """Variants of one or several systems; texts are read as in `parse_variants`, repeats are dropped.
+
+    Raises
+    ------
+    ConfigError
+        As `parse_variants` and `variant_of`; or if nothing is given.
+    """
+    items = [given] if isinstance(given, str | type | System | Variant) else list(given)
+    found: dict[Variant, None] = {}
+    for item in items:
+        found |= dict.fromkeys(parse_variants(item) if isinstance(item, str) else [variant_of(item)])
+    if not found:
+        raise ConfigError("no system is named; try 'all'")
+    return list(found)
+
+
+def variant_of(system: SystemLike, **settings: object) -> Variant:
+    """One system with settings given as Python values.
+
+    Parameters
+    ----------
+    system : str, type, System or Variant
+        As ``SystemLike``. An instance and a variant bring settings of their own, which ``settings`` replace.
+    **settings
+        By the names of the fields of the system's ``Params``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown system or setting (with the near names), a value of the wrong type, a text that stands for
+        several variants, a class that is no complete system, or one whose name another system has.
+
+    Examples
+    --------
+    >>> str(variant_of("sb-cnn", bn=True))
+    'sb-cnn[bn=true]'
+    """
+    if isinstance(system, str) and "[" not in system and system in systems().found:
+        system = systems().get(system)
+    if isinstance(system, str):
+        found = parse_variants(system)
+        if len(found) != 1:
+            raise ConfigError(f"{system!r} stands for {len(found)} systems, such as {found[0]}; give one")
+        (system,) = found
+    if isinstance(system, System):
+        system = Variant(_usable(type(system)), system.params)
+    if isinstance(system, Variant):
+        cls, given = (
+            system.system,
+            {f.name: getattr(system.params, f.name) for f in dataclasses.fields(system.params)},
+        )
+    else:
+        cls, given = _usable(system), {}
+    hints = typing.get_type_hints(cls.Params)
+    for key, value in settings.items():
+        _check_known(cls, key)
+        given[key] = _convert(f"{cls.card.name}: {key}", _show(value), hints[key])
+    return Variant(cls, _make(cls, given))
+
+
+def _usable(system: object) -> type[System]:
+    """A class that may be registered or not.
+
+    Raises
+    ------
+    ConfigError
+        If it is no complete system, or if its name is another one's.
+    """
+    if not (isinstance(system, type) and issubclass(system, System)):
+        raise ConfigError(f"{system!r} is no system: give a name, a subclass of asc_bench.api.System or a variant")
+    if fault := system_fault(system):
+        raise ConfigError(f"{system.__qualname__} cannot be used: {fault}")
+    namesake = systems().found.get(system.card.name, system)
+    if namesake is not system:
+        raise ConfigError(
+            f"the name {system.card.name!r} of {system.__qualname__} is that of {origin(namesake)}: "
+            "give its card another one"
+        )
+    return system
 
 
 def parse_variants(text: str) -> list[Variant]:
@@ -73,7 +166,7 @@ def parse_variants(text: str) -> list[Variant]:
         for found in systems().match(pattern) if several else [name]:
             if several and not settings and needs_settings(found):
                 continue
-            for variant in _expand(found, settings.removesuffix("]")):
+            for variant in expand(systems().get(found), settings.removesuffix("]")):
                 variants.setdefault(str(variant), variant)
     if not variants:
         raise ConfigError("no system is named; try --systems all")
@@ -107,42 +200,45 @@ def split_items(text: str) -> Iterable[str]:
         yield item.strip()
 
 
-def _expand(name: str, text: str) -> Iterator[Variant]:
-    """Every variant that some settings stand for."""
-    choices = _parse_choices(name, text)
+def expand(system: type[System], text: str) -> Iterator[Variant]:
+    """Every variant that the settings between the brackets stand for; raises as `parse_variants`."""
+    choices = _parse_choices(system, text)
     refused: ConfigError | None = None
     n_found = 0
     for combination in itertools.product(*choices.values()):
         try:
-            params = _make(name, dict(zip(choices, combination, strict=True)))
+            params = _make(system, dict(zip(choices, combination, strict=True)))
         except ConfigError as error:
             refused = error
             continue
         n_found += 1
-        yield Variant(name, params)
+        yield Variant(system, params)
     if refused is not None and not n_found:
         raise refused
 
 
-def _make(name: str, values: dict[str, object]) -> Params:
+def _make(system: type[System], values: dict[str, object]) -> Params:
     try:
-        return systems().get(name).Params(**values)
+        return system.Params(**values)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name}: {error}") from error
+        raise ConfigError(f"{system.card.name}: {error}") from error
 
 
-def _parse_choices(name: str, text: str) -> dict[str, list[object]]:
-    cls = systems().get(name).Params
-    hints = typing.get_type_hints(cls)
-    known = [f.name for f in dataclasses.fields(cls)]
+def _check_known(system: type[System], key: str) -> None:
+    known = [f.name for f in dataclasses.fields(system.Params)]
+    if key not in known:
+        hint = near(key, known) if known else "; it takes none"
+        raise ConfigError(f"{system.card.name} has no parameter {key!r}{hint}")
+
+
+def _parse_choices(system: type[System], text: str) -> dict[str, list[object]]:
+    name, hints = system.card.name, typing.get_type_hints(system.Params)
     values: dict[str, list[object]] = {}
     for assignment in filter(None, split_items(text)):
         key, equals, value = (part.strip() for part in assignment.partition("="))
         if not equals:
             raise ConfigError(f"{name}: {assignment!r} is not of the form parameter=value")
-        if key not in known:
-            hint = near(key, known) if known else "; it takes none"
-            raise ConfigError(f"{name} has no parameter {key!r}{hint}")
+        _check_known(system, key)
         if key in values:
             raise ConfigError(f"{name}: parameter {key!r} is given twice")
         named = typing.get_origin(hints[key]) is typing.Literal

@@ -15,7 +15,6 @@ from asc_bench.bench import keys
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.data.manifest import Dataset
-from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd, LogMel
 from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants
@@ -252,9 +251,3 @@ def test_files_and_folders_that_settings_name_count(bench: Bench, toy_file: Path
             assert key_of(bench, f"weighted[weights={named}]") != before
     finally:
         registry.systems.cache_clear()
-
-
-def test_a_class_without_a_file_is_refused_in_a_sentence() -> None:
-    typed = type("Typed", (registry.systems().get("sb-cnn"),), {"__module__": "__main__"})
-    with pytest.raises(ConfigError, match="Typed has no source file: define it in one"):
-        keys.source_file(typed)
