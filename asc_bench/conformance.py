@@ -20,6 +20,7 @@ from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.clips import Clips, Features
 from asc_bench.data.manifest import Dataset
+from asc_bench.errors import ConfigError
 from asc_bench.features.cache import feature_array
 from asc_bench.labels import FINE, LabelSpace
 from asc_bench.protocol import Fold, Protocol
@@ -42,6 +43,29 @@ class Outcome:
     title: str
     passed: bool
     detail: str = ""
+
+    def __str__(self) -> str:
+        """What was checked; below it, what is wrong."""
+        note = f" ({self.detail})" if self.passed and self.detail else ""
+        fault = () if self.passed else (f"        {line}" for line in self.detail.splitlines())
+        return "\n".join([f"  {'ok  ' if self.passed else 'FAIL'}  {self.title}{note}", *fault])
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All checks of one system."""
+
+    system: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(outcome.passed for outcome in self.outcomes)
+
+    def __str__(self) -> str:
+        """A line for each check."""
+        return "\n".join([self.system, *(str(outcome) for outcome in self.outcomes)])
 
 
 class Violation(Exception):  # noqa: N818 - a finding about a system, not an error of this program
@@ -86,6 +110,43 @@ class Subject:
         validation = labelled(chosen, fold.validation, array, system) if fold.validation else None
         system.fit(labelled(chosen, fold.train, array, system), validation, Context(seed=SEED, folder=scratch))
         return system, unlabelled(chosen, fold.test, array, system)
+
+
+def check(
+    system: SystemLike,
+    *,
+    cache: str | Path | None = None,
+    watch: Callable[[Outcome], None] = lambda outcome: None,
+) -> Examination:
+    """Examine whether a system keeps its contract, on a tiny synthetic set of three devices.
+
+    Parameters
+    ----------
+    system : str, type, System or Variant
+        By name, or one of your own; it need not be registered.
+    cache : path, optional
+        Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
+    watch : callable
+        Given each outcome as it is known.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown system, or one that cannot run here, with the reason.
+
+    Examples
+    --------
+    >>> print(check("logmel-svm"))  # doctest: +SKIP
+    """
+    variant = variant_of(system)
+    if lack := variant.system.lacks(variant.params):
+        raise ConfigError(f"{variant} cannot be examined: {lack}")
+    source = Source(synthetic=True, synthetic_size="tiny", cache=None if cache is None else Path(cache))
+    outcomes = []
+    for outcome in examine(subject(variant, source)):
+        watch(outcome)
+        outcomes.append(outcome)
+    return Examination(str(variant), tuple(outcomes))
 
 
 def subject(system: SystemLike, source: Source) -> Subject:

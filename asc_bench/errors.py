@@ -21,6 +21,12 @@ class DataError(AscBenchError):
     exit_code = 3
 
 
+class IncompleteDataError(DataError):
+    """A data set lacks files, or has other counts than the official ones, so nothing is run."""
+
+    exit_code = 1
+
+
 class SystemFailure(AscBenchError):  # noqa: N818 - the word of the design: a failure is a result, not a bug of ours
     """A system broke its contract or could not be trained."""
 

@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-import asc_bench
-
 DATA_SUFFIXES = frozenset(
     (
         *(".bin", ".ckpt", ".h5", ".hdf5", ".joblib", ".mat", ".npy", ".npz", ".onnx", ".pkl", ".pt", ".pth"),
@@ -26,7 +24,7 @@ DATA_SUFFIXES = frozenset(
 )
 """Files beside own code that count, as it may read them."""
 
-_HARNESS = Path(asc_bench.__file__).resolve().parent
+_HARNESS = Path(__file__).resolve().parent
 _INSTALLED = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
 
 import pandas as pd
 
@@ -36,31 +35,35 @@ class Reference:
 
 
 class Protocol(ABC):
-    """Base of every protocol. A subclass lives in ``protocols/``, one file each."""
+    """Base of every protocol. A subclass lives in ``protocols/``, one file each.
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    version: ClassVar[int] = 1
+    Attributes are set in the class, or in an instance where they depend on the data, as those of a folder of
+    one's own do.
+    """
+
+    name: str
+    title: str
+    version: int = 1
     """Raised whenever a change here would change a number; part of every run key."""
-    datasets: ClassVar[tuple[str, ...]]
+    datasets: tuple[str, ...]
     """Layout names, any one of which will do; the first found is used. If there are ``sources``, those of all."""
-    sources: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    sources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """Sources that are joined, each with the layouts that it consists of; empty for a protocol on one data set.
 
     Any part of them may be chosen. ``clips`` and ``folds`` are then given the joined data set, see
     ``asc_bench.data.joined``."""
-    views: ClassVar[tuple[str, ...]] = ()
+    views: tuple[str, ...] = ()
     """Waveforms that a joined binaural clip is given as, of ``asc_bench.data.views.VIEWS``: examples of their own
     in training, and one mean prediction in the end. If empty, it is mixed down to one."""
-    labels: ClassVar[LabelSpace]
-    multi_label: ClassVar[bool] = False
+    labels: LabelSpace
+    multi_label: bool = False
     """Whether a clip has several labels (see ``asc_bench.data.tags``), weak ones for training and strong ones for
     testing. The scores are ``SEGMENT_MEASURES`` then, such as error rates, and ``measures`` is empty."""
-    clip_duration_s: ClassVar[float]
-    measures: ClassVar[tuple[Measure, ...]]
+    clip_duration_s: float
+    measures: tuple[Measure, ...]
     """The first is the primary one: systems are compared by it."""
-    references: ClassVar[tuple[Reference, ...]] = ()
-    notes: ClassVar[str] = ""
+    references: tuple[Reference, ...] = ()
+    notes: str = ""
 
     def clips(self, dataset: Dataset) -> pd.DataFrame:
         """Clip table of this protocol; by default the data set's own, with ``coarse`` from the label space.
@@ -76,12 +79,11 @@ class Protocol(ABC):
             table["coarse"] = [self.labels.coarse[i] for i in self.labels.to_coarse(fine)]
         return table
 
-    @classmethod
-    def measures_on(cls, sources: Sequence[str]) -> tuple[Measure, ...]:
+    def measures_on(self, sources: Sequence[str]) -> tuple[Measure, ...]:
         """Measures that have a meaning on these sources: those by source, only of these; all the others."""
-        if cls.multi_label:
+        if self.multi_label:
             return SEGMENT_MEASURES
-        return tuple(m for m in cls.measures if m.strata != "source" or not sources or set(m.of) <= set(sources))
+        return tuple(m for m in self.measures if m.strata != "source" or not sources or set(m.of) <= set(sources))
 
     @abstractmethod
     def folds(self, dataset: Dataset) -> Sequence[Fold]:

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
-import asc_bench
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
@@ -185,11 +184,40 @@ def system_fault(cls: type[System]) -> str | None:
     return cls.unavailable()
 
 
-def _protocol_fault(cls: type[Protocol]) -> str | None:
-    if not NAME.fullmatch(cls.name):
-        return f"its name {cls.name!r} is not lower-case words joined by hyphens"
-    if inspect.isabstract(cls):
-        return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
+ProtocolLike = str | type[Protocol] | Protocol
+"""A protocol by name, as a class or as an instance; it need not be registered."""
+
+
+def protocol_of(given: ProtocolLike) -> Protocol:
+    """A protocol.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name (with the near names), what is no complete protocol, or one whose name another one has.
+    """
+    if isinstance(given, str):
+        return protocols().get(given)()
+    instance = given() if isinstance(given, type) and issubclass(given, Protocol) else given
+    if not isinstance(instance, Protocol):
+        raise ConfigError(f"{given!r} is no protocol: give a name, or a subclass of asc_bench.api.Protocol")
+    if fault := _protocol_fault(instance):
+        raise ConfigError(f"{type(instance).__qualname__} cannot be used: {fault}")
+    namesake = protocols().found.get(instance.name)
+    if namesake is not None and namesake is not type(instance):
+        raise ConfigError(
+            f"the name {instance.name!r} of {type(instance).__qualname__} is that of {origin(namesake)}: "
+            "give it another one"
+        )
+    return instance
+
+
+def _protocol_fault(cls: type[Protocol] | Protocol) -> str | None:
+    if not NAME.fullmatch(getattr(cls, "name", "")):
+        return f"its name {getattr(cls, 'name', '')!r} is not lower-case words joined by hyphens"
+    kind = cls if isinstance(cls, type) else type(cls)
+    if inspect.isabstract(kind):
+        return f"it lacks {', '.join(sorted(kind.__abstractmethods__))}"
     return None
 
 
@@ -210,7 +238,7 @@ def _refuse_mixed_checkouts(package: str, folder: Path) -> None:
     ConfigError
         With both paths.
     """
-    harness = Path(asc_bench.__file__).resolve().parent
+    harness = Path(__file__).resolve().parent
     if folder.resolve().parent not in (harness, harness.parent):
         raise ConfigError(
             f"asc_bench is imported from {harness}, {package} from {folder.resolve()}: two checkouts are mixed. "

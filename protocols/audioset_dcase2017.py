@@ -23,7 +23,7 @@ class AudiosetDcase2017(Protocol):
     title = "DCASE 2017 task 4, AudioSet for smart cars, testing set"
     datasets = ("audioset-dcase2017",)
     labels = LabelSpace.from_map(COARSE_OF_LABEL, coarse=("Warning", "Vehicle"))
-    multi_label: ClassVar[bool] = True
+    multi_label = True
     clip_duration_s = 10.0
     measures = ()
     tested: ClassVar[str] = TESTING

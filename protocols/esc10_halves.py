@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 import pandas as pd
 
-from asc_bench.api import Dataset, LabelSpace, Reference
+from asc_bench.api import Dataset, LabelSpace
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 
 from .esc import Esc10
@@ -19,7 +18,7 @@ class Esc10A(Esc10):
     name = "esc10-a"
     title = "ESC-10, half A of the classes, five official folds"
     labels = LabelSpace.from_map({name: GROUP_OF_CLASS[name] for name in ESC10_CLASSES[::2]})
-    references: ClassVar[tuple[Reference, ...]] = ()
+    references = ()
     notes = (
         f"Five classes of ESC-10, every other one in its order: {', '.join(ESC10_CLASSES[::2])}. Folds and "
         f"validation as in esc10. {Esc10.notes}"

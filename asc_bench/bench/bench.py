@@ -17,7 +17,7 @@ from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
 from asc_bench.protocol import Fold, Protocol
-from asc_bench.registry import protocols
+from asc_bench.registry import protocol_of, protocols
 from asc_bench.slugs import slug
 from asc_bench.systems.base import MultiLabelTask, Task
 
@@ -70,8 +70,13 @@ class Bench:
         return cls(protocol, dataset, clips, folds)
 
     def __reduce__(self) -> tuple[Callable[..., Bench], tuple[object, ...]]:
-        """Travel to a worker with the protocol's name: the worker may have to load the plug-in first."""
-        return _rebuild, (self.protocol.name, self.dataset, self.clips, self.folds)
+        """Travel to a worker with the protocol's name, since it may have to load the plug-in first.
+
+        A protocol that is not registered travels as it is.
+        """
+        registered = protocols().found.get(self.protocol.name) is type(self.protocol)
+        sent = self.protocol.name if registered else self.protocol
+        return _rebuild, (sent, self.dataset, self.clips, self.folds)
 
     @property
     def tag(self) -> str:
@@ -79,7 +84,7 @@ class Bench:
         kind = f"synthetic-{self.dataset.root.parent.name}" if self.dataset.synthetic else self.dataset.name
         if self.dataset.synthetic and self.dataset.sources:
             kind = f"{kind}-{self.dataset.name}"
-        return slug(f"{self.protocol.name}-{kind}")
+        return slug(self.protocol.name if kind == self.protocol.name else f"{self.protocol.name}-{kind}")
 
     def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
         """Folder name that keeps runs of another selection or with augmentation apart, too."""
@@ -134,5 +139,5 @@ class Bench:
         return (*self.dataset.shortfalls, *files)
 
 
-def _rebuild(protocol: str, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:
-    return Bench(protocols().get(protocol)(), dataset, clips, folds)
+def _rebuild(protocol: str | Protocol, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:
+    return Bench(protocol_of(protocol), dataset, clips, folds)

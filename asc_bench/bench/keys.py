@@ -10,7 +10,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import asc_bench
 from asc_bench.features.frontends import FrontEnd, parts_of
 from asc_bench.notebook_code import file_of, typed_code
 from asc_bench.own_code import is_own, own_code
@@ -132,7 +131,7 @@ def changed_parts(before: Mapping[str, object], now: Mapping[str, object], prefi
 @cache
 def _source(module: str) -> Path | None:
     """File of a module of asc_bench, found without importing it or its parents (torch is slow to import)."""
-    base = Path(asc_bench.__file__).parent.joinpath(*module.split(".")[1:])
+    base = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 

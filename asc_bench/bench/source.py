@@ -18,7 +18,7 @@ from asc_bench.data.store import cache_root, data_roots, find_dataset, get_layou
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
-from asc_bench.registry import protocols
+from asc_bench.registry import ProtocolLike, protocol_of
 
 Progress = Callable[[float, str], None]
 
@@ -57,7 +57,7 @@ class Source:
         """The cache in use."""
         return self.cache if self.cache is not None else cache_root()
 
-    def dataset(self, names: Sequence[str], progress: Progress) -> Dataset:
+    def dataset(self, names: Sequence[str | Layout], progress: Progress) -> Dataset:
         """The first data set of ``names`` that is found, every file of it checked.
 
         One that is computed from another is computed into the cache on first use; if ``names`` begins with
@@ -81,7 +81,7 @@ class Source:
             )
             root = self.cache_folder / "synthetic" / size
             write_synthetic(
-                names[0],
+                first.name,
                 root,
                 size=self.synthetic_size,
                 seed=self.synthetic_seed,
@@ -117,18 +117,24 @@ class Source:
             ) from error
         return found
 
-    def bench(self, protocol: str, progress: Progress) -> Bench:
-        """A protocol applied to its data.
+    def bench(self, protocol: ProtocolLike, progress: Progress, *, audio: bool = True) -> Bench:
+        """A protocol, by name, as a class or as an instance, applied to its data.
+
+        Without ``audio`` the lists of a published data set are read and no audio file is: enough to score.
 
         Raises
         ------
         ConfigError
-            For a source that the protocol does not have.
+            For an unknown protocol, or a source that the protocol does not have.
         DataError
             As ``dataset``; and if a source is absent, naming those that are there.
         """
-        instance = protocols().get(protocol)()
-        return Bench.of(instance, self.dataset_of(instance, progress))
+        instance = protocol_of(protocol)
+        derived = any(get_layout(name).derived_from for name in instance.datasets)
+        if audio or instance.sources or self.synthetic or derived:
+            return Bench.of(instance, self.dataset_of(instance, progress))
+        self.chosen(instance)
+        return Bench.of(instance, load_dataset(instance.datasets, data_roots(self.roots)))
 
     def dataset_of(self, protocol: Protocol | type[Protocol], progress: Progress) -> Dataset:
         """The data set of a protocol, joined where it joins several. Raises as ``bench`` does."""

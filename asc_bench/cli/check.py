@@ -18,28 +18,23 @@ def command(
 
     On a tiny synthetic three-device set: shapes, seeds, independence of clips, saving, cost.
     """
-    from asc_bench.bench.source import Source
-    from asc_bench.conformance import examine, subject
+    from asc_bench.conformance import check
     from asc_bench.errors import ConfigError
-    from asc_bench.runs.variant import parse_variants
+    from asc_bench.runs.variant import variants_of
 
-    source = Source(synthetic=True, synthetic_size="tiny", cache=cache)
     n_failed = 0
-    variants = parse_variants(system)
+    variants = variants_of(system)
     for variant in variants:
         started = time.perf_counter()
-        if lack := variant.system.lacks(variant.params):
-            if len(variants) == 1:
-                raise ConfigError(f"{variant} cannot be examined: {lack}")
-            typer.echo(f"{variant}\n  left out: {lack}")
-            continue
         typer.echo(f"{variant}")
-        for outcome in examine(subject(variant, source)):
-            note = f" ({outcome.detail})" if outcome.passed and outcome.detail else ""
-            typer.echo(f"  {'ok  ' if outcome.passed else 'FAIL'}  {outcome.title}{note}")
-            if not outcome.passed:
-                n_failed += 1
-                typer.echo("\n".join(f"        {line}" for line in outcome.detail.splitlines()))
+        try:
+            found = check(variant, cache=cache, watch=lambda outcome: typer.echo(str(outcome)))
+        except ConfigError as error:
+            if len(variants) == 1:
+                raise
+            typer.echo(f"  left out: {error}")
+            continue
+        n_failed += sum(not outcome.passed for outcome in found.outcomes)
         typer.echo(f"  {time.perf_counter() - started:.1f} s")
     if n_failed:
         typer.echo(f"{n_failed} checks failed", err=True)

@@ -53,7 +53,6 @@ def command(
     """
     from asc_bench.analysis.embedded_runs import SPLITS, embedded, refuse_without_embedding
     from asc_bench.bench.host import n_cores
-    from asc_bench.cli.screen import Screen
     from asc_bench.errors import ConfigError
     from asc_bench.reporting.setting import Setting
     from asc_bench.runs.fitted import fitted_system
@@ -61,6 +60,7 @@ def command(
     from asc_bench.runs.settings import Settings
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.screen import Screen
     from asc_bench.training.device import choose_device
 
     options.one_of("--split", split, SPLITS)

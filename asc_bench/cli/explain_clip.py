@@ -53,7 +53,6 @@ def command(
     reported as an error.
     """
     from asc_bench.analysis.clip import check_file, outside_clip
-    from asc_bench.cli.screen import Screen
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
     from asc_bench.registry import protocols
@@ -61,6 +60,7 @@ def command(
     from asc_bench.runs.plan import plan
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.screen import Screen
 
     variants = parse_variants(system)
     if len(variants) != 1:

@@ -24,36 +24,37 @@ def command(
     The figure's own parameters are options too (`asc-bench figure` lists them).
     """
     from asc_bench.cli.cut import find, listing, own_options
-    from asc_bench.cli.screen import Screen
-    from asc_bench.cli.work import carry_out, conclude, orders
+    from asc_bench.cli.work import carry_out, conclude, experiment_of
     from asc_bench.papers.draw_figure import asked_parts, draw_figure
     from asc_bench.papers.registry import figures
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.screen import Screen
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:
         typer.echo(listing(figures()))
         return
     item, cut = find(figures(), arguments, own_options(context))
-    order = orders(given, keep_weights=item.needs_weights)
+    experiment = experiment_of(given, keep_weights=item.needs_weights)
     parts = asked_parts(item, cut)
     with Screen(quiet=given.quiet) as screen:
         work = carry_out(
-            order,
+            experiment,
             screen,
             item.protocol,
             parse_variants(",".join(part.variant for part in parts)),
             heading=item.name,
+            dry_run=given.dry_run,
         )
         if work is None:
             return
         with screen.phase("figure") as progress:
             progress(0.0, "drawing")
-            tag = work.bench.tagged(order.selection, order.augmentation)
+            tag = work.bench.tagged(experiment.selection, experiment.augmentation)
             folder = given.results / "figures" / item.name / tag / given.budget
-            written = draw_figure(item, parts, work, order.settings, folder, cut=cut, progress=progress)
+            written = draw_figure(item, parts, work, experiment.settings, folder, cut=cut, progress=progress)
     if written:
         typer.echo("\n".join(str(path) for path in written))
     else:
         typer.echo(f"{item.name}: no run is done, so nothing is drawn", err=True)
-    conclude(work)
+    conclude(work.unfinished, len(work.wanted))

@@ -44,16 +44,17 @@ def command(
     Rules without weights need nothing more. "stacking" fits its weights on validation predictions, which all
     systems leave when they are run with --hold-out. No test clip is looked at before the weights stand.
     """
-    from asc_bench.cli.screen import Screen
     from asc_bench.cli.work import conclude
     from asc_bench.errors import ConfigError
     from asc_bench.reporting.fusion_report import report_fusions
+    from asc_bench.results import tables_folder
     from asc_bench.runs.fusion import fusions
     from asc_bench.runs.parallel import Workers
     from asc_bench.runs.plan import plan
     from asc_bench.runs.settings import Settings
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.work import compute, survey
+    from asc_bench.screen import Screen
 
     asked = fusions(systems, options.split(rule))
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
@@ -79,12 +80,12 @@ def command(
         work = compute(work, store, settings, Workers(), screen)
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            place = options.tables_folder(results, bench.tagged(selection, copies), budget) / "fusions"
+            place = tables_folder(results, bench.tagged(selection, copies), budget) / "fusions"
             report = report_fusions(work, place, folds=options.split(folds))
     typer.echo(report.text)
     if not quiet:
         typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
-    conclude(work)
+    conclude(work.unfinished, len(work.wanted))
 
 
 def _refuse_missing(work: Work) -> None:

@@ -164,11 +164,6 @@ def split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def tables_folder(results: Path, tag: str, budget: str, folds: Sequence[str] = ()) -> Path:
-    """Where the tables of one protocol, data set and budget go; those of some folds alone in a folder below."""
-    return results / "tables" / tag / budget / "-".join(folds)
-
-
 def one_of(option: str, value: str, choices: Sequence[str]) -> None:
     """Check an option with few values.
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from asc_bench.bench.augmentation import Augmentation
     from asc_bench.bench.bench import Bench
-    from asc_bench.cli.screen import Screen
     from asc_bench.data.manifest import Dataset
+    from asc_bench.screen import Screen
 
 
 def command(
@@ -39,13 +39,13 @@ def command(
 ) -> None:
     """Find or fetch a data set or a set of weights, check it, compute features."""
     from asc_bench.cli import weights
-    from asc_bench.cli.screen import Screen
     from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.store import data_roots
     from asc_bench.data.weights import weight_sets
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
     from asc_bench.registry import protocols
+    from asc_bench.screen import Screen
 
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
     is_protocol = name in protocols().found

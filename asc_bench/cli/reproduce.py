@@ -25,20 +25,20 @@ def command(
     --pooling att,max computes and prints these cells; the files hold all that is stored of the table.
     """
     from asc_bench.cli.cut import find, listing, own_options
-    from asc_bench.cli.screen import Screen
     from asc_bench.cli.transfer import transferred
-    from asc_bench.cli.work import carry_out, conclude, orders
+    from asc_bench.cli.work import carry_out, conclude, experiment_of
     from asc_bench.papers.fill_table import Filled, asked, reproduce, table_cells
     from asc_bench.papers.registry import reproductions
     from asc_bench.papers.table import TransferTable
     from asc_bench.runs.variant import parse_variants
+    from asc_bench.screen import Screen
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:
         typer.echo(listing(reproductions()))
         return
     item, cut = find(reproductions(), arguments, own_options(context))
-    order = orders(given, keep_weights=item.needs_weights)
+    experiment = experiment_of(given, keep_weights=item.needs_weights)
     cells = table_cells(item)
     shown = asked(item, cells, cut)
     wanted = {cell.variant for cell in shown}
@@ -47,18 +47,21 @@ def command(
     partly = isinstance(item, TransferTable) and bool(part)
     with Screen(quiet=given.quiet) as screen:
         if isinstance(item, TransferTable):
-            filled, tag = transferred(order, screen, item, shown, budget=given.budget, heading=heading)
+            filled, tag = transferred(
+                experiment, screen, item, shown, budget=given.budget, heading=heading, dry_run=given.dry_run
+            )
         else:
             work = carry_out(
-                order,
+                experiment,
                 screen,
                 item.protocol,
                 parse_variants(",".join(cell.variant for cell in cells)),
                 wanted=lambda spec: str(spec.variant) in wanted,
                 heading=heading,
+                dry_run=given.dry_run,
             )
             filled = [Filled(cells, work)] if work else []
-            tag = work.bench.tagged(order.selection, order.augmentation) if work else ""
+            tag = work.bench.tagged(experiment.selection, experiment.augmentation) if work else ""
         if given.dry_run:
             return
         with screen.phase("table") as progress:
@@ -66,11 +69,11 @@ def command(
             folder = given.results / "reproductions" / item.name / tag / given.budget
             # Targets that were not asked for are not even looked up, so a part must not replace the whole.
             folder = folder / "part" if partly else folder
-            written = reproduce(item, filled, folder, cut=cut, settings=order.settings)
+            written = reproduce(item, filled, folder, cut=cut, settings=experiment.settings)
     typer.echo(written.text)
     if not given.quiet:
         what = "This part of the table" if partly else "The whole table"
         what += ", with intervals" if written.intervals else ""
         typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
     for done in filled:
-        conclude(done.work)
+        conclude(done.work.unfinished, len(done.work.wanted))

@@ -24,34 +24,22 @@ def command(
 
     What is stored already is not computed again: the same command goes on where it stopped.
     """
-    from asc_bench.cli.screen import Screen
-    from asc_bench.cli.work import carry_out, conclude, orders
-    from asc_bench.runs.variant import parse_variants
+    from asc_bench.cli.work import carry_out, conclude, experiment_of
+    from asc_bench.runs.variant import variants_of
+    from asc_bench.screen import Screen
 
-    variants = parse_variants(systems)
-    order = orders(given, folds=folds)
+    variants = variants_of(systems)
+    experiment = experiment_of(given, folds=folds)
     with Screen(quiet=given.quiet) as screen:
-        work = carry_out(order, screen, protocol, variants)
+        work = carry_out(experiment, screen, protocol, variants, dry_run=given.dry_run)
         if work is None:
             return
         with screen.phase("tables") as progress:
-            from asc_bench.reporting.report_runs import report as write_report
-
             progress(0.0, "resampling recording locations")
-            report = write_report(
-                work.bench.protocol,
-                work.runs,
-                options.tables_folder(
-                    given.results,
-                    work.bench.tagged(order.selection, order.augmentation),
-                    given.budget,
-                    order.folds,
-                ),
-                folds=order.folds,
-                reference=reference or None,
-                probability_scores=probability_scores,
+            report = experiment.results(work).report(
+                reference=reference or None, probability_scores=probability_scores
             )
     typer.echo(report.text)
     if not given.quiet:
         typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
-    conclude(work)
+    conclude(work.unfinished, len(work.wanted))

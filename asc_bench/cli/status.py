@@ -29,12 +29,12 @@ def command(
     """Show what is done, failed and left of a `run` command."""
     from tabulate import tabulate
 
-    from asc_bench.cli.screen import Screen
     from asc_bench.runs.parallel import HEARTBEAT, read_heartbeat
     from asc_bench.runs.plan import plan
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.variant import parse_variants
     from asc_bench.runs.work import code_changed
+    from asc_bench.screen import Screen
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)

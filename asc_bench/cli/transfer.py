@@ -13,12 +13,12 @@ from asc_bench.cli.shared import Computing, takes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from asc_bench.cli.screen import Screen
-    from asc_bench.cli.work import Orders
+    from asc_bench.experiment import Experiment
     from asc_bench.papers.fill_table import Filled
     from asc_bench.papers.table import Cell, TransferTable
     from asc_bench.runs.transfer import Route
     from asc_bench.runs.work import Work
+    from asc_bench.screen import Screen
 
 Source = Annotated[str, typer.Option("--source", help="Protocol to train on first, such as merged.")]
 Target = Annotated[str, typer.Option("--target", help="Protocol to transfer to, such as audioset-dcase2017.")]
@@ -68,38 +68,46 @@ def command(
     weights, else made first. --folds and --repeats are those of the target; --sources belongs to a source that
     joins data sets; --force computes the target's runs again.
     """
-    from asc_bench.cli.screen import Screen
-    from asc_bench.cli.work import conclude, orders
+    from asc_bench.cli.work import conclude, experiment_of
     from asc_bench.reporting.report_runs import report
+    from asc_bench.results import tables_folder
+    from asc_bench.screen import Screen
 
-    order = orders(given, folds=folds)
+    experiment = experiment_of(given, folds=folds)
     with Screen(quiet=given.quiet) as screen:
-        route = route_of(order, screen, source, target, system, synthetic_source=synthetic_source)
+        route = route_of(experiment, screen, source, target, system, synthetic_source=synthetic_source)
         settings = {k: v for k, v in (("pooling", pooling), ("window_s", window_s), ("mode", mode)) if v}
         work = carry_over(
-            order,
+            experiment,
             screen,
             route,
             options.split(variant),
             layers=options.split(layers),
             settings=settings,
             source_budget=source_budget or given.budget,
+            dry_run=given.dry_run,
         )
         if work is None:
             return
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             tag = f"{work.bench.tag}-from-{route.source.tag}"
-            place = options.tables_folder(given.results, tag, given.budget, order.folds)
-            written = report(work.bench.protocol, work.runs, place, folds=order.folds)
+            place = tables_folder(given.results, tag, given.budget, experiment.folds)
+            written = report(work.bench.protocol, work.runs, place, folds=experiment.folds)
     typer.echo(written.text)
     if not given.quiet:
         typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
-    conclude(work)
+    conclude(work.unfinished, len(work.wanted))
 
 
 def route_of(
-    order: Orders, screen: Screen, source: str, target: str, systems: str, *, synthetic_source: bool = False
+    experiment: Experiment,
+    screen: Screen,
+    source: str,
+    target: str,
+    systems: str,
+    *,
+    synthetic_source: bool = False,
 ) -> Route:
     """Both tasks with their recordings.
 
@@ -117,26 +125,27 @@ def route_of(
     protocols().get(target)
     if protocols().get(source).multi_label:
         raise ConfigError(f"clips of {source} have several labels; systems are trained on sources with one label")
-    origin = replace(order.source, synthetic=order.source.synthetic or synthetic_source)
+    origin = replace(experiment.source, synthetic=experiment.source.synthetic or synthetic_source)
     with screen.phase("recordings of the source") as progress:
         first = origin.bench(source, progress)
     with screen.phase("recordings of the target") as progress:
-        second = replace(order.source, sources=()).bench(target, progress)
+        second = replace(experiment.source, sources=()).bench(target, progress)
     return Route(first, second, tuple(variants))
 
 
 def transferred(
-    order: Orders,
+    experiment: Experiment,
     screen: Screen,
     item: TransferTable,
     cells: Sequence[Cell],
     *,
     budget: str,
     heading: str,
+    dry_run: bool = False,
 ) -> tuple[list[Filled], str]:
     """Fill cells of a published table of transfer, target by target; also what results folders call their source.
 
-    Nothing is filled with ``--dry-run``.
+    Nothing is filled with ``dry_run``.
     """
     from asc_bench.papers.fill_table import Filled
     from asc_bench.runs.variant import parse_variants
@@ -149,10 +158,19 @@ def transferred(
         asked = {cell.variant: parse_variants(cell.variant)[0].params for cell in ours}
         settings = [params for params in asked.values() if isinstance(params, TransferParams)]
         (system,) = {params.system for params in settings}
-        route = route_of(order, screen, item.protocol, target, system)
+        route = route_of(experiment, screen, item.protocol, target, system)
         tag = f"from-{route.source.tag}"
         variants = list(dict.fromkeys(params.variant for params in settings))
-        work = carry_over(order, screen, route, variants, layers=["classifier"], settings={}, source_budget=budget)
+        work = carry_over(
+            experiment,
+            screen,
+            route,
+            variants,
+            layers=["classifier"],
+            settings={},
+            source_budget=budget,
+            dry_run=dry_run,
+        )
         if work is None:
             continue
         named = {str(s.variant): s.variant for s in work.specs}
@@ -164,7 +182,7 @@ def transferred(
 
 
 def carry_over(
-    order: Orders,
+    experiment: Experiment,
     screen: Screen,
     route: Route,
     variants: Sequence[str],
@@ -172,24 +190,26 @@ def carry_over(
     layers: Sequence[str],
     settings: Mapping[str, Any],
     source_budget: str,
+    dry_run: bool = False,
 ) -> Work | None:
-    """Train on the source what is not stored, then on the target; None after ``--dry-run``."""
+    """Train on the source what is not stored, then on the target; None after ``dry_run``."""
     from asc_bench.cli.work import carry_out_on, conclude
     from asc_bench.errors import ConfigError
     from asc_bench.runs.plan import plan
     from asc_bench.runs.transfer import VARIANTS
-    from asc_bench.runs.work import survey
 
     for name in variants:
         options.one_of("--variant", name, VARIANTS)
     for name in layers:
         options.one_of("--layers", name, ("classifier", "all"))
-    if source_budget != order.budget:
+    if source_budget != experiment.budget:
         # Rows must tell apart what was trained for longer.
         settings = {**settings, "source": f"{route.source.tag}-{source_budget}"}
     transfers = route.transfers(variants, layers=layers, settings=settings)
     sources = (
-        route.sources(budget=options.budget(source_budget), repeats=range(order.repeats), folds=order.folds)
+        route.sources(
+            budget=options.budget(source_budget), repeats=range(experiment.repeats), folds=experiment.folds
+        )
         if set(variants) != {"retrain"}
         else []
     )
@@ -199,18 +219,21 @@ def carry_over(
     specs = plan(
         route.target,
         transfers,
-        budget=order.budget,
-        repeats=range(order.repeats),
-        folds=order.folds,
+        budget=experiment.budget,
+        repeats=range(experiment.repeats),
+        folds=experiment.folds,
         origins=route.origins(sources),
     )
     if all(spec.refusal for spec in specs):
         raise ConfigError(f"nothing can be transferred: {specs[0].refusal}")
-    todo = survey(specs, route.target, order.store, order.settings, only=order.only, force=order.force).todo
+    todo = experiment.survey(route.target, specs).todo
     needed = {spec.origin.spec.key: spec.origin.spec for spec in todo if spec.origin is not None}
     if needed:
-        keeping = replace(order, settings=replace(order.settings, keep_weights=True), force=False, only="")
-        done = carry_out_on(keeping, screen, route.source, list(needed.values()), heading="source")
+        keeping = replace(
+            experiment, settings=replace(experiment.settings, keep_weights=True), force=False, only=""
+        )
+        runs = list(needed.values())
+        done = carry_out_on(keeping, screen, route.source, runs, heading="source", dry_run=dry_run)
         if done is not None:
-            conclude(done)
-    return carry_out_on(order, screen, route.target, specs, heading="target")
+            conclude(done.unfinished, len(done.wanted))
+    return carry_out_on(experiment, screen, route.target, specs, heading="target", dry_run=dry_run)

@@ -15,9 +15,9 @@ def prepare(name: str, *, download: bool, cache: Path) -> None:
     Exit
         With code 1 if a file is absent.
     """
-    from asc_bench.cli.screen import Screen
     from asc_bench.data.download.verified import check_and_record
     from asc_bench.data.weights import fetch_weights, how_to_fetch, weight_files, weights_folder
+    from asc_bench.screen import Screen
 
     if download:
         with Screen() as screen, screen.phase("download") as progress:

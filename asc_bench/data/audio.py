@@ -93,6 +93,20 @@ def inspect_audio(path: Path) -> AudioFacts:
         return AudioFacts(sha256=sha256, fault=not_audio_reason(path, error))
 
 
+def file_sample_rate_hz(path: Path) -> int:
+    """Sample rate that a file states, in hertz.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        return int(soundfile.info(str(path)).samplerate)
+    except (soundfile.SoundFileError, TypeError) as error:
+        raise DataError(f"{path}: {not_audio_reason(path, error)}") from error
+
+
 def read_audio(
     path: Path, *, sample_rate_hz: int, start_s: float = 0.0, duration_s: float | None = None
 ) -> npt.NDArray[np.float32]:

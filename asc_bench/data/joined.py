@@ -62,6 +62,8 @@ def join_datasets(
         file_digests={path: digest for d in datasets for path, digest in d.file_digests.items()},
         sources=tuple(parts),
         parts=tuple(datasets),
+        official=all(d.official for d in datasets),
+        caveats=tuple(dict.fromkeys(caveat for d in datasets for caveat in d.caveats)),
     )
 
 

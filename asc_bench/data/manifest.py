@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from asc_bench.errors import DataError
+from asc_bench.data.audio import file_sample_rate_hz, read_audio
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.names import near
 
 CLIP_COLUMNS: Mapping[str, str] = {
     "clip_id": "str",
@@ -157,6 +161,10 @@ class Dataset:
         For joined data sets what was joined (see ``asc_bench.data.joined``); ``root`` is then the first one's.
     parts : tuple of Dataset
         For joined data sets these, as they were read.
+    official : bool
+        Whether it is a published data set, held against official counts; false for a folder of the user's.
+    caveats : tuple of str
+        Sentences that every table made from it must show.
     """
 
     name: str
@@ -171,11 +179,48 @@ class Dataset:
     parts: tuple[Dataset, ...] = ()
     binaural: bool = False
     events: pd.DataFrame | None = None
+    official: bool = True
+    caveats: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether every official clip is there and every count is the official one."""
         return not self.missing and not self.shortfalls
+
+    def audio(self, clip_id: str, *, sample_rate_hz: int | None = None) -> tuple[npt.NDArray[np.float32], int]:
+        """The waveform of a clip, mixed down to mono.
+
+        Parameters
+        ----------
+        clip_id : str
+            Of the clip table.
+        sample_rate_hz : int, optional
+            By default that of the file.
+
+        Returns
+        -------
+        waveform : float32 array, shape (n_samples,)
+            Full scale is 1.
+        sample_rate_hz : int
+            Its rate.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown clip, with the near ones.
+        DataError
+            If the file cannot be read.
+        """
+        rows = self.clips[self.clips["clip_id"] == clip_id]
+        if rows.empty:
+            raise ConfigError(f"{self.name} has no clip {clip_id!r}{near(clip_id, self.clips['clip_id'])}")
+        clip = rows.iloc[0]
+        rate_hz = sample_rate_hz or file_sample_rate_hz(Path(clip["path"]))
+        length_s = float(clip["heard_s"] if "heard_s" in rows else clip["duration_s"])
+        return (
+            read_audio(Path(clip["path"]), sample_rate_hz=rate_hz, start_s=clip["start_s"], duration_s=length_s),
+            rate_hz,
+        )
 
     def digest(self) -> str:
         """sha256 over clip table, splits, events if any, and audio content; independent of where the folder lies.

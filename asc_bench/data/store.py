@@ -33,14 +33,16 @@ def cache_root() -> Path:
     return Path(pooch.os_cache("asc-bench"))
 
 
-def get_layout(name: str) -> Layout:
-    """The layout of this name.
+def get_layout(name: str | Layout) -> Layout:
+    """The layout of this name, or the layout itself if it is given.
 
     Raises
     ------
     ConfigError
         If there is none; the message suggests near names.
     """
+    if isinstance(name, Layout):
+        return name
     if name in LAYOUTS:
         return LAYOUTS[name]
     near = difflib.get_close_matches(name, LAYOUTS, n=3, cutoff=0.5)
@@ -48,7 +50,7 @@ def get_layout(name: str) -> Layout:
     raise ConfigError(f"there is no data set {name!r}; {hint}")
 
 
-def find_dataset(name: str, roots: Sequence[Path]) -> Path:
+def find_dataset(name: str | Layout, roots: Sequence[Path]) -> Path:
     """Folder of a data set: below one of the roots, or a root itself. The first found counts.
 
     Raises
@@ -64,7 +66,7 @@ def find_dataset(name: str, roots: Sequence[Path]) -> Path:
     return folder
 
 
-def load_dataset(name_or_names: str | Iterable[str], roots: Sequence[Path]) -> Dataset:
+def load_dataset(name_or_names: str | Layout | Iterable[str | Layout], roots: Sequence[Path]) -> Dataset:
     """Read the lists of the first data set that is found among the names, in their order. Not yet indexed.
 
     Raises
@@ -74,7 +76,7 @@ def load_dataset(name_or_names: str | Iterable[str], roots: Sequence[Path]) -> D
     DataError
         If none is found, or if its lists are wrong.
     """
-    names = [name_or_names] if isinstance(name_or_names, str) else list(name_or_names)
+    names = [name_or_names] if isinstance(name_or_names, str | Layout) else list(name_or_names)
     layouts = [get_layout(name) for name in names]
     for layout in layouts:
         folder = _find(layout, roots)

@@ -47,25 +47,6 @@ def confusion_figure(frames: Mapping[str, pd.DataFrame], path_stem: Path, *, tit
     return save_figure(draw_confusions(frames, title=title), path_stem)
 
 
-def score_figure(
-    scores: pd.DataFrame,
-    path_stem: Path,
-    *,
-    measures: Sequence[Measure],
-    title: str = "",
-) -> tuple[Path, Path]:
-    """Draw scores with their intervals and write ``path_stem`` with ``.png`` and ``.svg``.
-
-    Parameters are those of ``draw_scores``.
-
-    Returns
-    -------
-    tuple of Path
-        The PNG and the SVG.
-    """
-    return save_figure(draw_scores(scores, measures=measures, title=title), path_stem)
-
-
 def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
     """One panel per confusion matrix; colour is the share of the true class, cells carry the clip counts.
 

@@ -26,7 +26,7 @@ def groups_table(
     groups: Groups,
     by: str,
     primary: Measure,
-    floor: Mapping[str, float] | None = None,
+    source_only: Mapping[str, float] | None = None,
 ) -> Table | None:
     """One row per system and group; None where there is no group or no score.
 
@@ -40,7 +40,7 @@ def groups_table(
         What the groups are, a word for the column title.
     primary : Measure
         Measure that systems are sorted by.
-    floor : mapping
+    source_only : mapping
         As in ``results_table``; rows of their own below a rule.
 
     Raises
@@ -61,10 +61,10 @@ def groups_table(
             counts = [f"{counted[key]:,}" if counted else MISSING for key in ("n", "n_locations")]
             rows.append((outcome.system, group, *cells, *counts))
     apart = len(rows)
-    if floor:
+    if source_only:
         for group, names in groups.items():
             guessed = [names.get(column) for column in columns]
-            cells = [in_unit(floor.get(m.name, math.nan), m.unit) if m else MISSING for m in guessed]
+            cells = [in_unit(source_only.get(m.name, math.nan), m.unit) if m else MISSING for m in guessed]
             rows.append((SOURCE_ONLY, group, *cells, MISSING, MISSING))
     setting = Setting.of(manifests)
     measures = [measure for names in groups.values() for measure in names.values()]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from typing import Any
 
 from asc_bench.errors import ConfigError
+from asc_bench.registry import systems
 from asc_bench.systems.base import Published
 
 _NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric", "measure")
@@ -83,6 +85,32 @@ def contradiction(table: str, where: Mapping[str, str]) -> str | None:
         f"{table}, {' / '.join(where.values())}: the printed average is {values[_AVERAGE]:.1f}, "
         f"the mean of the printed devices ({printed}) is {mean:.1f}."
     )
+
+
+def published_by_variant(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Published percent by variant and measure."""
+    values: dict[str, dict[str, float]] = {}
+    for variant, entry in _published_entries(protocol, manifests):
+        values.setdefault(variant, {}).update(published_values(entry))
+    return values
+
+
+def contradictions_of(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What is wrong in the published rows that these runs are set beside."""
+    found = [contradiction(entry.table, entry.where) for _, entry in _published_entries(protocol, manifests)]
+    return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Published]]:
+    """What the cards name for this protocol and the settings of these runs."""
+    for manifest in manifests:
+        if manifest["system"] in systems().found:
+            params = manifest["params"]
+            for entry in systems().get(manifest["system"]).card.published:
+                asked = {**entry.where, **entry.when}
+                same_settings = all(str(params.get(k, v)) == v for k, v in asked.items())
+                if entry.protocol == protocol and same_settings:
+                    yield manifest["variant"], entry
 
 
 def contradictions(table: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def results_table(
     references: Sequence[Reference] = (),
     tied: Collection[str] = (),
     notes: Sequence[str] = (),
-    floor: Mapping[str, float] | None = None,
+    source_only: Mapping[str, float] | None = None,
     intervals: Collection[str] | None = None,
 ) -> Table:
     """One row per system, best first; failed and incomplete ones below, without a score.
@@ -60,7 +60,7 @@ def results_table(
         Variants that do not differ significantly from the best.
     notes : sequence of str
         Further sentences, such as contradictions in the published table.
-    floor : mapping
+    source_only : mapping
         Measure name to ``source_alone`` of ``asc_bench.scoring``: a row below a rule.
     intervals : collection of str, optional
         Measures that are shown with their interval; all if None.
@@ -90,8 +90,8 @@ def results_table(
             }
         )
     filled = {title for title in titles for row in rows if row[title] not in ("", MISSING)}
-    if floor:
-        guessed = {m.name: in_unit(floor.get(m.name, math.nan), m.unit) for m in measures}
+    if source_only:
+        guessed = {m.name: in_unit(source_only.get(m.name, math.nan), m.unit) for m in measures}
         rows.append({"system": SOURCE_ONLY, **guessed, "status": ""})
     for reference in shown:
         value = reference.values.get(primary.name)
@@ -111,12 +111,12 @@ def results_table(
             *_notes(setting, ranked, measures, tied),
             *([f"Difference: measured minus published{_in_points(primary)}."] if printed_title in filled else []),
             *(f"{r.title}: {r.source.rstrip('.')}." for r in shown),
-            *([_SOURCE_ONLY_MEANS] if floor else []),
+            *([_SOURCE_ONLY_MEANS] if source_only else []),
             *notes,
             setting.provenance,
         ),
         bold=_best(ranked, measures),
-        apart=len(ranked) if shown or floor else None,
+        apart=len(ranked) if shown or source_only else None,
     )
 
 

@@ -6,12 +6,13 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import groupby, pairwise
 from textwrap import wrap
 
 from asc_bench.errors import ConfigError
+from asc_bench.names import near
 from asc_bench.reporting.text import latex, markdown, one_line
 from asc_bench.slugs import slug
 
@@ -92,6 +93,27 @@ class Table:
         for name in ("columns", "notes", "groups"):
             object.__setattr__(self, name, tuple(map(one_line, getattr(self, name))))
         object.__setattr__(self, "rows", tuple(tuple(map(one_line, row)) for row in self.rows))
+
+    def with_columns(self, names: Sequence[str]) -> Table:
+        """Some of its columns, in this order, behind those that name the row.
+
+        Raises
+        ------
+        ConfigError
+            For a column that it does not have, with the near names.
+        """
+        titles = self.columns[self.n_labels :]
+        for name in names:
+            if name not in titles:
+                raise ConfigError(f"table {self.title!r} has no column {name!r}{near(name, titles)}")
+        kept = [*range(self.n_labels), *(self.n_labels + titles.index(name) for name in names)]
+        return replace(
+            self,
+            columns=tuple(self.columns[j] for j in kept),
+            rows=tuple(tuple(row[j] for j in kept) for row in self.rows),
+            groups=tuple(self.groups[j - self.n_labels] for j in kept[self.n_labels :]) if self.groups else (),
+            bold=frozenset((i, kept.index(j)) for i, j in self.bold if j in kept),
+        )
 
     @property
     def caption(self) -> str:

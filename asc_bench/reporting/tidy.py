@@ -22,7 +22,7 @@ def tidy_results(
     *,
     measures: Sequence[Measure],
     published: Mapping[str, Mapping[str, float]],
-    floor: Mapping[str, float] | None = None,
+    source_only: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """One row per system and measure, scored or not.
 
@@ -31,8 +31,8 @@ def tidy_results(
     DataFrame
         ``system, measure, unit, higher_is_better``, ``value, low, high, n_repeats`` of the score table (percent as
         fractions), the columns of the printed table by their ``key`` (``published`` is empty where nothing is
-        comparable, ``status`` when all is well), ``source_alone`` (``floor`` of the measure, where there is one),
-        the setting, and ``runs``: the keys of the runs behind the row.
+        comparable, ``status`` when all is well), ``source_alone`` (``source_only`` of the measure, where there is
+        one), the setting, and ``runs``: the keys of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
@@ -49,7 +49,7 @@ def tidy_results(
                     "higher_is_better": measure.higher_is_better,
                     **{column: score.get(column, math.nan) for column in _SCORE},
                     **{column.key: column.value(row) for column in COLUMNS if column.value},
-                    **({"source_alone": floor.get(measure.name, math.nan)} if floor else {}),
+                    **({"source_alone": source_only.get(measure.name, math.nan)} if source_only else {}),
                     "protocol": setting.protocol,
                     "protocol_version": setting.protocol_version,
                     "dataset": setting.dataset,

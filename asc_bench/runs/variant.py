@@ -70,7 +70,8 @@ def variants_of(given: SystemLike | Iterable[SystemLike]) -> list[Variant]:
     ConfigError
         As `parse_variants` and `variant_of`; or if nothing is given.
     """
-    items = [given] if isinstance(given, str | type | System | Variant) else list(given)
+    several = isinstance(given, Iterable) and not isinstance(given, str | type | System | Variant)
+    items: list[SystemLike] = list(given) if several else [given]  # type: ignore[arg-type, list-item] # just checked
     found: dict[Variant, None] = {}
     for item in items:
         found |= dict.fromkeys(parse_variants(item) if isinstance(item, str) else [variant_of(item)])

@@ -57,6 +57,19 @@ class Work:
         """Wanted runs that failed or are missing; a system that refuses its task has none."""
         return [s for s in self.wanted if not s.refusal and (s.key not in self.stored or not self._done(s))]
 
+    def summary(self) -> str:
+        """How many systems, folds and runs there are, and how many of these are left to compute."""
+        kind = " (SYNTHETIC dataset)" if self.bench.dataset.synthetic else ""
+        counted = (
+            count(len({str(s.variant) for s in self.wanted}), "system"),
+            count(len({s.fold for s in self.wanted}), "fold"),
+            count(len(self.wanted), "run"),
+        )
+        return (
+            f"{self.bench.protocol.name} on {self.bench.dataset.name}{kind}: {', '.join(counted)}; "
+            f"{len(self.wanted) - len(self.todo)} stored or skipped, {len(self.todo)} to compute"
+        )
+
     def by_variant(self) -> dict[str, list[StoredRun | None]]:
         """Every run of a variant, None for one that is missing; variants in the order of ``specs``."""
         runs: dict[str, list[StoredRun | None]] = {}
@@ -66,6 +79,11 @@ class Work:
 
     def _done(self, spec: RunSpec) -> bool:
         return self.stored[spec.key].done
+
+
+def count(n: int, thing: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def survey(

@@ -14,7 +14,7 @@ from asc_bench.reporting.figures import (
     confusion_figure,
     draw_confusions,
     draw_scores,
-    score_figure,
+    save_figure,
 )
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, confusion, scores
@@ -125,7 +125,8 @@ def test_files_are_whole_png_and_svg(tmp_path: Path) -> None:
 def test_the_same_figure_is_the_same_bytes(tmp_path: Path) -> None:
     for kind in (0, 1):
         one, two = (
-            score_figure(TABLE, tmp_path / name, measures=MEASURES)[kind].read_bytes() for name in ("a", "b")
+            save_figure(draw_scores(TABLE, measures=MEASURES), tmp_path / name)[kind].read_bytes()
+            for name in ("a", "b")
         )
         assert one == two
 
@@ -134,7 +135,9 @@ def test_hostile_names_are_text_and_no_formula(tmp_path: Path) -> None:
     name = "$\\frac{$ " + HOSTILE
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        score_figure(scores({name: {"$x$": 0.5}}), tmp_path / "s", measures=[Measure("$x$")], title=name)
+        save_figure(
+            draw_scores(scores({name: {"$x$": 0.5}}), measures=[Measure("$x$")], title=name), tmp_path / "s"
+        )
         _, svg = confusion_figure(
             {"$": confusion(("a_$b$", "<c>"), [[1, 2], [3, 4]])}, tmp_path / "c", title=f"{name}\n{name}"
         )

@@ -11,8 +11,7 @@ from asc_bench.proposed.hierarchical_cnn_tables import Table2, Table6
 
 from asc_bench.papers.fill_table import table_cells
 from asc_bench.registry import protocols
-from asc_bench.reporting.published import published_values
-from asc_bench.reporting.report_runs import published
+from asc_bench.reporting.published import published_by_variant, published_values
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 
@@ -78,5 +77,5 @@ def test_contradiction_of_the_published_heads_is_told() -> None:
 def test_numbers_on_the_card_stand_beside_the_settings_of_the_paper_alone(settings, expected) -> None:
     params = vars(HierarchicalCnn.Params(**settings))
     manifest = {"system": "hierarchical-cnn", "variant": "v", "params": params}
-    assert published("merged", [manifest]).get("v") == expected
-    assert published("esc50", [manifest]) == {}
+    assert published_by_variant("merged", [manifest]).get("v") == expected
+    assert published_by_variant("esc50", [manifest]) == {}

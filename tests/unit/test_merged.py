@@ -131,7 +131,7 @@ def test_a_class_whose_training_clips_are_all_quiet_is_refused(whole: Dataset) -
 
 
 def test_measures_by_source_are_only_those_of_the_sources_used() -> None:
-    names = [m.name for m in Merged.measures_on(("tut-2017",))]
+    names = [m.name for m in Merged().measures_on(("tut-2017",))]
     assert names[0] == "fine top-1" and "heads agree" in names
     assert "coarse from fine top-3, tut-2017" in names
     assert not any(name.endswith("esc-50") for name in names)

@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.protocol import Reference
+from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.report import write_report
 from asc_bench.scoring.measure import Measure
 from asc_bench.slugs import slug
@@ -33,7 +35,7 @@ def report(folder: Path, **changes: object) -> list[Path]:
         "measures": [Measure("average"), Measure("B")],
         "tied": {CAA},
     }
-    return write_report(folder, **(arguments | changes))  # type: ignore[arg-type]
+    return write_report(folder, Evaluation(**(arguments | changes)))  # type: ignore[arg-type]
 
 
 class Page(HTMLParser):
@@ -181,13 +183,11 @@ def test_a_report_of_failures_alone_is_a_report(tmp_path: Path) -> None:
 def test_what_the_table_hides_no_figure_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[set[str]] = []
 
-    def draw(frame: pd.DataFrame, stem: Path, **_: object) -> tuple[Path, Path]:
+    def draw(frame: pd.DataFrame, **_: object) -> Figure:
         drawn.append(set(frame["system"]))
-        for path in (stem.with_suffix(".png"), stem.with_suffix(".svg")):
-            path.write_bytes(b"")
-        return stem.with_suffix(".png"), stem.with_suffix(".svg")
+        return Figure()
 
-    monkeypatch.setattr("asc_bench.reporting.report.score_figure", draw)
+    monkeypatch.setattr("asc_bench.reporting.evaluation.draw_scores", draw)
     frame = scores(VALUES)
     frame.loc[0, "incomplete"] = "one measure of the first system is incomplete"
     report(tmp_path, scores=frame, confusions={CAA: {"A": MATRIX}})

@@ -93,24 +93,31 @@ def test_tables_show_it_below_a_rule_and_frames_beside_each_score() -> None:
     frame = scores({"svm": {"top": 0.5, "top, one": 0.4}})
     runs = [manifest("svm", class_counts={"fold1": COUNTS})]
     floor = {"top": 0.375, "top, one": 1 / 3}
-    table = results_table(frame, runs, measures=[Measure("top")], published={}, floor=floor)
+    table = results_table(frame, runs, measures=[Measure("top")], published={}, source_only=floor)
     assert [row[:2] for row in table.rows] == [("svm", "50.0 [47.9, 51.9]"), ("source-only baseline", "37.5")]
     assert table.apart == 1
     assert any(note.startswith("Source-only baseline: predicts, for each clip, the") for note in table.notes)
     grouped = groups_table(
-        frame, runs, groups={"one": {"top": Measure("top, one")}}, by="source", primary=Measure("top"), floor=floor
+        frame,
+        runs,
+        groups={"one": {"top": Measure("top, one")}},
+        by="source",
+        primary=Measure("top"),
+        source_only=floor,
     )
     assert grouped is not None
     assert grouped.rows[1][:3] == ("source-only baseline", "one", "33.3")
     assert grouped.apart == 1
-    tidy = tidy_results(frame, runs, measures=[Measure("top"), Measure("top, one")], published={}, floor=floor)
+    tidy = tidy_results(
+        frame, runs, measures=[Measure("top"), Measure("top, one")], published={}, source_only=floor
+    )
     assert tidy["source_alone"].tolist() == [0.375, 1 / 3]
     assert not [column for column in tidy_runs(runs) if column.startswith("class_counts")]
 
 
 def test_without_it_nothing_is_added() -> None:
     frame, runs = scores({"svm": {"top": 0.5}}), [manifest("svm")]
-    table = results_table(frame, runs, measures=[Measure("top")], published={}, floor={})
+    table = results_table(frame, runs, measures=[Measure("top")], published={}, source_only={})
     assert len(table.rows) == 1
     assert table.apart is None
     assert "ource-only" not in " ".join(table.notes)

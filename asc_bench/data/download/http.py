@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from asc_bench import __version__
 from asc_bench.data.download.server import (
     HEAD_BYTES,
     PassingFault,
@@ -91,7 +91,7 @@ def transfer(archive: Archive, part: Path, *, progress: Progress, patience: Pati
     import requests
 
     with requests.Session() as session:
-        session.headers.update({"User-Agent": f"asc-bench/{__version__}", "Accept-Encoding": "identity"})
+        session.headers.update({"User-Agent": f"asc-bench/{version('asc-bench')}", "Accept-Encoding": "identity"})
         job = _Job(session, archive, part, progress, patience)
         for attempt in range(1, patience.n_attempts + 1):
             try:

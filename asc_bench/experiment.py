@@ -1,0 +1,391 @@
+"""From a protocol and systems to finished runs: recordings, plan, what is stored, and computing the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol as Contract
+from typing import TypedDict, TypeVar, Unpack, get_args
+
+from asc_bench.bench.augmentation import Augmentation
+from asc_bench.bench.bench import Bench, Selection
+from asc_bench.bench.source import Source
+from asc_bench.budget import Budget
+from asc_bench.errors import ConfigError, IncompleteDataError
+from asc_bench.names import near
+from asc_bench.registry import ProtocolLike
+from asc_bench.results import Results, tables_folder
+from asc_bench.runs.parallel import Backend, Monitor, Workers
+from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.settings import Progress, Settings
+from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.variant import SystemLike, Variant, variants_of
+from asc_bench.runs.work import Work, compute, prepare, survey
+from asc_bench.synthetic import SIZES
+
+PathLike = str | Path
+Choice = TypeVar("Choice", bound=str)
+
+
+class Watcher(Monitor, Contract):
+    """Shows what happens from the first look at the recordings to the last run."""
+
+    def phase(self, title: str) -> AbstractContextManager[Progress]:
+        """A step of preparation begins; it reports through the callback that is given."""
+
+    def expect(self, n_runs: int) -> None:
+        """So many runs are computed now."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+
+
+class Unwatched:
+    """A watcher that shows nothing."""
+
+    def phase(self, title: str) -> AbstractContextManager[Progress]:
+        """See `Watcher`."""
+        return nullcontext(lambda fraction, text: None)
+
+    def expect(self, n_runs: int) -> None:
+        """See `Watcher`."""
+
+    def say(self, text: str) -> None:
+        """See `Watcher`."""
+
+    def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
+        """See `Monitor`."""
+
+    def finished(self, spec: RunSpec, run: StoredRun) -> None:
+        """See `Monitor`."""
+
+
+class Options(TypedDict, total=False):
+    """How runs are planned, computed and stored, as plain values.
+
+    Attributes
+    ----------
+    budget : {"quick", "smoke", "paper"}
+        How long each system may train.
+    folds : str or sequence of str, optional
+        Some of the protocol's folds; by default all.
+    repeats : int
+        Repeats of every run, each with a seed of its own.
+    selection : {"own", "held-out", "test"}
+        What may be chosen on which clips; see ``asc_bench.bench.bench.Selection``.
+    augment : str
+        Deformed copies of the training clips to train on as well: a number of 20, ``all``, or names.
+    n_jobs : int
+        Runs side by side.
+    backend : {"loky", "dask"}, scheduler : str
+        What they run on; the address of a dask scheduler.
+    n_threads : int
+        Threads of each run; 0 shares the cores.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    data : path or sequence of paths, optional
+        Folders that hold data sets; else ``$ASC_BENCH_DATA``, else ``./data``.
+    synthetic : bool
+        Use a synthetic dataset instead of real recordings, of ``synthetic_size`` (``tiny``, ``small``, ``medium``
+        or ``full``) and with the seed ``synthetic_seed``.
+    sources : sequence of str
+        For a protocol that joins data sets: which of them; empty for all.
+    cache : path, optional
+        Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
+    results : path
+        Folder for results.
+    keep_weights : bool
+        Keep the fitted systems.
+    only : {"", "missing", "failed"}
+        Leave the other runs alone.
+    force, strict_code : bool
+        Compute again what is stored; or only what other code computed, whatever it declares.
+    """
+
+    budget: str
+    folds: str | Iterable[str] | None
+    repeats: int
+    selection: str
+    augment: str
+    n_jobs: int
+    backend: str
+    scheduler: str
+    n_threads: int
+    device: str
+    data: PathLike | Iterable[PathLike] | None
+    synthetic: bool
+    synthetic_size: str
+    synthetic_seed: int
+    sources: Iterable[str]
+    cache: PathLike | None
+    results: PathLike
+    keep_weights: bool
+    only: str
+    force: bool
+    strict_code: bool
+
+
+DEFAULTS: Options = {
+    "budget": "quick",
+    "folds": None,
+    "repeats": 1,
+    "selection": "own",
+    "augment": "",
+    "n_jobs": 1,
+    "backend": "loky",
+    "scheduler": "",
+    "n_threads": 0,
+    "device": "auto",
+    "data": None,
+    "synthetic": False,
+    "synthetic_size": "small",
+    "synthetic_seed": 0,
+    "sources": (),
+    "cache": None,
+    "results": "results",
+    "keep_weights": False,
+    "only": "",
+    "force": False,
+    "strict_code": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """How runs are planned, computed and stored: all but the protocol and the systems.
+
+    Attributes
+    ----------
+    source : Source
+        Where recordings come from.
+    budget : Budget
+        How long each system may train.
+    store : ResultsStore
+        Where runs are kept.
+    settings : Settings
+        Cache, device and whether weights are kept.
+    selection : Selection
+        What may be chosen on which clips.
+    augmentation : Augmentation, optional
+        Deformed copies of the training clips to train on as well.
+    repeats : int
+        Repeats of every run, each with a seed of its own.
+    folds : tuple of str
+        Fold names; empty for all.
+    workers : Workers
+        How many runs go side by side.
+    only : {"", "missing", "failed"}
+        Leave the other runs alone.
+    force : bool
+        Compute again what is stored.
+    strict_code : bool
+        Compute again what other code computed, whatever it declares.
+    """
+
+    source: Source
+    budget: Budget = Budget.QUICK
+    store: ResultsStore
+    settings: Settings
+    selection: Selection = Selection.OWN
+    augmentation: Augmentation | None = None
+    repeats: int = 1
+    folds: tuple[str, ...] = ()
+    workers: Workers = field(default_factory=Workers)
+    only: str = ""
+    force: bool = False
+    strict_code: bool = False
+
+    @classmethod
+    def of(cls, **options: Unpack[Options]) -> Experiment:
+        """Make one from plain values.
+
+        Raises
+        ------
+        ConfigError
+            For an option or a value that there is not, with the near ones.
+        """
+        for name in options:
+            if name not in DEFAULTS:
+                raise ConfigError(f"there is no option {name!r}{near(name, DEFAULTS)}")
+        given: Options = {**DEFAULTS, **options}
+        data, folds, cache = given["data"], given["folds"], given["cache"]
+        if min(given["repeats"], given["n_jobs"]) < 1:
+            raise ConfigError(
+                f"repeats is {given['repeats']}, n_jobs is {given['n_jobs']}; both must be at least 1"
+            )
+        source = Source(
+            roots=tuple(Path(root) for root in ((data,) if isinstance(data, str | Path) else data or ())),
+            synthetic=given["synthetic"],
+            synthetic_size=_one_of("synthetic_size", given["synthetic_size"], SIZES),
+            synthetic_seed=given["synthetic_seed"],
+            cache=None if cache is None else Path(cache),
+            sources=tuple(given["sources"]),
+        )
+        backend = _one_of("backend", given["backend"], get_args(Backend))
+        return cls(
+            source=source,
+            budget=Budget(_one_of("budget", given["budget"], list(Budget))),
+            store=ResultsStore(Path(given["results"])),
+            settings=Settings(
+                cache=source.cache_folder, device=given["device"], keep_weights=given["keep_weights"]
+            ),
+            selection=Selection(_one_of("selection", given["selection"], list(Selection))),
+            augmentation=Augmentation.parse(given["augment"]) if given["augment"] else None,
+            repeats=given["repeats"],
+            folds=(folds,) if isinstance(folds, str) else tuple(folds or ()),
+            workers=Workers(given["n_jobs"], backend, given["n_threads"], given["scheduler"]),
+            only=_one_of("only", given["only"], ("", "missing", "failed")),
+            force=given["force"],
+            strict_code=given["strict_code"],
+        )
+
+    def bench(self, protocol: ProtocolLike, watcher: Watcher | None = None) -> Bench:
+        """A protocol applied to its recordings, every file of which is checked; raises as ``Source.bench``."""
+        with (watcher or Unwatched()).phase("recordings") as progress:
+            return self.source.bench(protocol, progress)
+
+    def plan(self, bench: Bench, variants: Iterable[Variant]) -> list[RunSpec]:
+        """Every run of some systems; raises as `plan` of ``asc_bench.runs.plan``."""
+        return plan(
+            bench,
+            variants,
+            budget=self.budget,
+            repeats=range(self.repeats),
+            folds=self.folds,
+            selection=self.selection,
+            augmentation=self.augmentation,
+        )
+
+    def survey(
+        self, bench: Bench, specs: Sequence[RunSpec], *, wanted: Callable[[RunSpec], bool] = lambda spec: True
+    ) -> Work:
+        """What is stored of some runs, and which of the wanted ones are left to compute."""
+        return survey(
+            specs,
+            bench,
+            self.store,
+            self.settings,
+            wanted=wanted,
+            only=self.only,
+            force=self.force,
+            strict_code=self.strict_code,
+        )
+
+    def compute(self, work: Work, watcher: Watcher | None = None) -> Work:
+        """Compute what is left.
+
+        Returns
+        -------
+        Work
+            As it stands then. Runs that failed are among its runs, with their error in the manifest.
+
+        Raises
+        ------
+        IncompleteDataError
+            If the data set lacks files: no score comes from it, so nothing is run.
+        StoreError
+            If results or features cannot be written.
+        """
+        refuse_incomplete(work.bench)
+        if not work.todo:
+            return work
+        watcher = watcher or Unwatched()
+        with watcher.phase("features") as progress:
+            settings = prepare(work, self.store, self.settings, progress, force=self.force or self.strict_code)
+        watcher.expect(len(work.todo))
+        return compute(work, self.store, settings, self.workers, watcher)
+
+    def results(self, work: Work) -> Results:
+        """What is there of some runs, with their tables below the folder of results."""
+        tag = work.bench.tagged(self.selection, self.augmentation)
+        return Results(
+            protocol=work.bench.protocol,
+            runs=tuple(work.runs),
+            folder=tables_folder(self.store.root, tag, str(self.budget), self.folds),
+            folds=self.folds,
+            unfinished=tuple(spec.title for spec in work.unfinished),
+        )
+
+
+def run(
+    protocol: ProtocolLike,
+    systems: SystemLike | Iterable[SystemLike] = "all",
+    *,
+    progress: bool = True,
+    **options: Unpack[Options],
+) -> Results:
+    """Run systems under a protocol. What is stored already is not computed again.
+
+    Parameters
+    ----------
+    protocol : str, Protocol or type
+        By name, or one of your own; it need not be registered.
+    systems : str, System, type or variant, or several of them
+        Names, globs and ``name[setting=value]``, separated by commas; classes and instances that need not be
+        registered; what `get_system` gives.
+    progress : bool
+        Show progress.
+    **options
+        Those of `Options`, such as ``budget``, ``data``, ``repeats`` and ``n_jobs``.
+
+    Returns
+    -------
+    Results
+        All runs, failed ones too.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name or value, with the near ones.
+    DataError
+        If recordings are not found, broken or incomplete.
+    StoreError
+        If results cannot be written.
+
+    Examples
+    --------
+    >>> import asc_bench
+    >>> results = asc_bench.run(  # doctest: +SKIP
+    ...     "esc10", ["logmel-svm", asc_bench.get_system("sb-cnn", bn=True)], data="/data", repeats=3
+    ... )
+    >>> results.scores()  # doctest: +SKIP
+    """
+    from asc_bench.screen import Screen
+
+    experiment = Experiment.of(**options)
+    variants = variants_of(systems)
+    with Screen(quiet=not progress) as screen:
+        bench = experiment.bench(protocol, screen)
+        work = experiment.survey(bench, experiment.plan(bench, variants))
+        screen.say(work.summary())
+        return experiment.results(experiment.compute(work, screen))
+
+
+def refuse_incomplete(bench: Bench) -> None:
+    """Refuse a data set that no score may come from.
+
+    Raises
+    ------
+    IncompleteDataError
+        With every fault, and how to repair it.
+    """
+    faults = bench.faults()
+    if not faults:
+        return
+    lines = [f"{bench.protocol.name}: incomplete, so nothing is run and no score is given:"]
+    lines += [f"  {fault}" for fault in faults]
+    lines += [
+        f"To repair the data set: asc-bench prepare {dataset.name} --download"
+        for dataset in bench.dataset.parts or (bench.dataset,)
+        if not dataset.complete and dataset.official
+    ]
+    raise IncompleteDataError("\n".join(lines))
+
+
+def _one_of(what: str, value: str, choices: Iterable[Choice]) -> Choice:
+    known = {str(choice): choice for choice in choices}
+    if value not in known:
+        raise ConfigError(f"{what} is {value!r}{near(value, [name for name in known if name])}")
+    return known[value]

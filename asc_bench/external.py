@@ -1,0 +1,219 @@
+"""Predictions that were made elsewhere, scored under a protocol like those of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from asc_bench.bench.bench import Bench
+from asc_bench.bench.source import Source
+from asc_bench.errors import ConfigError, DataError, IncompleteDataError
+from asc_bench.labels import FINE
+from asc_bench.names import near
+from asc_bench.registry import ProtocolLike
+from asc_bench.scoring.frames import score_table
+from asc_bench.scoring.measure import PROBABILITY_MEASURES, Measure
+from asc_bench.scoring.predictions import prediction_frame
+from asc_bench.scoring.statistic import Accuracy, Agreement
+
+PREFIX = "p_"
+_KEY = ["system", "fold", "repeat"]
+
+
+def score(
+    predictions: pd.DataFrame,
+    protocol: ProtocolLike,
+    *,
+    data: str | Path | Iterable[str | Path] | None = None,
+    synthetic: bool = False,
+    synthetic_size: str = "small",
+    synthetic_seed: int = 0,
+    sources: Iterable[str] = (),
+    cache: str | Path | None = None,
+    folds: Iterable[str] = (),
+) -> pd.DataFrame:
+    """Score predictions of any origin on the test clips of a protocol.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        A row for each test clip, with the columns
+
+        ``clip_id``
+            Of the protocol's clip table, or the name of the audio file, with or without its ending.
+        ``p_<class>``
+            Probability of each class, for all classes of the protocol. Or ``predicted``, the name of the class, if
+            there are no probabilities: scores that need these are left out then.
+        ``system``, ``fold``, ``repeat``, ``level``
+            Where there are several; by default one system, the fold that tests the clip, repeat 0 and the fine
+            classes. What ``Results.predictions`` gives is scored as it is.
+    protocol : str, Protocol or type
+        By name, or one of your own.
+    data, synthetic, synthetic_size, synthetic_seed, sources, cache
+        Where the data set lies, as in `run`. Its lists are read for the labels; no audio file is.
+    folds : sequence of str
+        Folds that are scored; empty for all.
+
+    Returns
+    -------
+    DataFrame
+        As ``Results.scores``: a row for each system and measure, with its 95 % interval over recording locations. A
+        system that lacks test clips gets no value; ``incomplete`` says which.
+
+    Raises
+    ------
+    ConfigError
+        For missing columns, unknown classes or folds, and protocols whose clips have several labels.
+    DataError
+        For unknown and repeated clips, the data set not found, or lists other than the official ones.
+    SystemFailure
+        For probabilities that are negative, not finite, or do not sum to one.
+
+    Examples
+    --------
+    >>> import asc_bench, pandas
+    >>> asc_bench.score(pandas.read_csv("mine.csv"), "esc10", data="/data")  # doctest: +SKIP
+    """
+    source = Source(
+        roots=tuple(Path(root) for root in ((data,) if isinstance(data, str | Path) else data or ())),
+        synthetic=synthetic,
+        synthetic_size=synthetic_size,
+        synthetic_seed=synthetic_seed,
+        cache=None if cache is None else Path(cache),
+        sources=tuple(sources),
+    )
+    bench = source.bench(protocol, lambda fraction, text: None, audio=False)
+    if bench.protocol.multi_label:
+        raise ConfigError(
+            f"clips of {bench.protocol.name} have several labels: its scores need thresholds chosen on validation "
+            "clips, which a table of test predictions does not hold"
+        )
+    if bench.dataset.shortfalls:
+        raise IncompleteDataError(f"{bench.protocol.name}: {'; '.join(bench.dataset.shortfalls)}")
+    return score_on(predictions, bench, folds=tuple(folds))
+
+
+def score_on(predictions: pd.DataFrame, bench: Bench, *, folds: Sequence[str] = ()) -> pd.DataFrame:
+    """Do what `score` does with a protocol that is applied to its data already."""
+    known = [fold.name for fold in bench.folds]
+    for name in folds:
+        if name not in known:
+            raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
+    table = _with_clips(_completed(predictions, bench), bench)
+    levels = set(table["level"])
+    asked = [m for m in _measures(bench, table) if set(m.levels) <= levels]
+    if not asked:
+        raise ConfigError(
+            f"no measure of {bench.protocol.name} can be taken of predictions of the level "
+            f"{', '.join(sorted(levels))} without probabilities: give columns {PREFIX}<class>"
+        )
+    frames = []
+    for key, rows in table.groupby(_KEY, sort=False):
+        about: dict[str, Any] = dict(zip(_KEY, key, strict=True))
+        frame = pd.concat([_frame(level, of_it, bench) for level, of_it in rows.groupby("level", sort=False)])
+        frames.append(frame.assign(**about))
+    expected = {fold: counts for fold, counts in bench.expected().items() if not folds or fold in folds}
+    stacked = pd.concat(frames, ignore_index=True)
+    return score_table(stacked[stacked["fold"].isin(expected)], asked, expected=expected)
+
+
+def _completed(predictions: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+    """With all columns, whatever was left out."""
+    if "clip_id" not in predictions.columns:
+        there = ", ".join(map(str, predictions.columns))
+        raise ConfigError(f"predictions need a column 'clip_id'; there are {there}")
+    if predictions.empty:
+        raise ConfigError("there are no predictions")
+    table = predictions.reset_index(drop=True)
+    defaults: dict[str, Any] = {"system": "predictions", "repeat": 0, "level": FINE}
+    table = table.assign(**{name: value for name, value in defaults.items() if name not in table.columns})
+    levels = bench.protocol.labels.levels
+    unknown = sorted(set(table["level"]) - set(levels))
+    if unknown:
+        raise ConfigError(f"{bench.protocol.name} has no label level {unknown[0]!r}{near(unknown[0], levels)}")
+    return table
+
+
+def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+    """With the protocol's clip ids, and the fold that tests each clip."""
+    names = _names(bench)
+    ids = table["clip_id"].astype(str).map(names)
+    if ids.isna().any():
+        missing = table.loc[ids.isna(), "clip_id"]
+        raise DataError(
+            f"{len(missing)} clips are not clips of {bench.protocol.name}, such as {missing.iloc[0]!r}"
+            f"{near(str(missing.iloc[0]), list(bench.rows)) if len(bench.rows) < 5000 else ''}"
+        )
+    tested: dict[str, list[str]] = {}
+    for fold in bench.folds:
+        for clip in fold.test:
+            tested.setdefault(clip, []).append(fold.name)
+    if "fold" not in table.columns:
+        several = [clip for clip in ids if len(tested.get(clip, ())) > 1]
+        if several:
+            raise ConfigError(f"{several[0]!r} is tested in several folds: give a column 'fold'")
+        table = table.assign(fold=[(tested.get(clip) or [""])[0] for clip in ids])
+    table = table.assign(clip_id=ids)
+    for clip, fold in zip(table["clip_id"], table["fold"], strict=True):
+        if fold not in tested.get(clip, ()):
+            where = f"fold {fold!r}" if fold else "any fold"
+            raise DataError(f"{clip!r} is no test clip of {where} of {bench.protocol.name}; give test clips only")
+    twice = table.duplicated([*_KEY, "level", "clip_id"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise DataError(f"{row['system']} has two predictions of {row['clip_id']!r} in {row['fold']}")
+    return table
+
+
+def _names(bench: Bench) -> Mapping[str, str]:
+    """What a clip may be called: its id, its file, and its file without the ending, where these are one clip's."""
+    found: dict[str, str] = {}
+    paths = [Path(path) for path in bench.clips["path"]]
+    for given in ([p.stem for p in paths], [p.name for p in paths]):
+        once = pd.Series(given).value_counts()
+        found |= {name: clip for name, clip in zip(given, bench.clips["clip_id"], strict=True) if once[name] == 1}
+    return found | {clip: clip for clip in bench.clips["clip_id"]}
+
+
+def _measures(bench: Bench, table: pd.DataFrame) -> list[Measure]:
+    """Those of the protocol and of probabilities, or what can be said without probabilities."""
+    sources = bench.dataset.sources
+    defined = bench.protocol.measures_on(sources)
+    if _has_probabilities(table):
+        there = {m.name for m in defined}
+        return [*defined, *(m for m in PROBABILITY_MEASURES if m.name not in there)]
+    return [m for m in defined if isinstance(m.scored_by, Accuracy | Agreement) and m.top_k == 1]
+
+
+def _has_probabilities(table: pd.DataFrame) -> bool:
+    return any(str(column).startswith(PREFIX) for column in table.columns)
+
+
+def _frame(level: object, rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+    labels = bench.protocol.labels
+    values = _probabilities(rows, labels.classes(str(level)))
+    return prediction_frame(bench.select(list(rows["clip_id"])), labels, {str(level): values}, split="test")
+
+
+def _probabilities(rows: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """As given, or one for the class that was named."""
+    if _has_probabilities(rows):
+        given = {str(c).removeprefix(PREFIX): str(c) for c in rows.columns if str(c).startswith(PREFIX)}
+        lacking = [name for name in classes if name not in given]
+        if lacking:
+            unknown = sorted(set(given) - set(classes))
+            there = f"; there are columns of {', '.join(unknown)}, which are no classes" if unknown else ""
+            raise ConfigError(f"there is no column {PREFIX}{lacking[0]} for the class {lacking[0]!r}{there}")
+        return rows[[given[name] for name in classes]].to_numpy(dtype=np.float64)
+    if "predicted" not in rows.columns:
+        raise ConfigError(f"predictions need columns {PREFIX}<class> for the classes, or a column 'predicted'")
+    index = {name: i for i, name in enumerate(classes)}
+    unknown = sorted(set(map(str, rows["predicted"])) - set(index))
+    if unknown:
+        raise ConfigError(f"{unknown[0]!r} is no class{near(unknown[0], classes)}")
+    return np.eye(len(classes))[[index[str(name)] for name in rows["predicted"]]]
