@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import gzip
 import io
 import os
+import re
 import resource
 import stat
 import struct
@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asc_bench import files
-from asc_bench.data.download import formats as archive_formats
+from asc_bench.data.download import extract as extract_module
 from asc_bench.data.download.extract import extract
-from asc_bench.errors import DataError, StoreError
+from asc_bench.errors import ConfigError, DataError, StoreError
 
 CONTENT = {
     "set/audio/a-1.wav": b"RIFF" * 100,
@@ -78,7 +78,7 @@ def refuse(archive: Path, match: str, **limits: int) -> None:
 def test_zip_gives_every_member(tmp_path: Path, method: int) -> None:
     archive = write_zip(tmp_path / "a.zip", CONTENT, method=method)
     files = extract(archive, tmp_path / "target")
-    assert [p.relative_to(tmp_path / "target").as_posix() for p in files] == list(CONTENT)
+    assert [p.relative_to(tmp_path / "target").as_posix() for p in files] == sorted(CONTENT)
     assert {n: (tmp_path / "target" / n).read_bytes() for n in CONTENT} == CONTENT
     assert sorted(p.name for p in (tmp_path / "target").iterdir()) == ["set"], "no scratch folder is left"
 
@@ -86,7 +86,7 @@ def test_zip_gives_every_member(tmp_path: Path, method: int) -> None:
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_tar_gives_every_member(tmp_path: Path, mode: str) -> None:
     members = [(member("./set", tarfile.DIRTYPE), b""), *((member(f"./{n}"), c) for n, c in CONTENT.items())]
-    archive = write_tar(tmp_path / "a.bin", *members, mode=mode)
+    archive = write_tar(tmp_path / "a.tar", *members, mode=mode)
     extract(archive, tmp_path / "target")
     assert {n: (tmp_path / "target" / n).read_bytes() for n in CONTENT} == CONTENT
 
@@ -102,11 +102,11 @@ def test_several_archives_merge_into_one_folder(tmp_path: Path) -> None:
     }
 
 
-def test_modes_of_the_archive_are_not_taken_over(tmp_path: Path) -> None:
+def test_neither_special_bits_nor_the_right_of_others_to_write_are_taken_over(tmp_path: Path) -> None:
     info = member("run.sh")
     info.mode = 0o6777
     (file,) = extract(write_tar(tmp_path / "a.tgz", (info, b"#!")), tmp_path / "target")
-    assert stat.S_IMODE(file.stat().st_mode) & 0o7111 == 0
+    assert stat.S_IMODE(file.stat().st_mode) & 0o7022 == 0
 
 
 def test_a_differing_file_is_named_and_kept(tmp_path: Path) -> None:
@@ -120,52 +120,68 @@ def test_a_differing_file_is_named_and_kept(tmp_path: Path) -> None:
 
 # What is refused.
 
-OUTSIDE = {
-    "../x": r"leads out of its folder",
-    "set/../../x": r"leads out of its folder",
-    "/tmp/asc-bench-absolute": r"absolute path",
-    "C:/x": r"drive letter",
-    "set/c:x": r"drive letter",
-    "..\\x": r"backslash",
-    "set\\x": r"backslash",
-    "a\x00.wav": r"control characters",
-    "a\n.wav": r"control characters",
-    "x" * 256: r"more than 255 bytes",
-}
+OUTSIDE = [
+    "../x",
+    "set/../../x",
+    "/tmp/asc-bench-absolute",
+    "C:/x",
+    "set/c:x",
+    "..\\x",
+    "set\\x",
+    "a\x00.wav",
+    "a\n.wav",
+]
 
 
-@pytest.mark.parametrize(("name", "match"), OUTSIDE.items(), ids=[n[:12] for n in OUTSIDE])
-def test_zip_names_that_lead_elsewhere(tmp_path: Path, name: str, match: str) -> None:
-    refuse(write_zip(tmp_path / "a.zip", {"set/ok.wav": b"1", name: b"2"}), match)
+def unsafe(name: str) -> str:
+    return rf"member {re.escape(repr(name))} has no plain relative name \(it is empty, absolute or has '..'"
 
 
-@pytest.mark.parametrize(("name", "match"), [(n, m) for n, m in OUTSIDE.items() if "\x00" not in n])
-def test_tar_names_that_lead_elsewhere(tmp_path: Path, name: str, match: str) -> None:
-    refuse(write_tar(tmp_path / "a.tar.gz", (member("set/ok.wav"), b"1"), (member(name), b"2")), match)
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_zip_names_that_lead_elsewhere(tmp_path: Path, name: str) -> None:
+    refuse(write_zip(tmp_path / "a.zip", {"set/ok.wav": b"1", name: b"2"}), unsafe(name))
+
+
+@pytest.mark.parametrize("name", [n for n in OUTSIDE if "\x00" not in n])
+def test_tar_names_that_lead_elsewhere(tmp_path: Path, name: str) -> None:
+    refuse(write_tar(tmp_path / "a.tar.gz", (member("set/ok.wav"), b"1"), (member(name), b"2")), unsafe(name))
+
+
+def test_a_name_too_long_for_the_file_system(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "a.zip", {"set/ok.wav": b"1", "x" * 256: b"2"})
+    with pytest.raises(StoreError, match=r"target cannot be written \(File name too long"):
+        extract(archive, tmp_path / "target")
+    assert list((tmp_path / "target").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "match"),
-    [
-        (tarfile.SYMTYPE, "a symbolic link"),
-        (tarfile.LNKTYPE, "a hard link"),
-        (tarfile.CHRTYPE, "a device node"),
-        (tarfile.BLKTYPE, "a device node"),
-        (tarfile.FIFOTYPE, "a named pipe"),
-        (tarfile.GNUTYPE_SPARSE, "a sparse file"),
-        (b"V", "of an unknown type"),
-    ],
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, b"V"]
 )
-def test_tar_members_that_are_no_plain_files(tmp_path: Path, kind: bytes, match: str) -> None:
+def test_tar_members_that_are_no_plain_files(tmp_path: Path, kind: bytes) -> None:
     info = member("set/special", kind, link="set/ok.wav")
-    refuse(write_tar(tmp_path / "a.tar", (member("set/ok.wav"), b"1"), (info, b""), mode="w"), f"is {match};")
+    archive = write_tar(tmp_path / "a.tar", (member("set/ok.wav"), b"1"), (info, b""), mode="w")
+    refuse(archive, "'set/special' is a link or device; only plain files and folders are extracted")
+
+
+def test_tar_passes_through_the_data_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were a name to slip through the check of names, the filter of the standard library would refuse it."""
+    monkeypatch.setattr(extract_module, "_check", lambda members, where: None)
+    refuse(
+        write_tar(tmp_path / "a.tar.gz", (member("../x"), b"1")), "would be extracted to .* outside the destination"
+    )
+
+
+def test_a_python_without_the_data_filter_unpacks_no_tar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tarfile, "data_filter")
+    with pytest.raises(ConfigError, match=r"takes Python 3\.11\.4 or newer"):
+        extract(write_tar(tmp_path / "a.tar.gz", (member("x"), b"1")), tmp_path / "target")
 
 
 def test_writing_through_a_link_of_the_archive(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     link = member("set", tarfile.SYMTYPE, link=str(outside))
-    refuse(write_tar(tmp_path / "a.tgz", (link, b""), (member("set/x"), b"evil")), "symbolic link")
+    refuse(write_tar(tmp_path / "a.tgz", (link, b""), (member("set/x"), b"evil")), "is a link or device")
 
 
 def test_zip_link(tmp_path: Path) -> None:
@@ -174,7 +190,7 @@ def test_zip_link(tmp_path: Path) -> None:
         info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, str(tmp_path))
         archive.writestr("set/x", "evil")
-    refuse(tmp_path / "a.zip", "'set' is a symbolic link")
+    refuse(tmp_path / "a.zip", "'set' is a link or device")
 
 
 def test_a_link_in_the_target_is_not_written_through(tmp_path: Path) -> None:
@@ -191,15 +207,15 @@ def test_a_link_in_the_target_is_not_written_through(tmp_path: Path) -> None:
     ("first", "second"),
     [
         ("a.wav", "a.wav"),
-        ("a.wav", "A.WAV"),
-        ("stra\xdfe", "STRASSE"),
-        ("e\u0301", "\xe9"),
+        ("a.wav", "./a.wav"),
         ("a", "a/b"),
         ("a/b", "a"),
     ],
 )
 def test_duplicates(tmp_path: Path, first: str, second: str) -> None:
-    refuse(write_tar(tmp_path / "a.tgz", (member(first), b"1"), (member(second), b"2")), "is a duplicate of")
+    refuse(
+        write_tar(tmp_path / "a.tgz", (member(first), b"1"), (member(second), b"2")), "'a(.wav)?' is there twice"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -207,7 +223,7 @@ def test_zip_duplicates(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.wav", "1")
         archive.writestr("a.wav", "2")
-    refuse(tmp_path / "a.zip", r"'a.wav' is a duplicate of 'a.wav'")
+    refuse(tmp_path / "a.zip", "'a.wav' is there twice")
 
 
 def test_ten_thousandfold_zip_bomb(tmp_path: Path) -> None:
@@ -219,7 +235,7 @@ def test_ten_thousandfold_zip_bomb(tmp_path: Path) -> None:
             info.filename = info.orig_filename = str(i)
             archive.filelist.append(info)
     assert (tmp_path / "a.zip").stat().st_size * 10_000 < 40 * 2**20
-    refuse(tmp_path / "a.zip", "over 200 times .* a decompression bomb")
+    refuse(tmp_path / "a.zip", r"over the limit of 1,048,576 .* a decompression bomb", max_bytes=2**20)
 
 
 def test_tar_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -227,16 +243,14 @@ def test_tar_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         info = member("zeros")
         info.size = 2**26
         archive.addfile(info, io.BytesIO(bytes(2**26)))
-    refuse(tmp_path / "a.tgz", r"67,108,864 bytes or more, .*bomb")
+    refuse(tmp_path / "a.tgz", r"67,108,864 bytes, .*bomb", max_bytes=2**20)
 
 
-def test_limits_in_bytes_and_members(tmp_path: Path) -> None:
+def test_limit_in_bytes(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", CONTENT)
     total = sum(map(len, CONTENT.values()))
-    refuse(archive, f"{total:,} bytes or more, which is over the limit of {total - 1} bytes", max_bytes=total - 1)
-    with pytest.raises(DataError, match="more than 2 members"):
-        extract(archive, tmp_path / "target", max_members=2)
-    assert len(extract(archive, tmp_path / "target", max_bytes=total, max_members=3)) == 3
+    refuse(archive, f"{total:,} bytes, which is over the limit of {total - 1}", max_bytes=total - 1)
+    assert len(extract(archive, tmp_path / "target", max_bytes=total)) == 3
 
 
 def patched(path: Path, signature: bytes, offset: int, value: bytes) -> Path:
@@ -256,24 +270,28 @@ def test_zip_sizes_that_lie(tmp_path: Path, declared: int) -> None:
     archive = write_zip(tmp_path / "a.zip", {"a.wav": bytes(range(250)) * 4})
     patched(archive, b"PK\x01\x02", 24, struct.pack("<I", declared))
     patched(archive, b"PK\x03\x04", 22, struct.pack("<I", declared))
-    refuse(archive, r"'a.wav' (is damaged \(Bad CRC|declares [\d,]+ bytes and holds 1,000)")
+    match = r"is damaged .*\(Bad CRC" if declared < 1000 else rf"declares {declared:,} bytes and holds 1,000"
+    refuse(archive, match)
 
 
 def test_zip_content_that_does_not_match_its_checksum(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", {"a.wav": b"intact--"}, method=zipfile.ZIP_STORED)
     archive.write_bytes(archive.read_bytes().replace(b"intact--", b"flipped-"))
-    refuse(archive, r"'a.wav' is damaged \(Bad CRC-32")
+    refuse(archive, r"is damaged .*\(Bad CRC-32 for file 'a.wav'")
 
 
 def test_encrypted(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", {"a.wav": b"1"})
     patched(archive, b"PK\x01\x02", 8, b"\x01\x00")
     patched(archive, b"PK\x03\x04", 6, b"\x01\x00")
-    refuse(archive, "'a.wav' is encrypted")
+    refuse(archive, "filename='a.wav'.* is encrypted")
 
 
-def test_compression_methods_without_bounded_memory(tmp_path: Path) -> None:
-    refuse(write_zip(tmp_path / "a.zip", {"a.wav": b"1"}, method=zipfile.ZIP_BZIP2), "compression method 12")
+def test_unknown_compression(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "a.zip", {"a.wav": b"1"})
+    patched(archive, b"PK\x01\x02", 10, struct.pack("<H", 97))
+    patched(archive, b"PK\x03\x04", 8, struct.pack("<H", 97))
+    refuse(archive, r"cannot be read \(That compression method is not supported")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
@@ -310,27 +328,15 @@ def test_gzip_checksum_is_compared(tmp_path: Path) -> None:
     raw = bytearray(archive.read_bytes())
     raw[-8] ^= 1
     archive.write_bytes(raw)
-    refuse(archive, r"damaged \(CRC check failed")
-
-
-def test_tar_extended_header_is_not_taken_into_memory(tmp_path: Path) -> None:
-    info = tarfile.TarInfo("././@PaxHeader")
-    info.type, info.size = tarfile.XHDTYPE, 2**33 - 512
-    (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.USTAR_FORMAT) + bytes(2**16))
-    refuse(tmp_path / "a.tar", "a header of 8,?589,?934,?080 bytes")
-
-
-def test_zeros_after_the_end_of_a_tar_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = write_tar(tmp_path / "a.tar", (member("1"), b"1"), mode="w")
-    with gzip.open(tmp_path / "a.tgz", "wb") as stream:
-        stream.write(archive.read_bytes() + bytes(2**20))
-    monkeypatch.setattr(archive_formats, "_MAX_TAR_PADDING_BYTES", 2**19)
-    refuse(tmp_path / "a.tgz", "over 524,288 bytes follow the end")
+    refuse(archive, r"is damaged .*\(CRC check failed")
 
 
 def test_no_archive_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_text("<html>Please log in</html>")
-    refuse(tmp_path / "a.zip", "neither a zip nor a tar archive: it begins with b'<html>")
+    refuse(tmp_path / "a.zip", r"is damaged .*\(File is not a zip file")
+    (tmp_path / "tar").mkdir()
+    (tmp_path / "tar" / "a.tar.gz").write_text("<html>Please log in</html>")
+    refuse(tmp_path / "tar" / "a.tar.gz", r"is damaged .*\(file could not be opened")
     with pytest.raises(DataError, match="does not exist"):
         extract(tmp_path / "b.zip", tmp_path / "target")
 
@@ -349,7 +355,7 @@ def test_disk_full_while_writing(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, hard))
     try:
-        with pytest.raises(StoreError, match=r"a\.wav cannot be written .*524,289 bytes were needed, .* free"):
+        with pytest.raises(StoreError, match=r"target cannot be written .*524,289 bytes were needed, .* free"):
             extract(archive, tmp_path / "target")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
