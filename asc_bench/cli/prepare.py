@@ -92,8 +92,9 @@ def _download(
     names: tuple[str, ...], roots: list[Path], progress: Callable[[float, str], None], keep: bool, unverified: bool
 ) -> None:
     """Fetch the data set, unless it is there and complete; an incomplete one is mended where it lies."""
-    from asc_bench.data.download.datasets import fetch_dataset
+    from asc_bench.data.download.datasets import fetch_archives
     from asc_bench.data.layouts import LAYOUTS
+    from asc_bench.data.resources import archives_of
     from asc_bench.data.store import load_dataset
     from asc_bench.errors import DataError
 
@@ -109,7 +110,8 @@ def _download(
         layout, place = LAYOUTS[found.name], found.root.parent
     if layout.archives is None:
         raise DataError(f"{layout.title} has no list of archives here; get it from {layout.homepage}")
-    fetch_dataset(layout.archives, place, keep_archives=keep, allow_unverified=unverified, progress=progress)
+    listed = archives_of(layout.archives)
+    fetch_archives(listed, place, keep_archives=keep, allow_unverified=unverified, progress=progress)
 
 
 def _describe(dataset: Dataset) -> None:

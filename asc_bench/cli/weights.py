@@ -15,7 +15,7 @@ def prepare(name: str, *, download: bool, cache: Path) -> None:
     Exit
         With code 1 if a file is absent.
     """
-    from asc_bench.data.download.verified import check_and_record
+    from asc_bench.data.download.fetch import check_digest
     from asc_bench.data.weights import fetch_weights, how_to_fetch, weight_files, weights_folder
     from asc_bench.screen import Screen
 
@@ -28,8 +28,8 @@ def prepare(name: str, *, download: bool, cache: Path) -> None:
     for archive in weight_files(name):
         path = folder / archive.file
         if path.is_file():
-            digest = check_and_record(archive, folder)
-            typer.echo(f"  {archive.file}: {path.stat().st_size:,} bytes, verified; sha256 {digest}")
+            digest = check_digest(archive, path)
+            typer.echo(f"  {archive.file}: {path.stat().st_size:,} bytes, verified; {digest}")
         else:
             absent += 1
             typer.echo(f"  {archive.file}: absent; it is offered at {archive.url}")

@@ -6,8 +6,7 @@ import csv
 from importlib.resources import files
 from pathlib import Path
 
-from asc_bench.data.download.http import Patience, Progress, silent
-from asc_bench.data.download.verified import check_and_record, download, require_fetchable
+from asc_bench.data.download.fetch import Progress, check_digest, download, require_fetchable, silent
 from asc_bench.data.resources import Archive
 from asc_bench.data.store import cache_root
 from asc_bench.errors import ConfigError
@@ -78,7 +77,7 @@ def verified_weights(name: str, file: str) -> Path:
     found = cached_weights(name, file)
     if found is None:
         raise ConfigError(f"{weights_folder(name) / file} is not there; fetch it with {how_to_fetch(name)}")
-    check_and_record(_listed(name, file), found.parent)
+    check_digest(_listed(name, file), found)
     return found
 
 
@@ -87,13 +86,7 @@ def how_to_fetch(name: str) -> str:
     return f"`asc-bench prepare {name} --download`"
 
 
-def fetch_weights(
-    name: str,
-    *,
-    cache: Path | None = None,
-    progress: Progress = silent,
-    patience: Patience | None = None,
-) -> tuple[Path, ...]:
+def fetch_weights(name: str, *, cache: Path | None = None, progress: Progress = silent) -> tuple[Path, ...]:
     """Fetch the files of a set that are not in the cache yet, and verify all of them.
 
     Returns
@@ -117,7 +110,7 @@ def fetch_weights(
         def step(fraction: float, text: str, number: int = number) -> None:
             progress((number + fraction) / len(listed), text)
 
-        paths.append(download(archive, folder, progress=step, patience=patience))
+        paths.append(download(archive, folder, progress=step))
     return tuple(paths)
 
 

@@ -195,7 +195,7 @@ def silent_after(body: bytes, *, n_sent: int | None, until: threading.Event) -> 
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if n_sent is not None:
-            _head(handler, 200, Content_Length=len(body))
+            _head(handler, 200, Content_Length=len(body), ETag='"v1"')
             _send_now(handler, body[:n_sent])
         until.wait(20)
         handler.close_connection = True

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -24,16 +26,11 @@ import requests
 import asc_bench.data
 from asc_bench import files
 from asc_bench.data.download import datasets as download_module
-from asc_bench.data.download.datasets import (
-    LEDGER,
-    Archive,
-    Patience,
-    archives_of,
-    download,
-    fetch_archives,
-    fetch_dataset,
-)
-from asc_bench.data.download.server import redirect_target
+from asc_bench.data.download import fetch
+from asc_bench.data.download.datasets import DOWNLOADS, LEDGER, fetch_archives
+from asc_bench.data.download.fetch import download
+from asc_bench.data.layouts import LAYOUTS
+from asc_bench.data.resources import Archive, archives_of
 from asc_bench.errors import ConfigError, DataError, StoreError
 from tests.reliability import fault_server as fs
 
@@ -58,11 +55,19 @@ def archive(
     return Archive("set", file, url, len(body) if sized else None, md5 if digest else None)
 
 
-class Waits(list[float]):
-    """Remembers how long it was asked to sleep, and does not."""
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was slept between attempts, without sleeping; one attempt, unless a test allows more."""
+    waited: list[float] = []
+    monkeypatch.setattr(fetch, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(fetch, "N_ATTEMPTS", 1)
+    monkeypatch.setattr(fetch, "SILENCE_S", 5)
+    return waited
 
-    def patience(self, *, n_attempts: int = 2, silence_s: float = 5) -> Patience:
-        return Patience(connect_s=5, silence_s=silence_s, n_attempts=n_attempts, sleep=self.append)
+
+@pytest.fixture
+def three_attempts(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "N_ATTEMPTS", 3)
 
 
 class Told(list[str]):
@@ -77,9 +82,6 @@ class Told(list[str]):
         return "\n".join(self)
 
 
-ONCE = Waits().patience(n_attempts=1)
-
-
 @pytest.fixture
 def server() -> Iterator[fs.FaultServer]:
     with fs.fault_server() as running:
@@ -90,10 +92,10 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
-def fail(one: Archive, folder: Path, match: str, *, patience: Patience = ONCE) -> None:
+def fail(one: Archive, folder: Path, match: str) -> None:
     """The download fails with this message, which names the file and its address."""
     with pytest.raises(DataError, match=match) as raised:
-        download(one, folder, patience=patience)
+        download(one, folder)
     assert one.file in str(raised.value)
     assert one.url in str(raised.value)
     assert not (folder / one.file).exists()
@@ -114,7 +116,7 @@ def test_whole_file(server: fs.FaultServer, tmp_path: Path, sized: bool) -> None
 
 def test_without_announced_length(server: fs.FaultServer, tmp_path: Path) -> None:
     one = archive(server.put("a.zip", fs.chunked(BODY)), sized=False)
-    assert download(one, tmp_path, patience=ONCE).read_bytes() == BODY
+    assert download(one, tmp_path).read_bytes() == BODY
 
 
 def test_a_broken_file_on_disk_does_not_vouch_for_itself(server: fs.FaultServer, tmp_path: Path) -> None:
@@ -127,26 +129,25 @@ def test_a_broken_file_on_disk_does_not_vouch_for_itself(server: fs.FaultServer,
 
 
 def test_web_page_with_status_200(server: fs.FaultServer, tmp_path: Path) -> None:
-    fail(archive(server.put("a.zip", fs.web_page())), tmp_path, r"the server sent a web page \(text/html")
+    fail(
+        archive(server.put("a.zip", fs.web_page())),
+        tmp_path,
+        "this is a web page instead of the file; open the address in",
+    )
     disguised = fs.web_page(content_type="application/zip")
-    fail(archive(server.put("b.zip", disguised)), tmp_path, "the server sent a web page")
+    fail(archive(server.put("b.zip", disguised)), tmp_path, "this is a web page instead of the file")
     assert names(tmp_path) == []
 
 
-def test_other_content_than_the_name_says(server: fs.FaultServer, tmp_path: Path) -> None:
-    fail(
-        archive(server.put("a.zip", fs.whole(b"Rar!" * 9)), b"Rar!" * 9),
-        tmp_path,
-        "this is no .zip file, .*Rar!",
-    )
-    fail(archive(server.put("b.zip", fs.whole(b"")), b""), tmp_path, "an empty file")
+def test_empty_file(server: fs.FaultServer, tmp_path: Path) -> None:
+    fail(archive(server.put("a.zip", fs.whole(b"")), b""), tmp_path, "this is an empty file")
 
 
 def test_digest_changed(server: fs.FaultServer, tmp_path: Path) -> None:
     other = BODY[:-1] + b"x"
     expected, got = (hashlib.md5(b).hexdigest() for b in (BODY, other))
     one = archive(server.put("a.zip", fs.whole(other)))
-    fail(one, tmp_path, f"(?s)the digest changed.*expected md5:{expected} but got {got}")
+    fail(one, tmp_path, f"its md5 is {got}, not {expected}; it was deleted: try {one.url} once more")
     assert names(tmp_path) == [], "the wrong file is deleted"
 
 
@@ -163,7 +164,7 @@ def test_more_than_the_listed_size(server: fs.FaultServer, tmp_path: Path) -> No
 
 def test_less_than_the_listed_size(server: fs.FaultServer, tmp_path: Path) -> None:
     one = archive(server.put("a.zip", fs.chunked(BODY[:200_000])))
-    fail(one, tmp_path, rf"announced {len(BODY):,} bytes and ended after 200,000")
+    fail(one, tmp_path, rf"the server ended after 200,000 of {len(BODY):,} bytes")
 
 
 def test_encoded_content(server: fs.FaultServer, tmp_path: Path) -> None:
@@ -177,36 +178,34 @@ def test_encoded_content(server: fs.FaultServer, tmp_path: Path) -> None:
 def test_wrong_content_length(server: fs.FaultServer, tmp_path: Path) -> None:
     n = len(BODY) + 1000
     one = archive(server.put("a.zip", fs.announcing(BODY, n_announced=n)), sized=False)
-    fail(one, tmp_path, rf"the server announced {n:,} bytes and ended after {len(BODY):,}")
+    fail(one, tmp_path, rf"broke after {len(BODY):,} bytes \(IncompleteRead\(.* 1000 more expected")
 
 
 def test_connection_reset_in_the_middle(server: fs.FaultServer, tmp_path: Path) -> None:
     one = archive(server.put("a.zip", fs.cut_off(BODY, n_sent=200_000, reset=True)))
-    fail(one, tmp_path, r"the connection broke after [\d,]+ bytes \(.*reset by peer")
+    fail(one, tmp_path, r"the connection failed or broke after [\d,]+ bytes \(.*reset by peer")
 
 
-def test_what_broke_is_tried_again_and_continued(server: fs.FaultServer, tmp_path: Path) -> None:
-    url = server.put("a.zip", fs.cut_off(BODY, n_sent=300_000, reset=False), fs.whole(BODY))
-    waits, told = Waits(), Told()
-    path = download(archive(url), tmp_path, patience=waits.patience(), progress=told)
-    assert path.read_bytes() == BODY
-    assert waits == [1.0]
-    assert "ended after 300,000; run the same command again; next attempt in 1 s" in told.text
-    assert server.headers_sent("a.zip")[1]["Range"] == "bytes=300000-"
+@pytest.mark.usefixtures("three_attempts")
+def test_what_broke_is_tried_again_and_continued(
+    server: fs.FaultServer, tmp_path: Path, waits: list[float]
+) -> None:
+    broken = [fs.cut_off(BODY, n_sent=300_000, reset=False), fs.status(500)]
+    url, told = server.put("a.zip", *broken, fs.whole(BODY)), Told()
+    assert download(archive(url), tmp_path, progress=told).read_bytes() == BODY
+    assert waits == [1.0, 2.0]
+    assert "run the same command again; next attempt in 1 s" in told.text
+    assert [h.get("Range") for h in server.headers_sent("a.zip")] == [None, *["bytes=300000-"] * 2]
 
 
-def test_timeouts(server: fs.FaultServer, tmp_path: Path) -> None:
-    over, patience = threading.Event(), Waits().patience(n_attempts=1, silence_s=0.2)
+def test_timeouts(server: fs.FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
     mute = server.put("a.zip", fs.silent_after(BODY, n_sent=None, until=over))
-    stuck = server.put("b.zip", fs.silent_after(BODY, n_sent=1000, until=over))
+    stuck = server.put("b.zip", fs.silent_after(BODY, n_sent=200_000, until=over))
+    monkeypatch.setattr(fetch, "SILENCE_S", 0.2)
     try:
-        fail(archive(mute), tmp_path, r"timeout, no answer within 5 s to connect and 0\.2 s", patience=patience)
-        fail(
-            archive(stuck),
-            tmp_path,
-            r"timeout, the server fell silent for 0\.2 s after 512",
-            patience=patience,
-        )
+        fail(archive(mute), tmp_path, r"failed or broke after 0 bytes \(timed out\)")
+        fail(archive(stuck), tmp_path, r"failed or broke after 131,072 bytes \(timed out\)")
     finally:
         over.set()
 
@@ -214,18 +213,18 @@ def test_timeouts(server: fs.FaultServer, tmp_path: Path) -> None:
 def test_connection_refused(tmp_path: Path) -> None:
     with fs.fault_server() as gone:
         url = gone.put("a.zip", fs.whole(BODY))
-    fail(archive(url), tmp_path, r"no connection to 127\.0\.0\.1:\d+ \(.*refused")
+    fail(archive(url), tmp_path, r"the connection failed or broke after 0 bytes \(.*refused\); check the network")
 
 
 @pytest.mark.parametrize(
     ("code", "match"),
     [
-        (404, r"there is no such file \(404 Not Found\)"),
-        (403, r"denies access \(403 Forbidden\)"),
-        (500, r"has a fault \(500 Internal Server Error\)"),
-        (204, r"answered 204 No Content, 200 was expected"),
-        (206, r"answered 206 Partial Content, 200 was expected"),
-        (429, r"too many requests .* no time to wait"),
+        (404, r"answered 404 Not Found; there is no such file: look at the publisher's page"),
+        (403, r"answered 403 Forbidden; access is denied: fetch the file by hand"),
+        (500, r"is busy or has a fault \(500 Internal Server Error\); run the same command again later"),
+        (204, r"answered 204 No Content; 200 was expected"),
+        (206, r"answered 206 Partial Content; 200 was expected"),
+        (429, r"is busy or has a fault \(429 Too Many Requests\); run"),
     ],
 )
 def test_status(server: fs.FaultServer, tmp_path: Path, code: int, match: str) -> None:
@@ -235,22 +234,34 @@ def test_status(server: fs.FaultServer, tmp_path: Path, code: int, match: str) -
 # A busy server.
 
 
-def test_too_many_requests_is_waited_for(server: fs.FaultServer, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("three_attempts")
+def test_too_many_requests_is_waited_for(server: fs.FaultServer, tmp_path: Path, waits: list[float]) -> None:
     past = format_datetime(datetime.now(tz=UTC) - timedelta(hours=1), usegmt=True)
     busy = [fs.status(429, Retry_After="7"), fs.status(503, Retry_After=past)]
-    url, waits = server.put("a.zip", *busy, fs.whole(BODY)), Waits()
-    assert download(archive(url), tmp_path, patience=waits.patience(n_attempts=3)).read_bytes() == BODY
+    url = server.put("a.zip", *busy, fs.whole(BODY))
+    assert download(archive(url), tmp_path).read_bytes() == BODY
     assert waits == [7.0, 0.0]
 
 
+@pytest.mark.usefixtures("three_attempts")
 @pytest.mark.parametrize("as_date", [False, True])
-def test_too_long_a_wait_is_left_to_the_user(server: fs.FaultServer, tmp_path: Path, as_date: bool) -> None:
+def test_too_long_a_wait_is_left_to_the_user(
+    server: fs.FaultServer, tmp_path: Path, waits: list[float], as_date: bool
+) -> None:
     until = datetime.now(tz=UTC) + timedelta(hours=1)
     value = format_datetime(until, usegmt=True) if as_date else "3600"
-    one, waits = archive(server.put("a.zip", fs.status(429, Retry_After=value))), Waits()
-    match = rf"busy \(429 .*asks to wait 3(600|59\d) s, until {until:%Y-%m-%d %H}"
-    fail(one, tmp_path, match, patience=waits.patience(n_attempts=3))
+    one = archive(server.put("a.zip", fs.status(429, Retry_After=value)))
+    fail(one, tmp_path, r"\(429 .*asks to wait 3(600|59\d) s; run the same command again later")
     assert waits == []
+
+
+@pytest.mark.usefixtures("three_attempts")
+def test_a_wait_that_is_no_time_is_not_asked_for(
+    server: fs.FaultServer, tmp_path: Path, waits: list[float]
+) -> None:
+    url = server.put("a.zip", fs.status(503, Retry_After="soon"), fs.whole(BODY))
+    assert download(archive(url), tmp_path).read_bytes() == BODY
+    assert waits == [1.0]
 
 
 # Continuing.
@@ -260,40 +271,42 @@ def interrupted(server: fs.FaultServer, folder: Path, then: fs.Answer, *, etag: 
     """A download that broke after 300,000 bytes; ``then`` is what the server answers from now on."""
     first = fs.cut_off(BODY, n_sent=300_000, reset=False, etag=etag)
     one = archive(server.put("a.zip", first, then))
-    fail(one, folder, "ended after 300,000")
+    fail(one, folder, r"broke after 300,000 bytes \(IncompleteRead")
     assert (folder / "a.zip.part").stat().st_size == 300_000
     return one
 
 
 def test_continued_after_206_and_the_same_etag(server: fs.FaultServer, tmp_path: Path) -> None:
     one = interrupted(server, tmp_path, fs.whole(BODY))
-    assert download(one, tmp_path, patience=ONCE).read_bytes() == BODY
+    assert download(one, tmp_path).read_bytes() == BODY
     sent = server.headers_sent("a.zip")[1]
     assert (sent["Range"], sent["If-Range"]) == ("bytes=300000-", '"v1"')
     assert names(tmp_path) == ["a.zip"]
 
 
 @pytest.mark.parametrize(
-    ("then", "match"),
+    ("then", "said"),
     [
-        (fs.ignoring_range(BODY), "the whole file, not the rest of it"),
-        (fs.whole(BODY, etag='"v2"'), "the whole file, not the rest of it"),
-        (
-            fs.partial(BODY, start=300_000, etag='"v2"'),
-            'the file changed on the server (ETag was "v1", is "v2")',
-        ),
-        (fs.partial(BODY, start=0, etag='"v1"'), "another part"),
-        (fs.status(416), "nothing from byte 300,000 on"),
+        (fs.ignoring_range(BODY), "200 OK"),
+        (fs.whole(BODY, etag='"v2"'), "200 OK"),
+        (fs.partial(BODY, start=300_000, etag='"v2"'), "206 Partial Content"),
+        (fs.partial(BODY, start=0, etag='"v1"'), "206 Partial Content"),
+        (fs.status(416), "416 Requested Range Not Satisfiable"),
     ],
     ids=["range-ignored", "new-version", "206-other-etag", "206-other-part", "416"],
 )
-def test_started_over(server: fs.FaultServer, tmp_path: Path, then: fs.Answer, match: str) -> None:
-    one, told = interrupted(server, tmp_path, then), Told()
-    server.answers["/a.zip"] = [then, fs.whole(BODY)]
-    assert download(one, tmp_path, patience=ONCE, progress=told).read_bytes() == BODY
-    (note,) = [m for m in told if "starting over" in m]
-    assert match in note
-    assert "Range" not in server.headers_sent("a.zip")[-1]
+def test_started_over(
+    server: fs.FaultServer, tmp_path: Path, three_attempts: None, waits: list[float], then: fs.Answer, said: str
+) -> None:
+    one, told = (
+        archive(server.put("a.zip", fs.cut_off(BODY, n_sent=300_000, reset=False), then, fs.whole(BODY))),
+        Told(),
+    )
+    assert download(one, tmp_path, progress=told).read_bytes() == BODY
+    (note,) = [m for m in told if "does not continue" in m]
+    assert f"the server does not continue this version (it answered {said}); next attempt in 0 s" in note
+    assert waits == [1.0, 0.0]
+    assert [h.get("Range") for h in server.headers_sent("a.zip")] == [None, "bytes=300000-", None]
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
@@ -301,7 +314,7 @@ def test_a_version_without_a_name_is_not_continued(
     server: fs.FaultServer, tmp_path: Path, etag: str | None
 ) -> None:
     one = interrupted(server, tmp_path, fs.whole(BODY, etag=etag), etag=etag)
-    assert download(one, tmp_path, patience=ONCE).read_bytes() == BODY
+    assert download(one, tmp_path).read_bytes() == BODY
     assert all("Range" not in headers for headers in server.headers_sent("a.zip"))
 
 
@@ -314,9 +327,9 @@ def test_faults_while_continuing_keep_what_is_there(server: fs.FaultServer, tmp_
 def test_a_wrong_beginning_is_not_made_right_by_continuing(server: fs.FaultServer, tmp_path: Path) -> None:
     one = interrupted(server, tmp_path, fs.whole(BODY))
     (tmp_path / "a.zip.part").write_bytes(bytes(300_000))
-    fail(one, tmp_path, "the digest changed")
+    fail(one, tmp_path, "is not the published file: .* it was deleted")
     assert names(tmp_path) == []
-    assert download(one, tmp_path, patience=ONCE).read_bytes() == BODY
+    assert download(one, tmp_path).read_bytes() == BODY
 
 
 # Redirects.
@@ -328,46 +341,18 @@ def test_redirect_on_the_same_host_is_followed(server: fs.FaultServer, tmp_path:
     assert download(one, tmp_path).read_bytes() == BODY
 
 
-def test_redirect_to_another_host(server: fs.FaultServer, tmp_path: Path) -> None:
-    elsewhere = server.put("b.zip", fs.whole(BODY)).replace("127.0.0.1", "localhost")
+def test_redirect_to_another_host_is_followed_and_the_digest_decides(
+    server: fs.FaultServer, tmp_path: Path
+) -> None:
+    elsewhere = server.put("b.zip", fs.whole(BODY), fs.whole(BODY[:-1] + b"x")).replace("127.0.0.1", "localhost")
     one = archive(server.put("a.zip", fs.status(302, Location=elsewhere)))
-    fail(one, tmp_path, r"redirected from 127\.0\.0\.1 to another host, localhost, and not followed")
-    assert server.headers_sent("b.zip") == []
+    assert download(one, tmp_path).read_bytes() == BODY
+    (tmp_path / "a.zip").unlink()
+    fail(one, tmp_path, "is not the published file")
 
 
 def test_redirect_without_end(server: fs.FaultServer, tmp_path: Path) -> None:
-    fail(archive(server.put("a.zip", fs.status(302, Location="/a.zip"))), tmp_path, "more than 5 times")
-
-
-@pytest.mark.parametrize(
-    ("origin", "location", "match"),
-    [
-        ("https://zenodo.org/a", "/records/a", None),
-        ("https://zenodo.org/a", "https://files.zenodo.org/a", None),
-        ("https://www.zenodo.org/a", "https://zenodo.org/a", None),
-        ("https://github.com/a", "https://codeload.github.com/a", None),
-        ("https://github.com/a", "https://objects.githubusercontent.com/a", None),
-        ("https://zenodo.org/a", "http://zenodo.org/a", "from https to http"),
-        ("https://zenodo.org/a", "ftp://zenodo.org/a", "from https to ftp"),
-        (
-            "https://zenodo.org/a",
-            "https://zenodo.org.evil.example/a",
-            "another host, zenodo.org.evil.example",
-        ),
-        ("https://zenodo.org/a", "https://evilzenodo.org/a", "another host, evilzenodo.org"),
-        ("https://zenodo.org/a", "https://zenodo.org@evil.example/a", "another host, evil.example"),
-        ("https://zenodo.org/a", "https://evil.example\\@zenodo.org/a", "another host, evil.example"),
-        ("https://zenodo.org/a", "//evil.example/a", "another host, evil.example"),
-        ("https://zenodo.org/a", "https://127.0.0.1/a", "another host, 127.0.0.1"),
-        ("https://zenodo.org/a", "https://[::1/a", "which is no address"),
-    ],
-)
-def test_where_a_redirect_may_lead(origin: str, location: str, match: str | None) -> None:
-    if match is None:
-        assert redirect_target(origin, origin, location, where="a.zip").startswith("https://")
-        return
-    with pytest.raises(DataError, match=match):
-        redirect_target(origin, origin, location, where="a.zip")
+    fail(archive(server.put("a.zip", fs.status(302, Location="/a.zip"))), tmp_path, "Exceeded 30 redirects")
 
 
 # TLS and plain http.
@@ -382,10 +367,13 @@ def test_an_unknown_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.M
     pem.write_text(pem.read_text() + certificate.read_text())
     with fs.fault_server(certificate=pem) as server:
         one = archive(server.put("a.zip", fs.whole(BODY)))
-        fail(one, tmp_path / "d", r"certificate of 127\.0\.0\.1:\d+ was not accepted .*goes on unverified")
+        fail(one, tmp_path / "d", r"the certificate was not accepted \(.*self.signed.*set REQUESTS_CA_BUNDLE")
         assert server.requests == [], "nothing was asked before the certificate was checked"
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert download(one, tmp_path / "d").read_bytes() == BODY, "it was refused for being unknown only"
+        with fs.fault_server() as plain:
+            url = server.put("b.zip", fs.status(302, Location=plain.put("a.zip", fs.whole(BODY))))
+            fail(archive(url), tmp_path / "e", "redirected from https to plain http, which is not secure")
 
 
 def test_every_request_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,14 +386,14 @@ def test_every_request_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, "")  # older versions of requests took this for "do not verify"
-    fail(archive("https://zenodo.org/a.zip"), tmp_path, "no connection to zenodo.org")
+    fail(archive("https://zenodo.org/a.zip"), tmp_path, r"the connection failed .*\(no network in tests\)")
     assert seen == [True]
 
 
 def test_no_source_of_ours_touches_verification() -> None:
     package = Path(asc_bench.data.__path__[0])
     sources = {p: p.read_text(encoding="utf-8") for p in package.rglob("*.py")}
-    assert any(p.name == "http.py" for p in sources)
+    assert any(p.name == "fetch.py" for p in sources)
     words = (
         "verify=",
         ".verify",
@@ -422,12 +410,6 @@ def test_no_source_of_ours_touches_verification() -> None:
 def test_addresses_that_are_not_https(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match="is not an https address"):
         download(archive(url), tmp_path)
-
-
-@pytest.mark.parametrize("file", ["../a.zip", "a/b.zip", "(unknown)", ".hidden", "C:a.zip", ""])
-def test_file_names_of_a_list_stay_names(tmp_path: Path, file: str) -> None:
-    with pytest.raises(ConfigError, match="is no plain file name"):
-        download(archive("https://zenodo.org/a.zip", file=file), tmp_path)
 
 
 # Archives without a published digest.
@@ -452,9 +434,9 @@ def test_unverified_later_content_must_agree_with_the_first(server: fs.FaultServ
     one = archive(server.put("a.zip", fs.whole(BODY), fs.whole(BODY[:-1] + b"x")), digest=False)
     download(one, tmp_path, allow_unverified=True).unlink()
     with pytest.raises(
-        DataError, match=f"(?s)the digest changed.*expected sha256:{hashlib.sha256(BODY).hexdigest()}"
+        DataError, match=f"its sha256 is .*, not {hashlib.sha256(BODY).hexdigest()}; it was deleted"
     ):
-        download(one, tmp_path, allow_unverified=True, patience=ONCE)
+        download(one, tmp_path, allow_unverified=True)
 
 
 def test_unverified_file_put_there_by_hand(tmp_path: Path) -> None:
@@ -528,12 +510,15 @@ fetch_archives(archives, Path(sys.argv[1]))
 """
 
 
+def line_of(one: Archive) -> str:
+    return "|".join(map(str, (one.dataset, one.file, one.url, one.n_bytes, one.md5)))
+
+
 def test_killed_between_archives(server: fs.FaultServer, tmp_path: Path) -> None:
     archives, over = three(server), threading.Event()
     normal = server.answers["/2.zip"]
     server.answers["/2.zip"] = [fs.silent_after(b"", n_sent=None, until=over)]
-    lines = ["|".join(map(str, (a.dataset, a.file, a.url, a.n_bytes, a.md5))) for a in archives]
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), *lines])
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), *map(line_of, archives)])
     try:
         deadline = time.monotonic() + 20
         while not server.headers_sent("2.zip"):
@@ -552,10 +537,28 @@ def test_killed_between_archives(server: fs.FaultServer, tmp_path: Path) -> None
     assert [path for path, _ in server.requests] == ["/1.zip", "/2.zip", "/2.zip", "/labels.csv"]
 
 
+def test_killed_in_the_middle_of_a_file(server: fs.FaultServer, tmp_path: Path) -> None:
+    over = threading.Event()
+    one = archive(server.put("a.zip", fs.silent_after(BODY, n_sent=300_000, until=over), fs.whole(BODY)))
+    part = tmp_path / DOWNLOADS / "a.zip.part"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), line_of(one)])
+    try:
+        deadline = time.monotonic() + 20
+        while not part.exists() or part.stat().st_size < 262_144:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+        over.set()
+    fetch_archives([one], tmp_path)
+    assert [h.get("Range") for h in server.headers_sent("a.zip")] == [None, "bytes=262144-"]
+    assert (tmp_path / "set" / "noise").stat().st_size == 400_000
+
+
 def test_killed_while_unpacking(server: fs.FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(path: Path, folder: Path) -> list[Path]:
+    def killed(path: Path, folder: Path, *, max_bytes: int | None) -> list[Path]:
         (folder / ".asc-bench-extracting-x" / "set").mkdir(parents=True)
-        (path.parent / "tmpx").write_bytes(b"pooch was killed before")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -565,7 +568,7 @@ def test_killed_while_unpacking(server: fs.FaultServer, tmp_path: Path, monkeypa
     fetch_archives(three(server), tmp_path)
     check_three(tmp_path)
     assert [path for path, _ in server.requests] == ["/1.zip", "/2.zip", "/labels.csv"]
-    assert not list(tmp_path.rglob(".asc-bench-extracting-*")) + list(tmp_path.rglob("tmp*"))
+    assert not list(tmp_path.rglob(".asc-bench-extracting-*"))
 
 
 def test_room_for_everything_is_asked_first(
@@ -602,12 +605,21 @@ def test_a_broken_ledger(server: fs.FaultServer, tmp_path: Path, content: str) -
         fetch_archives(three(server), tmp_path)
 
 
-def test_fetch_dataset_takes_the_list(
-    server: fs.FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download_module, "archives_of", {"set": tuple(three(server))}.__getitem__)
-    fetch_dataset("set", tmp_path)
-    check_three(tmp_path)
+def test_only_archives_without_a_published_digest_are_limited(server: fs.FaultServer, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bomb:
+        bomb.writestr("set/zeros", bytes(2**22))
+    body = stream.getvalue()
+    assert 200 * len(body) < 2**22
+    url = server.put("a.zip", fs.whole(body))
+    limit = max(2**20, 200 * len(body))
+    with pytest.raises(
+        DataError, match=rf"4,194,304 bytes, which is over the limit of {limit:,} for archives without"
+    ):
+        fetch_archives([archive(url, body, digest=False)], tmp_path, allow_unverified=True)
+    assert not (tmp_path / "set").exists()
+    fetch_archives([archive(url, body)], tmp_path)
+    assert (tmp_path / "set" / "zeros").stat().st_size == 2**22
 
 
 def test_the_list_itself() -> None:
@@ -621,6 +633,9 @@ def test_the_list_itself() -> None:
         assert len(audio) == n_audio
         assert round(sum(a.n_bytes or 0 for a in audio) / 1e9, 2) == total_gb
         assert all(a.md5 and a.url.startswith("https://zenodo.org/record/") for a in found)
+    for layout in LAYOUTS.values():
+        listed = archives_of(layout.archives) if layout.archives else ()
+        assert all(re.fullmatch(r"\w[\w.+-]*", name, re.ASCII) for a in listed for name in (a.dataset, a.file))
     with pytest.raises(ConfigError, match=r"did you mean .*TUT-urban-acoustic-scenes-2018-mobile-development"):
         archives_of("TUT-urban-acoustic-scenes-2018-mobile-dev")
     with pytest.raises(ConfigError, match="no archives are known for 'nothing'"):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from asc_bench.data import weights
-from asc_bench.data.download.datasets import Archive, download
+from asc_bench.data.download.fetch import download
+from asc_bench.data.resources import Archive
 from asc_bench.data.weights import cached_weights, fetch_weights, verified_weights, weights_folder
 from asc_bench.errors import ConfigError, DataError
 from tests.reliability import fault_server as fs
@@ -57,8 +58,10 @@ def test_fetched_verified_and_recorded(listed: Path, server: fs.FaultServer) -> 
 
 
 def test_another_content_is_never_put_in_place(listed: Path, server: fs.FaultServer) -> None:
-    server.put("net.pth", fs.whole(BODY[:-1] + b"x"))
-    with pytest.raises(DataError, match=f"the digest changed. Its sha256 is .* begin with {sha256(BODY)[:8]}"):
+    other = BODY[:-1] + bytes([BODY[-1] ^ 1])
+    server.put("net.pth", fs.whole(other))
+    match = rf"its sha256 is {sha256(other)}, not {sha256(BODY)[:8]}\.\.\.; it was deleted"
+    with pytest.raises(DataError, match=match):
         fetch_weights("toy")
     assert not list(listed.glob("net.pth*"))
 
@@ -73,13 +76,13 @@ def test_a_full_digest_is_compared_in_full(server: fs.FaultServer, tmp_path: Pat
     url = server.put("net.pth", fs.whole(BODY))
     assert download(Archive("toy", "net.pth", url, None, None, sha256(BODY)), tmp_path).read_bytes() == BODY
     wrong = sha256(BODY)[:8] + "0" * 56
-    with pytest.raises(DataError, match="the digest changed"):
+    with pytest.raises(DataError, match=f"not {wrong}; it was deleted"):
         download(Archive("toy", "net.pth", url, None, None, wrong), tmp_path / "other")
 
 
 def test_a_web_page_is_refused(listed: Path, server: fs.FaultServer) -> None:
     server.put("net.pth", fs.web_page())
-    with pytest.raises(DataError, match="the server sent a web page"):
+    with pytest.raises(DataError, match="this is a web page instead of the file"):
         fetch_weights("toy")
 
 

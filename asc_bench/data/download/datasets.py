@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from asc_bench.data.download.extract import SCRATCH_PREFIX, extract
-from asc_bench.data.download.http import Patience, Progress, silent
-from asc_bench.data.download.verified import digest_of, download, require_fetchable
-from asc_bench.data.resources import Archive, archives_of
+from asc_bench.data.download.fetch import Progress, check_digest, download, require_fetchable, silent
+from asc_bench.data.resources import Archive
 from asc_bench.errors import DataError, StoreError
-from asc_bench.files import require_space, writing
-
-__all__ = ["Archive", "Patience", "archives_of", "download", "fetch_archives", "fetch_dataset"]
+from asc_bench.files import require_space, write_atomic, writing
 
 LEDGER = ".asc-bench-archives.json"
 DOWNLOADS = ".asc-bench-downloads"
@@ -26,33 +22,11 @@ DOWNLOADS = ".asc-bench-downloads"
 _LOCK = ".asc-bench-archives.lock"
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 
+# Audio hardly compresses; short tables do.
+_MAX_RATIO = 200
+_ALWAYS_ALLOWED_BYTES = 2**20
+
 _Ledger = dict[str, dict[str, Any]]
-
-
-def fetch_dataset(
-    dataset: str,
-    folder: Path,
-    *,
-    keep_archives: bool = False,
-    progress: Progress = silent,
-    allow_unverified: bool = False,
-    patience: Patience | None = None,
-) -> Path:
-    """Fetch all archives of a data set and unpack them into ``folder``; see `fetch_archives`.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown data set; and all that `fetch_archives` raises.
-    """
-    return fetch_archives(
-        archives_of(dataset),
-        folder,
-        keep_archives=keep_archives,
-        progress=progress,
-        allow_unverified=allow_unverified,
-        patience=patience,
-    )
 
 
 def fetch_archives(
@@ -62,7 +36,6 @@ def fetch_archives(
     keep_archives: bool = False,
     progress: Progress = silent,
     allow_unverified: bool = False,
-    patience: Patience | None = None,
 ) -> Path:
     """Fetch archives and unpack them into ``folder``, one after another.
 
@@ -72,14 +45,15 @@ def fetch_archives(
     Parameters
     ----------
     archives : sequence of Archive
-        What to fetch.
+        What to fetch, such as all `archives_of` a data set.
     folder : Path
         Folder that holds data sets. The archives bring the data set's own folder; files that are no archives
         go to ``folder / archive.dataset``.
     keep_archives : bool
         Whether the archives stay, in ``folder / DOWNLOADS``.
-    progress, allow_unverified, patience
-        As for `download`; the fraction is that of all bytes still to fetch.
+    progress, allow_unverified
+        As for `download`; the fraction is that of all bytes still to fetch. An archive without a published digest
+        may unpack to 200 times its size at most.
 
     Returns
     -------
@@ -100,26 +74,22 @@ def fetch_archives(
         ledger = _read_ledger(folder)
         todo = [a for a in archives if not _is_done(a, ledger, folder)]
         _require_room(todo, folder, keep_archives=keep_archives)
-        _remove_debris(folder)
+        with writing(folder):
+            for scratch in folder.glob(f"{SCRATCH_PREFIX}*"):  # left by a process that was killed
+                shutil.rmtree(scratch)
         total, before = sum(a.n_bytes or 1 for a in todo), 0
         for archive in todo:
             report = _part_of(progress, before / total, (archive.n_bytes or 1) / total)
             before += archive.n_bytes or 1
-            path = download(
-                archive,
-                folder / DOWNLOADS,
-                progress=report,
-                allow_unverified=allow_unverified,
-                patience=patience,
-            )
+            path = download(archive, folder / DOWNLOADS, progress=report, allow_unverified=allow_unverified)
             report(1.0, f"{archive.file}: unpacking")
             members = _put_in_place(archive, path, folder)
             ledger[_ledger_key(archive)] = {
-                "digest": digest_of(archive, folder / DOWNLOADS),
+                "digest": f"md5:{archive.md5}" if archive.md5 else check_digest(archive, path),
                 "n_members": len(members),
                 "members": {p.relative_to(folder.resolve()).as_posix(): p.stat().st_size for p in members},
             }
-            _write_ledger(ledger, folder)
+            write_atomic(folder / LEDGER, json.dumps({"version": 1, "archives": ledger}, indent=1))
             if not keep_archives:
                 path.unlink(missing_ok=True)
     return folder
@@ -159,25 +129,13 @@ def _require_room(todo: Sequence[Archive], folder: Path, *, keep_archives: bool)
     )
 
 
-def _remove_debris(folder: Path) -> None:
-    """Remove what a killed process left: half-unpacked archives, and pooch's temporary files."""
-    with writing(folder):
-        for scratch in folder.glob(f"{SCRATCH_PREFIX}*"):
-            shutil.rmtree(scratch)
-        for temporary in (folder / DOWNLOADS).glob("tmp*"):
-            temporary.unlink()
-
-
 def _put_in_place(archive: Archive, path: Path, folder: Path) -> list[Path]:
     if path.name.lower().endswith(_ARCHIVE_SUFFIXES):
-        return extract(path, folder)
+        limit = max(_ALWAYS_ALLOWED_BYTES, _MAX_RATIO * path.stat().st_size)
+        return extract(path, folder, max_bytes=None if archive.md5 else limit)
     final = folder.resolve() / archive.dataset / archive.file
-    with writing(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if not final.exists():
-            beside = final.with_name(f".{final.name}.new")
-            shutil.copyfile(path, beside)
-            beside.replace(final)
+    if not final.exists():
+        write_atomic(final, path.read_bytes())
     if not filecmp.cmp(path, final, shallow=False):
         raise DataError(f"{final} exists and differs from {archive.url}; move it away, nothing was replaced")
     return [final]
@@ -194,12 +152,9 @@ def _is_done(archive: Archive, ledger: _Ledger, folder: Path) -> bool:
     match ledger.get(_ledger_key(archive)):
         case {"digest": str(digest), "members": dict(members)}:
             same = archive.md5 is None or digest == f"md5:{archive.md5}"
-            return same and all(_size_of(folder / path) == n_bytes for path, n_bytes in members.items())
+            files = {folder / name: n_bytes for name, n_bytes in members.items()}
+            return same and all(f.is_file() and f.stat().st_size == n_bytes for f, n_bytes in files.items())
     return False
-
-
-def _size_of(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
 
 
 def _read_ledger(folder: Path) -> _Ledger:
@@ -214,14 +169,3 @@ def _read_ledger(folder: Path) -> _Ledger:
         case {"version": 1, "archives": dict(done)}:
             return done
     raise StoreError(f"{path} is no list of fetched archives; delete it, and all archives are fetched again")
-
-
-def _write_ledger(ledger: _Ledger, folder: Path) -> None:
-    path = folder / LEDGER
-    with writing(path):
-        beside = path.with_name(f"{path.name}.new")
-        with beside.open("w", encoding="utf-8") as stream:
-            json.dump({"version": 1, "archives": ledger}, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
