@@ -36,7 +36,7 @@ class Source:
     synthetic : bool
         Use a stand-in, synthesised into the cache on first use.
     synthetic_size : str
-        One of ``asc_bench.synthetic.SIZES``.
+        One of ``asc_bench.synthetic.sizes()``.
     synthetic_seed : int
         Seed of the stand-in.
     cache : Path

@@ -152,10 +152,10 @@ def source(
     from asc_bench.bench.source import Source
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
-    from asc_bench.synthetic import SIZES
+    from asc_bench.synthetic import sizes
 
-    if synthetic_size not in SIZES:
-        raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, SIZES)}")
+    if synthetic_size not in sizes():
+        raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, sizes())}")
     return Source(tuple(data or ()), synthetic, synthetic_size, synthetic_seed, cache, tuple(split(sources)))
 
 

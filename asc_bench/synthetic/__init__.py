@@ -2,7 +2,7 @@
 
 from asc_bench.synthetic.esc import synthesise_esc
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.sizes import SIZES
+from asc_bench.synthetic.sizes import sizes
 from asc_bench.synthetic.standin import write_synthetic
 
-__all__ = ["SIZES", "synthesise_esc", "synthesise_scene", "write_synthetic"]
+__all__ = ["sizes", "synthesise_esc", "synthesise_scene", "write_synthetic"]

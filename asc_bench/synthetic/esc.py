@@ -19,9 +19,9 @@ from asc_bench.data.signals import (
     with_envelope,
 )
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Calls, Drone, Part, Wash
+from asc_bench.synthetic.recipes import esc_classes
 from asc_bench.synthetic.sounds import Range, add_at, burst, glide, ring
 
 _LEVEL_DB = -22.0
@@ -57,14 +57,14 @@ def synthesise_esc(
     ConfigError
         For an unknown class.
     """
-    if category not in ESC_CLASSES:
-        raise ConfigError(f"ESC class {category!r} is not one of {sorted(ESC_CLASSES)}")
+    if category not in esc_classes():
+        raise ConfigError(f"ESC class {category!r} is not one of {sorted(esc_classes())}")
     n = round(duration_s * sample_rate_hz)
     source = generator("source", category, source_seed)
     take = generator("take", category, source_seed, take_seed)
     colour = tuple((hz, float(source.normal(0.0, 2.5))) for hz in (60.0, 250.0, 1000.0, 4000.0, 12000.0))
     total = np.zeros(n, dtype=np.float32)
-    for part in ESC_CLASSES[category]:
+    for part in esc_classes()[category]:
         total += part_wave(source, take, part, colour, n, sample_rate_hz)
     if source.random() < 0.4:
         floor: Curve = ((30, 0), (float(source.uniform(500, 8000)), -10), (16000, -40))
@@ -157,29 +157,21 @@ def call_wave(
     bend: list[float],
     sample_rate_hz: int,
 ) -> Wave:
-    """One call, with a largest absolute sample of 1.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown kind of call.
-    """
+    """One call, with a largest absolute sample of 1."""
     hz *= between(take, 0.95, 1.05)
     if part.kind == "burst":
         return burst(take, sample_rate_hz, curve, duration_s=length_s)
     if part.kind == "ring":
         return ring(take, sample_rate_hz, [hz * ratio for ratio in bend], duration_s=length_s)
-    if part.kind == "voice":
-        return glide(
-            take,
-            sample_rate_hz,
-            [hz * ratio for ratio in bend],
-            duration_s=length_s,
-            timbre=curve,
-            vibrato=part.vibrato,
-            breath=part.breath,
-        )
-    raise ConfigError(f"kind of call {part.kind!r} is not one of burst, ring, voice")
+    return glide(
+        take,
+        sample_rate_hz,
+        [hz * ratio for ratio in bend],
+        duration_s=length_s,
+        timbre=curve,
+        vibrato=part.vibrato,
+        breath=part.breath,
+    )
 
 
 def _coloured(curve: Curve, colour: Curve) -> Curve:

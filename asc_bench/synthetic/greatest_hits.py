@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -15,10 +14,11 @@ from asc_bench.data.encode import wav_bytes
 from asc_bench.data.seeds import VERSION, generator
 from asc_bench.data.signals import CONTROL_RATE_HZ, Curve, Wave, from_db, n_control, noise, with_envelope
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.esc_recipes import BROAD, CLICK, HIGH, LOW, MID, SHRILL, WOOD
 from asc_bench.synthetic.events import between
+from asc_bench.synthetic.ingredients import Material
+from asc_bench.synthetic.recipes import materials
 from asc_bench.synthetic.sizes import Hits, Size
-from asc_bench.synthetic.sounds import Range, add_at, burst, ring, unit_peak
+from asc_bench.synthetic.sounds import add_at, burst, ring, unit_peak
 
 LAYOUT = "greatest-hits"
 SAMPLE_RATE_HZ = 48000
@@ -27,61 +27,6 @@ _FIRST_S, _EVERY_S, _REST_S = 0.6, 1.7, 0.6
 _NOTHING_EVERY = 3
 """One recording of three has a line for something that is no hit or scratch of a material."""
 _WAV_HEADER_BYTES = 44
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a material sounds like.
-
-    Attributes
-    ----------
-    curve : tuple
-        Spectrum of the noise of an impact or of rubbing.
-    hz : tuple of float
-        Range of the lowest resonance; a thing of this material has one of its own.
-    ratios : tuple of float
-        Resonances over the lowest one.
-    decay_s : tuple of float
-        Range of the time in which they die away.
-    ringing : float
-        Share of the resonances in an impact, from 0 (dull) to 1.
-    grains : int
-        Small sounds that an impact sets off, such as pebbles.
-    reaction : str
-        What the lists say of it.
-    """
-
-    curve: Curve
-    hz: Range = (200.0, 400.0)
-    ratios: tuple[float, ...] = (1.0, 2.3)
-    decay_s: Range = (0.05, 0.1)
-    ringing: float = 0.0
-    grains: int = 0
-    reaction: str = "static"
-
-
-MATERIALS: Mapping[str, Material] = MappingProxyType(
-    {
-        "carpet": Material(LOW, ringing=0.05, reaction="deform"),
-        "ceramic": Material(CLICK, (1100, 2000), (1.0, 2.3, 4.1), (0.25, 0.45), 0.8),
-        "cloth": Material(MID, reaction="deform"),
-        "dirt": Material(LOW, grains=6, reaction="scatter"),
-        "drywall": Material(WOOD, (100, 170), (1.0, 1.6, 2.4, 3.3), (0.1, 0.2), 0.6),
-        "glass": Material(CLICK, (1800, 3200), (1.0, 2.7, 5.2), (0.5, 0.9), 0.9),
-        "grass": Material(HIGH, decay_s=(0.15, 0.3), grains=4, reaction="deform"),
-        "gravel": Material(CLICK, (1200, 2600), (1.0, 1.7), (0.02, 0.04), 0.3, 14, "scatter"),
-        "leaf": Material(SHRILL, decay_s=(0.1, 0.25), grains=9, reaction="scatter"),
-        "metal": Material(CLICK, (450, 1400), (1.0, 1.51, 2.4, 3.9, 5.3), (0.8, 1.4), 0.95),
-        "paper": Material(SHRILL, decay_s=(0.04, 0.08), grains=2, reaction="deform"),
-        "plastic": Material(MID, (350, 700), (1.0, 2.1, 3.3), (0.1, 0.2), 0.6),
-        "plastic-bag": Material(HIGH, decay_s=(0.05, 0.1), grains=16, reaction="deform"),
-        "rock": Material(CLICK, (900, 1700), (1.0, 1.9), (0.04, 0.08), 0.5),
-        "tile": Material(CLICK, (1400, 2600), (1.0, 2.1, 3.2), (0.1, 0.18), 0.7),
-        "water": Material(BROAD, (400, 900), (1.0, 1.4, 1.9), (0.05, 0.1), 0.3, 10, "splash"),
-        "wood": Material(WOOD, (200, 420), (1.0, 2.7, 4.9), (0.12, 0.22), 0.6),
-    }
-)
-"""By name, in the order of the layout."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +73,7 @@ def plan_recordings(hits: Hits, seed: int) -> tuple[Recording, ...]:
     names = _names()
     for part, n in (("train", hits.n_train), ("test", hits.n_test)):
         for index in range(n):
-            every = list(MATERIALS)
+            every = list(materials())
             first = index * hits.n_materials
             chosen = [every[(first + i) % len(every)] for i in range(hits.n_materials)]
             recordings.append(Recording(part, next(names), _actions(chosen, part, index, seed)))
@@ -143,14 +88,14 @@ def _names() -> Iterator[str]:
         at, index = at + timedelta(seconds=67), index + 1
 
 
-def _actions(materials: list[str], part: str, index: int, seed: int) -> tuple[Action, ...]:
+def _actions(names: list[str], part: str, index: int, seed: int) -> tuple[Action, ...]:
     rng = generator("actions", VERSION, seed, LAYOUT, part, index)
-    pairs = [(material, action) for material in materials for action in ACTIONS]
+    pairs = [(material, action) for material in names for action in ACTIONS]
     actions = []
     for turn, chosen in enumerate(rng.permutation(len(pairs))):
         material, action = pairs[int(chosen)]
         onset_s = round(_FIRST_S + _EVERY_S * turn + float(rng.uniform(-0.15, 0.15)), 6)
-        actions.append(Action(onset_s, material, action, MATERIALS[material].reaction))
+        actions.append(Action(onset_s, material, action, materials()[material].reaction))
     if index % _NOTHING_EVERY == 0:
         actions.append(Action(round(_FIRST_S + _EVERY_S * len(pairs), 6), "None", "None", "None"))
     return tuple(actions)
@@ -171,7 +116,7 @@ def recording_waveform(recording: Recording, *, seed: int) -> Wave:
     total = np.float32(from_db(room.uniform(-50, -34))) * noise(room, hum, n, SAMPLE_RATE_HZ)
     tilt: Curve = ((100, float(room.normal(0, 2))), (2000, 0.0), (12000, float(room.normal(0, 4))))
     for index, action in enumerate(recording.actions):
-        if action.material not in MATERIALS:
+        if action.material not in materials():
             continue
         thing = generator("thing", *name, action.material)
         hand = generator("hand", *name, index)
@@ -195,7 +140,7 @@ def action_waveform(action: Action, tilt: Curve, *, thing: np.random.Generator, 
     hand : Generator
         Gives what differs between two strokes.
     """
-    material = MATERIALS[action.material]
+    material = materials()[action.material]
     base_hz = between(thing, *material.hz)
     partials_hz = [base_hz * ratio * float(np.exp(thing.normal(0.0, 0.04))) for ratio in material.ratios]
     decay_s = between(thing, *material.decay_s)
@@ -253,7 +198,7 @@ def greatest_hits(size: Size, seed: int) -> StandIn:
         for part in ("train", "test")
     ]
     n_of_part = {
-        part: sum(a.material in MATERIALS for r in recordings if r.part == part for a in r.actions)
+        part: sum(a.material in materials() for r in recordings if r.part == part for a in r.actions)
         for part in ("train", "test")
     }
     return StandIn(

@@ -1,13 +1,14 @@
-"""The kinds of ingredients that the recipes of scenes and ESC classes name."""
+"""What the recipes of sounds consist of; the keys in ``resources/*.toml`` are the fields of these classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from asc_bench.data.signals import Curve
 from asc_bench.synthetic.sounds import Range
 
-WHITE: Curve = ((20, 0), (20000, 0))
+Rhythm = Literal["steady", "wander", "passes", "talk"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Layer:
 
     curve: Curve
     level_db: float
-    rhythm: str = "steady"
+    rhythm: Rhythm = "steady"
     depth: float = 0.0
     period_s: float = 1.0
     per_10_s: float = 0.0
@@ -75,6 +76,17 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Palette:
+    """What recipes of a coarse class are drawn from: curves, events, ranges, level in dB re full scale."""
+
+    curves: tuple[Curve, ...]
+    events: tuple[str, ...]
+    rt60_s: Range
+    level_db: float
+    motor_hz: Range | None = None
+
+
+@dataclass(frozen=True)
 class Wash:
     """Noise that goes on, with gusts (``wander_db``) or strokes (``am_hz``, ``am_depth`` from 0 to 1)."""
 
@@ -84,6 +96,7 @@ class Wash:
     wander_s: float = 1.0
     am_hz: Range | None = None
     am_depth: float = 0.0
+    kind: Literal["wash"] = "wash"
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,7 @@ class Drone:
     sweep: float = 0.0
     am_hz: Range | None = None
     am_depth: float = 0.0
+    kind: Literal["drone"] = "drone"
 
 
 @dataclass(frozen=True)
@@ -110,11 +124,11 @@ class Calls:
     within the share ``jitter``. ``count`` is the least and the largest number of calls.
     """
 
-    kind: str
+    kind: Literal["voice", "burst", "ring"]
     length_s: Range
     every_s: Range
-    count: tuple[int, int]
-    curve: Curve = WHITE
+    curve: Curve
+    count: tuple[int, int] = (1, 1)
     hz: Range = (200.0, 300.0)
     bend: tuple[float, ...] = (1.0, 1.0)
     breath: float = 0.1
@@ -124,3 +138,60 @@ class Calls:
 
 
 Part = Wash | Drone | Calls
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One of the sounds of DCASE 2017 task 4.
+
+    Attributes
+    ----------
+    ontology_id : str
+        Of the label in AudioSet.
+    length_s : tuple of float
+        Shortest and longest event.
+    n_events : tuple of int
+        Least and largest number of events in a clip.
+    parts : tuple of Part
+        Calls are spread evenly over an event, however many their ``count`` says: the first begins with it, the
+        last ends with it.
+    passing : bool
+        Whether the level rises and falls, as that of something that drives by.
+    """
+
+    ontology_id: str
+    length_s: Range
+    n_events: tuple[int, int]
+    parts: tuple[Part, ...]
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a material of Greatest Hits sounds like.
+
+    Attributes
+    ----------
+    curve : tuple
+        Spectrum of the noise of an impact or of rubbing.
+    hz : tuple of float
+        Range of the lowest resonance; a thing of this material has one of its own.
+    ratios : tuple of float
+        Resonances over the lowest one.
+    decay_s : tuple of float
+        Range of the time in which they die away.
+    ringing : float
+        Share of the resonances in an impact, from 0 (dull) to 1.
+    grains : int
+        Small sounds that an impact sets off, such as pebbles.
+    reaction : str
+        What the lists say of it.
+    """
+
+    curve: Curve
+    hz: Range = (200.0, 400.0)
+    ratios: tuple[float, ...] = (1.0, 2.3)
+    decay_s: Range = (0.05, 0.1)
+    ringing: float = 0.0
+    grains: int = 0
+    reaction: str = "static"

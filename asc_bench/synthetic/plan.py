@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
+from asc_bench.synthetic.recipes import esc_classes
 from asc_bench.synthetic.sizes import MobilePart, Share
 
 DEVICES = ("a", "b", "c")
@@ -62,7 +62,7 @@ class EscClip:
     @property
     def target(self) -> int:
         """Class number in ESC-50."""
-        return list(ESC_CLASSES).index(self.category)
+        return list(esc_classes()).index(self.category)
 
     @property
     def in_esc10(self) -> bool:
@@ -103,7 +103,7 @@ def _turns(total: int, n: int, index: int) -> int:
 
 def plan_esc(categories: Iterable[str], n_clips: int) -> tuple[EscClip, ...]:
     """Every clip of an ESC set: ``n_clips`` of each class and fold, some two of them takes of one source."""
-    classes = list(ESC_CLASSES)
+    classes = list(esc_classes())
     clips: list[EscClip] = []
     for category in categories:
         target = classes.index(category)

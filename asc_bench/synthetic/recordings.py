@@ -16,7 +16,7 @@ from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.merged_recipes import scene_recipe
+from asc_bench.synthetic.recipes import scene_recipe
 from asc_bench.synthetic.scenes import synthesise_scene
 from asc_bench.synthetic.sizes import Places, Size
 

@@ -26,7 +26,7 @@ from asc_bench.data.signals import (
 from asc_bench.errors import ConfigError
 from asc_bench.synthetic.events import EVENTS, between
 from asc_bench.synthetic.ingredients import Happening, Layer, Motor, Recipe
-from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.recipes import scenes
 from asc_bench.synthetic.sounds import add_at
 
 LAYER_SPREAD_DB = 1.2
@@ -68,7 +68,7 @@ def synthesise_scene(
     Parameters
     ----------
     scene : str
-        One of the ten scenes of ``recipes.SCENES``; with a recipe any name.
+        One of the ten scenes of ``recipes.scenes()``; with a recipe any name.
     location_seed : int
         Identifies the recording spot: levels, colour, reverberation, rates and pitches of its events.
     clip_seed : int
@@ -78,7 +78,7 @@ def synthesise_scene(
     sample_rate_hz : int
         Sample rate in Hz.
     recipe : Recipe, optional
-        What the scene is made of, where it is none of ``recipes.SCENES``.
+        What the scene is made of, where it is none of ``recipes.scenes()``.
 
     Returns
     -------
@@ -90,13 +90,13 @@ def synthesise_scene(
     ConfigError
         For an unknown scene, or a length or rate out of range.
     """
-    if recipe is None and scene not in SCENES:
-        raise ConfigError(f"scene {scene!r} is not one of {sorted(SCENES)}")
+    if recipe is None and scene not in scenes():
+        raise ConfigError(f"scene {scene!r} is not one of {sorted(scenes())}")
     if not (0.1 <= duration_s <= 600.0 and 8000 <= sample_rate_hz <= 192000):
         raise ConfigError(
             f"a scene of {duration_s} s at {sample_rate_hz} Hz: give 0.1 to 600 s and 8000 to 192000 Hz"
         )
-    place = _draw_place(generator("place", scene, location_seed), recipe or SCENES[scene], sample_rate_hz)
+    place = _draw_place(generator("place", scene, location_seed), recipe or scenes()[scene], sample_rate_hz)
     rng = generator("moment", scene, location_seed, clip_seed)
     return _play(rng, place, round(duration_s * sample_rate_hz), sample_rate_hz)
 
@@ -205,9 +205,7 @@ def _envelope(rng: np.random.Generator, layer: Layer, points: int) -> npt.NDArra
     if layer.rhythm == "passes":
         level_db = passes(rng, points, per_10_s=layer.per_10_s, width_s=layer.period_s, peak_db=layer.depth)
         return 10.0 ** (level_db / 20.0)
-    if layer.rhythm == "talk":
-        return syllables(rng, points, depth=layer.depth) + syllables(rng, points, depth=layer.depth)
-    raise ConfigError(f"rhythm {layer.rhythm!r} is not one of steady, wander, passes, talk")
+    return syllables(rng, points, depth=layer.depth) + syllables(rng, points, depth=layer.depth)
 
 
 def _events(rng: np.random.Generator, place: _Place, n: int, sample_rate_hz: int) -> Wave | None:

@@ -1,12 +1,18 @@
-"""How many clips a stand-in has: four sizes of every layout, the largest with the official numbers."""
+"""How many clips a synthetic dataset has: four sizes of every layout, the largest with the official numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
+from typing import TypeVar
 
-from asc_bench.synthetic.recipes import SCENES
+from asc_bench.errors import DataError
+from asc_bench.synthetic.recipes import scenes
+from asc_bench.synthetic.resources import read_table
+
+T = TypeVar("T")
 
 CITIES_2018 = ("barcelona", "helsinki", "london", "paris", "stockholm", "vienna")
 CITIES_2019 = ("barcelona", "helsinki", "lisbon", "london", "lyon", "paris", "prague", "stockholm", "vienna")
@@ -70,7 +76,7 @@ class Hits:
 
 @dataclass(frozen=True)
 class Size:
-    """A size of the stand-ins.
+    """A size of the synthetic datasets.
 
     Attributes
     ----------
@@ -101,146 +107,82 @@ class Size:
     greatest_hits: Hits
 
 
-# Recalled, not verified; they add up to the published 3,026.
-_LITIS_RECORDINGS = {
-    "avion": 23,
-    "busystreet": 143,
-    "bus": 192,
-    "cafe": 120,
-    "car": 243,
-    "hallgare": 269,
-    "kidgame": 145,
-    "market": 276,
-    "metro-paris": 139,
-    "metro-rouen": 249,
-    "poolhall": 155,
-    "quietstreet": 90,
-    "hall": 88,
-    "restaurant": 133,
-    "ruepietonne": 122,
-    "shop": 203,
-    "train-ter": 164,
-    "train-tgv": 147,
-    "tubestation": 125,
+@dataclass(frozen=True)
+class _Labels:
+    """So many labels of a data set, each with as many recordings and places."""
+
+    n_labels: int
+    n_recordings: int
+    n_places: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A ``Size`` as ``sizes.toml`` has it: mobile sets by part and scene, DARES-G1 without repetition."""
+
+    tut_2018: Mapping[str, Mapping[str, Share]]
+    tau_2019: Mapping[str, Mapping[str, Share]]
+    esc_clips: int
+    litis: Mapping[str, Places]
+    tut_2017_development: Places
+    tut_2017_evaluation: Places
+    dares: tuple[_Labels, ...]
+    task4: Task4
+    greatest_hits: Hits
+
+
+_PARTS_2018 = {"train": ("train", CITIES_2018), "test": ("test", CITIES_2018)}
+_PARTS_2019 = {
+    "train": ("train", CITIES_2019),
+    "test": ("test", CITIES_2019),
+    "test_unseen": ("test", (UNSEEN_CITY_2019,)),
+    "unused": ("unused", (UNSEEN_CITY_2019,)),
 }
+"""Name and cities of every part in ``sizes.toml``."""
 
 
-# Official 2019 fold: scene, train clips and locations, test clips and locations, unused clips and locations.
-_OFFICIAL_2019 = (
-    ("airport", 911, 25, 421, 12, 108, 3),
-    ("bus", 928, 46, 415, 20, 97, 5),
-    ("metro", 902, 41, 433, 20, 105, 6),
-    ("metro_station", 897, 37, 435, 17, 108, 3),
-    ("park", 946, 27, 386, 11, 108, 3),
-    ("public_square", 945, 28, 387, 12, 108, 3),
-    ("shopping_mall", 896, 24, 441, 10, 103, 2),
-    ("street_pedestrian", 924, 29, 429, 14, 87, 3),
-    ("street_traffic", 942, 27, 402, 12, 96, 4),
-    ("tram", 894, 41, 436, 21, 110, 8),
-)
-_CLIPS_PER_SCENE_AND_CITY = 144
+@cache
+def sizes() -> Mapping[str, Size]:
+    """Sizes by name, from ``tiny`` to ``full``, which has the official numbers where that is sensible.
+
+    Raises
+    ------
+    DataError
+        If ``sizes.toml`` lacks a part, a scene or a label of a size.
+    """
+    entries: Mapping[str, _Entry] = read_table("sizes.toml", _Entry)
+    labels = tuple(entries["full"].litis)
+    return MappingProxyType({name: _size(entry, labels, f"sizes.toml: {name}") for name, entry in entries.items()})
 
 
-def _alike(share: Share) -> dict[str, Share]:
-    return dict.fromkeys(sorted(SCENES), share)
-
-
-def _parts_2018(train: Share, test: Share) -> tuple[MobilePart, ...]:
-    return (
-        MobilePart("train", CITIES_2018, _alike(train)),
-        MobilePart("test", CITIES_2018, _alike(test)),
+def _size(entry: _Entry, litis_labels: Iterable[str], where: str) -> Size:
+    return Size(
+        tut_2018=_mobile(entry.tut_2018, _PARTS_2018, f"{where}.tut_2018"),
+        tau_2019=_mobile(entry.tau_2019, _PARTS_2019, f"{where}.tau_2019"),
+        esc_clips=entry.esc_clips,
+        litis=_of_each(entry.litis, litis_labels, f"{where}.litis", every="every_label"),
+        tut_2017_development=entry.tut_2017_development,
+        tut_2017_evaluation=entry.tut_2017_evaluation,
+        dares=tuple(Places(d.n_recordings, d.n_places) for d in entry.dares for _ in range(d.n_labels)),
+        task4=entry.task4,
+        greatest_hits=entry.greatest_hits,
     )
 
 
-def _parts_2019(train: Share, test: Share, test_unseen: Share, unused: Share) -> tuple[MobilePart, ...]:
-    return (
-        MobilePart("train", CITIES_2019, _alike(train)),
-        MobilePart("test", CITIES_2019, _alike(test)),
-        MobilePart("test", (UNSEEN_CITY_2019,), _alike(test_unseen)),
-        MobilePart("unused", (UNSEEN_CITY_2019,), _alike(unused)),
+def _mobile(
+    shares: Mapping[str, Mapping[str, Share]], parts: Mapping[str, tuple[str, tuple[str, ...]]], where: str
+) -> tuple[MobilePart, ...]:
+    by_part = _of_each(shares, parts, where)
+    return tuple(
+        MobilePart(name, cities, _of_each(by_part[key], sorted(scenes()), f"{where}.{key}", every="every_scene"))
+        for key, (name, cities) in parts.items()
     )
 
 
-def _full_2018() -> tuple[MobilePart, ...]:
-    """Official totals: 6,122 train and 2,518 test clips of device A, 864 of every scene."""
-    train, test = {}, {}
-    for index, scene in enumerate(sorted(SCENES)):
-        n_train = 613 if index < 2 else 612
-        train[scene] = Share(n_train, 22, 54)
-        test[scene] = Share(6 * _CLIPS_PER_SCENE_AND_CITY - n_train, 10, 18)
-    return MobilePart("train", CITIES_2018, train), MobilePart("test", CITIES_2018, test)
-
-
-def _full_2019() -> tuple[MobilePart, ...]:
-    """Official clips and locations of every scene; what is not unused of Milan is in the test part."""
-    train, test, unseen, unused = {}, {}, {}, {}
-    for scene, n_train, train_spots, n_test, test_spots, n_unused, unused_spots in _OFFICIAL_2019:
-        n_unseen = _CLIPS_PER_SCENE_AND_CITY - n_unused
-        train[scene] = Share(n_train, train_spots, 54)
-        test[scene] = Share(n_test - n_unseen, test_spots - 2, 48)
-        unseen[scene] = Share(n_unseen, 2, 6)
-        unused[scene] = Share(n_unused, unused_spots, 0)
-    return (
-        MobilePart("train", CITIES_2019, train),
-        MobilePart("test", CITIES_2019, test),
-        MobilePart("test", (UNSEEN_CITY_2019,), unseen),
-        MobilePart("unused", (UNSEEN_CITY_2019,), unused),
-    )
-
-
-SIZES: Mapping[str, Size] = MappingProxyType(
-    {
-        "tiny": Size(
-            _parts_2018(Share(3, 3, 3), Share(1, 1, 1)),
-            _parts_2019(Share(3, 3, 3), Share(1, 1, 1), Share(1, 1, 1), Share(1, 1, 0)),
-            esc_clips=2,
-            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(3, 3)),
-            tut_2017_development=Places(4, 4),
-            tut_2017_evaluation=Places(1, 1),
-            dares=(Places(3, 3),) * 4,
-            task4=Task4(34, 10, 4),
-            greatest_hits=Hits(12, 6, 3),
-        ),
-        "small": Size(
-            _parts_2018(Share(18, 6, 3), Share(9, 3, 6)),
-            _parts_2019(Share(18, 6, 3), Share(6, 2, 4), Share(3, 1, 2), Share(1, 1, 0)),
-            esc_clips=4,
-            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(5, 5)),
-            tut_2017_development=Places(16, 8),
-            tut_2017_evaluation=Places(6, 3),
-            dares=(Places(3, 3),) * 13,
-            task4=Task4(200, 60, 20),
-            greatest_hits=Hits(30, 10, 4),
-        ),
-        "medium": Size(
-            _parts_2018(Share(90, 18, 9), Share(45, 9, 27)),
-            _parts_2019(Share(90, 18, 9), Share(30, 6, 18), Share(15, 3, 9), Share(5, 1, 0)),
-            esc_clips=6,
-            litis=dict.fromkeys(_LITIS_RECORDINGS, Places(30, 10)),
-            tut_2017_development=Places(96, 16),
-            tut_2017_evaluation=Places(36, 8),
-            dares=(Places(3, 3),) * 26,
-            task4=Task4(1000, 200, 100),
-            greatest_hits=Hits(120, 40, 4),
-        ),
-        "full": Size(
-            _full_2018(),
-            _full_2019(),
-            esc_clips=8,
-            litis={label: Places(n, max(3, n // 8)) for label, n in _LITIS_RECORDINGS.items()},
-            tut_2017_development=Places(312, 24),
-            tut_2017_evaluation=Places(108, 12),
-            dares=(*(Places(5, 5),) * 19, *(Places(4, 4),) * 7),
-            # All of either would take 47 GB, and 3 GB with many overlapping clips.
-            task4=Task4(5117, 488, 1103),
-            greatest_hits=Hits(731, 242, 4),
-        ),
-    }
-)
-"""Sizes by name.
-
-``small``, the default: about 450 clips of a mobile set, 1,000 of ESC-50, 200 of ESC-10; 95 recordings of LITIS
-Rouen, 330 of TUT Acoustic Scenes 2017, 39 of DARES-G1; 280 clips of DCASE 2017 task 4; 40 recordings of Greatest
-Hits with 8 actions each. ``full`` has the official numbers but for a tenth of the training clips of task 4, and 8
-actions in a recording of Greatest Hits instead of about 48.
-"""
+def _of_each(table: Mapping[str, T], names: Iterable[str], where: str, *, every: str = "") -> Mapping[str, T]:
+    """The entry of each name, in the order of the names; a lone key ``every`` stands for all of them."""
+    if set(table) == {every}:
+        return dict.fromkeys(names, table[every])
+    if set(table) != set(names):
+        raise DataError(f"{where}: there is {', '.join(table)}, where there should be {', '.join(names)}")
+    return {name: table[name] for name in names}

@@ -8,7 +8,7 @@ from pathlib import Path
 from asc_bench.data.computed import Contents, Kind, Progress, silent, write_once
 from asc_bench.data.seeds import VERSION
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic.sizes import SIZES
+from asc_bench.synthetic.sizes import sizes
 from asc_bench.synthetic.write import LAYOUT_NAMES, plan_stand_in
 
 MARKER = "asc-bench-synthetic.json"
@@ -32,7 +32,7 @@ def write_synthetic(
     root : Path
         Folder below which the data set's own folder, with its official name, is made.
     size : str
-        A key of ``SIZES``.
+        A key of ``sizes()``.
     seed : int
         Another seed, another world: every sound is different.
     n_jobs : int
@@ -72,8 +72,8 @@ def write_synthetic(
 def _check(name: str, size: str, seed: int, n_jobs: int) -> None:
     if name not in LAYOUT_NAMES:
         raise ConfigError(f"there is no synthetic stand-in for {name!r}; there are: {', '.join(LAYOUT_NAMES)}")
-    if size not in SIZES:
-        raise ConfigError(f"synthetic size {size!r} is not one of {', '.join(SIZES)}")
+    if size not in sizes():
+        raise ConfigError(f"synthetic size {size!r} is not one of {', '.join(sizes())}")
     if seed < 0 or n_jobs < 1:
         raise ConfigError(f"seed {seed} and n_jobs {n_jobs}: a seed is 0 or more, and jobs are 1 or more")
 

@@ -20,9 +20,9 @@ from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.esc import call_wave, part_wave
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Calls
+from asc_bench.synthetic.recipes import task4_sounds
 from asc_bench.synthetic.sizes import Size
 from asc_bench.synthetic.sounds import add_at
-from asc_bench.synthetic.task4_recipes import SOUNDS
 
 LAYOUT = "audioset-dcase2017"
 SAMPLE_RATE_HZ = 44100
@@ -88,7 +88,7 @@ def plan_task4(size: Size, seed: int) -> tuple[Clip, ...]:
 def _clip(part: str, index: int, seed: int) -> Clip:
     name = (VERSION, seed, LAYOUT, part, index)
     rng = generator("labels", *name)
-    every = list(SOUNDS)
+    every = list(task4_sounds())
     # As in AudioSet, a car is the commonest companion.
     weights = np.array([6.0 if label == "Car" else 1.0 for label in every])
     n_labels = 1 + int(rng.random() < 0.5) + int(rng.random() < 0.1)
@@ -108,7 +108,7 @@ def _clip(part: str, index: int, seed: int) -> Clip:
 
 def _events(label: str, rng: np.random.Generator) -> Iterable[Placed]:
     """Events of one label, which do not overlap: each in its own stretch of the clip."""
-    sound = SOUNDS[label]
+    sound = task4_sounds()[label]
     n_events = int(rng.integers(sound.n_events[0], sound.n_events[1] + 1))
     stretch_s = CLIP_S / n_events
     for index in range(n_events):
@@ -147,7 +147,7 @@ def clip_waveform(clip: Clip, *, seed: int) -> Wave:
 
 def event_waveform(event: Placed, colour: Curve, *, source: int, take: int) -> Wave:
     """Samples of one event, of unit RMS and as long as it lasts."""
-    sound = SOUNDS[event.label]
+    sound = task4_sounds()[event.label]
     n = round((event.offset_s - event.onset_s) * SAMPLE_RATE_HZ)
     # The same seeds for each label alone: a label sounds the same whatever other labels its clip has.
     its_source, its_take = generator("sound", event.label, source), generator("sound", event.label, take)
@@ -219,7 +219,7 @@ Rows = Iterable[tuple[str, str, str, str]]
 
 def _weak(clips: Sequence[Clip]) -> Rows:
     """Label by label; times are those of the clip in its video."""
-    for label in SOUNDS:
+    for label in task4_sounds():
         for clip in clips:
             if label in clip.labels:
                 yield clip.name, f"{clip.start_s:.3f}", f"{clip.start_s + CLIP_S:.3f}", label
@@ -227,7 +227,7 @@ def _weak(clips: Sequence[Clip]) -> Rows:
 
 def _strong(clips: Sequence[Clip]) -> Rows:
     """Label by label; times are those of the event in its clip, and 0 where nothing is to be heard."""
-    for label in SOUNDS:
+    for label in task4_sounds():
         for clip in clips:
             if label in clip.labels:
                 its = [event for event in clip.events if event.label == label] or [Placed(label, 0.0, 0.0)]
@@ -243,7 +243,7 @@ def _download_list(clips: Sequence[Clip]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     for clip in clips:
-        ids = ",".join(SOUNDS[label].ontology_id for label in clip.labels)
+        ids = ",".join(task4_sounds()[label].ontology_id for label in clip.labels)
         times = (f"{clip.start_s:.3f}", f"{clip.start_s + CLIP_S:.3f}")
         writer.writerow((clip.video, *times, ",".join(clip.labels), ids))
     return text.getvalue()

@@ -14,7 +14,6 @@ from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
 from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.esc import synthesise_esc
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.greatest_hits import greatest_hits
 from asc_bench.synthetic.plan import (
     ESC10_FOLDERS,
@@ -25,6 +24,7 @@ from asc_bench.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
+from asc_bench.synthetic.recipes import esc_classes
 from asc_bench.synthetic.recordings import (
     dares_g1,
     litis_rouen,
@@ -32,7 +32,7 @@ from asc_bench.synthetic.recordings import (
     tut_2017_evaluation,
 )
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.sizes import SIZES, Size
+from asc_bench.synthetic.sizes import Size, sizes
 from asc_bench.synthetic.task4 import task4
 
 SAMPLE_RATE_HZ = 44100
@@ -44,7 +44,7 @@ _OGG_BYTES_PER_S = 40_000
 
 def plan_stand_in(layout: str, *, size: str, seed: int) -> StandIn:
     """Plan the stand-in of one of ``LAYOUT_NAMES`` without writing anything."""
-    return _PLANNERS[layout](SIZES[size], seed)
+    return _PLANNERS[layout](sizes()[size], seed)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _mobile(layout: str, instants: Sequence[Instant], seed: int, *, suffix: str,
 
 
 def _esc_50(size: Size, seed: int) -> StandIn:
-    clips = plan_esc(ESC_CLASSES, size.esc_clips)
+    clips = plan_esc(esc_classes(), size.esc_clips)
     named = [(c, f"audio/{c.fold}-{c.source}-{c.take}-{c.target}.wav") for c in clips]
     head = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
     rows = [

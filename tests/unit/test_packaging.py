@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
@@ -27,3 +28,14 @@ def test_every_dependency_is_pinned() -> None:
     wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
     names = {re.split(r"[<>=[]", w)[0].lower().replace("_", "-") for w in wanted}
     assert names <= pins, names - pins
+
+
+def test_every_data_file_of_a_package_is_in_its_wheel() -> None:
+    folders = PROJECT["tool"]["setuptools"]["package-dir"]
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]
+    left_out = []
+    for package in PROJECT["tool"]["setuptools"]["packages"]:
+        folder = ROOT / folders.get(package, package.replace(".", "/"))
+        data = {path.name for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".md")}
+        left_out += [name for name in data if not any(fnmatch(name, p) for p in patterns.get(package, ()))]
+    assert left_out == []

@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 
 from asc_bench.data.devices.devices import apply_device
 from asc_bench.synthetic import synthesise_scene
-from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.recipes import scenes
 
 RATE_HZ = 44100
 N_LOCATIONS, N_TRAIN, N_SEGMENTS = 9, 6, 3
@@ -46,8 +46,8 @@ def world() -> World:
         log_mel = np.log(np.abs(fft.rfft(frames, axis=1)) ** 2 @ bank.T + 1e-10)
         return np.concatenate([log_mel.mean(0), log_mel.std(0)])
 
-    features = np.empty((len(SCENES), N_LOCATIONS, N_SEGMENTS, len(DEVICES), 128))
-    for s, scene in enumerate(sorted(SCENES)):
+    features = np.empty((len(scenes()), N_LOCATIONS, N_SEGMENTS, len(DEVICES), 128))
+    for s, scene in enumerate(sorted(scenes())):
         for location in range(N_LOCATIONS):
             for segment in range(N_SEGMENTS):
                 clean = synthesise_scene(scene, location_seed=location, clip_seed=segment, duration_s=5.0)
@@ -55,7 +55,7 @@ def world() -> World:
                     rng = np.random.default_rng([s, location, segment, d])
                     heard = apply_device(clean, sample_rate_hz=RATE_HZ, device=device, rng=rng)
                     features[s, location, segment, d] = statistics(heard)
-    scene_index = np.broadcast_to(np.arange(len(SCENES))[:, None, None], features.shape[:3])
+    scene_index = np.broadcast_to(np.arange(len(scenes()))[:, None, None], features.shape[:3])
     return World(features, scene_index)
 
 
@@ -71,14 +71,14 @@ def test_a_simple_system_does_well_and_not_perfectly(world: World) -> None:
 
 def test_new_locations_are_harder_than_a_random_split(world: World) -> None:
     features, scene = world.of("a", slice(None))
-    n_train = N_TRAIN * N_SEGMENTS * len(SCENES)
+    n_train = N_TRAIN * N_SEGMENTS * len(scenes())
     disjoint, random = [], []
     for draw in range(4):
         rng = np.random.default_rng(draw)
         order = rng.permutation(len(scene))
         left, right = order[:n_train], order[n_train:]
         random.append(_accuracy((features[left], scene[left]), (features[right], scene[right])))
-        in_train = np.zeros((len(SCENES), N_LOCATIONS), dtype=bool)
+        in_train = np.zeros((len(scenes()), N_LOCATIONS), dtype=bool)
         for row in in_train:
             row[rng.permutation(N_LOCATIONS)[:N_TRAIN]] = True
         chosen = np.repeat(in_train.ravel(), N_SEGMENTS)
@@ -96,7 +96,7 @@ def test_a_system_trained_on_device_a_drops_on_b_and_c(world: World) -> None:
 def test_a_few_clips_of_the_other_devices_help(world: World) -> None:
     only_a = world.of("a", TRAIN)
     rare = world.features[:, :3, :1, 1:]
-    rare_scene = np.broadcast_to(np.arange(len(SCENES))[:, None, None, None], rare.shape[:4])
+    rare_scene = np.broadcast_to(np.arange(len(scenes()))[:, None, None, None], rare.shape[:4])
     mixed = (
         np.concatenate([only_a[0], rare.reshape(-1, rare.shape[-1])]),
         np.concatenate([only_a[1], rare_scene.reshape(-1)]),

@@ -12,9 +12,8 @@ import soundfile
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic import SIZES, recordings, write_synthetic
-from asc_bench.synthetic.merged_recipes import scene_recipe
-from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic import recordings, sizes, write_synthetic
+from asc_bench.synthetic.recipes import scene_recipe, scenes
 from asc_bench.synthetic.recordings import DARES, LITIS, TUT, Recording, recorded
 from asc_bench.synthetic.write import plan_stand_in
 
@@ -90,7 +89,7 @@ def test_full_has_the_official_counts() -> None:
     assert set(Counter(r.label for job in plan.jobs for r in job.recordings).values()) == {312}
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", sizes())
 def test_every_place_of_the_development_set_is_tested_once(size: str) -> None:
     folds = plan_stand_in("tut-2017-development", size=size, seed=0).counts["folds"]
     n = plan_stand_in("tut-2017-development", size=size, seed=0).counts["n_clips"]
@@ -100,13 +99,13 @@ def test_every_place_of_the_development_set_is_tested_once(size: str) -> None:
 
 def test_every_scene_label_has_a_recipe() -> None:
     table = taxonomy()
-    scenes = table[table["source_dataset"].isin(SOURCES)]
+    of_scenes = table[table["source_dataset"].isin(SOURCES)]
     recipes = {
         fine: scene_recipe(fine, coarse)
-        for fine, coarse in zip(scenes["fine_label"], scenes["coarse_label"], strict=True)
+        for fine, coarse in zip(of_scenes["fine_label"], of_scenes["coarse_label"], strict=True)
     }
-    assert len(recipes) == scenes["fine_label"].nunique()
-    assert recipes["tram"] is SCENES["tram"]
+    assert len(recipes) == of_scenes["fine_label"].nunique()
+    assert recipes["tram"] is scenes()["tram"]
     assert len({str(recipe) for recipe in recipes.values()}) == len(recipes), "no two classes sound alike"
     assert scene_recipe("office", "Public places") is recipes["office"]
     with pytest.raises(ConfigError, match="no scenes in the coarse class 'Animals', only in Vehicle"):

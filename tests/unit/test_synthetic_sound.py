@@ -21,9 +21,8 @@ from asc_bench.data.signals import (
 )
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.synthetic import synthesise_esc, synthesise_scene
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.events import EVENTS
-from asc_bench.synthetic.recipes import SCENES
+from asc_bench.synthetic.recipes import esc_classes, scenes
 
 RATE_HZ = 44100
 
@@ -182,7 +181,7 @@ def test_apply_device_names_what_is_wrong() -> None:
         apply_device(wave, sample_rate_hz=RATE_HZ, device="a", rng=_rng())
 
 
-@pytest.mark.parametrize("scene", sorted(SCENES))
+@pytest.mark.parametrize("scene", sorted(scenes()))
 def test_a_scene_repeats_for_its_seeds_and_for_no_other(scene: str) -> None:
     def make(location: int, clip: int) -> np.ndarray:
         return synthesise_scene(scene, location_seed=location, clip_seed=clip, duration_s=1.0)
@@ -224,7 +223,7 @@ def test_synthesise_scene_names_what_is_wrong() -> None:
 
 
 def test_every_esc_class_sounds_and_has_takes() -> None:
-    for category in ESC_CLASSES:
+    for category in esc_classes():
         first = synthesise_esc(category, source_seed=1, take_seed=1)
         assert first.shape == (5 * RATE_HZ,)
         assert first.dtype == np.float32

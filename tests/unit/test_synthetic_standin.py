@@ -23,9 +23,8 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.errors import ConfigError, StoreError
-from asc_bench.synthetic import SIZES, standin, write, write_synthetic
+from asc_bench.synthetic import sizes, standin, write, write_synthetic
 from asc_bench.synthetic.contents import StandIn
-from asc_bench.synthetic.esc_recipes import ESC_CLASSES
 from asc_bench.synthetic.plan import (
     ESC10_FOLDERS,
     Instant,
@@ -34,6 +33,7 @@ from asc_bench.synthetic.plan import (
     plan_esc,
     plan_mobile,
 )
+from asc_bench.synthetic.recipes import esc_classes
 from asc_bench.synthetic.write import plan_stand_in
 
 TUT, TAU = "tut-urban-2018-mobile", "tau-urban-2019-mobile"
@@ -161,7 +161,7 @@ def test_the_same_instant_is_heard_by_three_devices(root: Path) -> None:
 
 @pytest.mark.parametrize(("name", "parts"), [(TUT, "tut_2018"), (TAU, "tau_2019")])
 def test_full_size_has_the_official_counts(name: str, parts: str) -> None:
-    instants = plan_mobile(getattr(SIZES["full"], parts))
+    instants = plan_mobile(getattr(sizes()["full"], parts))
     official = LAYOUTS[name].counts
     assert mobile_counts(instants) == {"n_clips": official.n_clips, "folds": official.folds}
     per_scene = Counter((i.scene, device.upper()) for i in instants for device in i.devices)
@@ -171,7 +171,7 @@ def test_full_size_has_the_official_counts(name: str, parts: str) -> None:
 
 
 def test_full_2019_has_the_official_locations_and_keeps_milan_from_training() -> None:
-    instants = plan_mobile(SIZES["full"].tau_2019)
+    instants = plan_mobile(sizes()["full"].tau_2019)
     spots = {part: {i.location for i in instants if i.part == part} for part in ("train", "test", "unused")}
     assert {part: len(found) for part, found in spots.items()} == {"train": 325, "test": 149, "unused": 40}
     milan = Counter(i.part for i in instants if i.city == "milan")
@@ -179,10 +179,10 @@ def test_full_2019_has_the_official_locations_and_keeps_milan_from_training() ->
     assert len({i.city for i in instants}) == 10
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", sizes())
 @pytest.mark.parametrize("parts", ["tut_2018", "tau_2019"])
 def test_a_location_number_belongs_to_one_scene_city_and_part(size: str, parts: str) -> None:
-    instants = plan_mobile(getattr(SIZES[size], parts))
+    instants = plan_mobile(getattr(sizes()[size], parts))
     owner: dict[int, tuple[str, str, str]] = {}
     for instant in instants:
         whose = (instant.scene, instant.city, instant.part)
@@ -190,7 +190,7 @@ def test_a_location_number_belongs_to_one_scene_city_and_part(size: str, parts: 
 
 
 def test_small_keeps_other_devices_rare_in_training() -> None:
-    instants = plan_mobile(SIZES["small"].tut_2018)
+    instants = plan_mobile(sizes()["small"].tut_2018)
     counts = Counter((i.part, device) for i in instants for device in i.devices)
     assert {key: n for key, n in counts.items() if key[0] == "test"} == {
         ("test", "a"): 90,
@@ -202,18 +202,18 @@ def test_small_keeps_other_devices_rare_in_training() -> None:
 
 
 def test_esc_counts_and_classes_are_the_official_ones() -> None:
-    assert list(ESC_CLASSES) == list(GROUP_OF_CLASS)
+    assert list(esc_classes()) == list(GROUP_OF_CLASS)
     assert dict(ESC10_FOLDERS) == CLASS_OF_FOLDER
-    for name, categories in (("esc-50", ESC_CLASSES), ("esc-10", [c for _, c in ESC10_FOLDERS])):
-        clips = plan_esc(categories, SIZES["full"].esc_clips)
+    for name, categories in (("esc-50", esc_classes()), ("esc-10", [c for _, c in ESC10_FOLDERS])):
+        clips = plan_esc(categories, sizes()["full"].esc_clips)
         official = LAYOUTS[name].counts
         assert esc_counts(clips) == {"n_clips": official.n_clips, "folds": official.folds}
         assert {c.category for c in clips if c.in_esc10} == set(ESC10_CLASSES)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", sizes())
 def test_an_esc_source_stays_in_one_fold_and_some_have_two_takes(size: str) -> None:
-    clips = plan_esc(ESC_CLASSES, SIZES[size].esc_clips)
+    clips = plan_esc(esc_classes(), sizes()[size].esc_clips)
     assert len({(c.source, c.take) for c in clips}) == len(clips)
     where: dict[int, tuple[int, str]] = {}
     for clip in clips:

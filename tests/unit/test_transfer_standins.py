@@ -16,10 +16,10 @@ from asc_bench.data.layouts.greatest_hits import ACTIONS, BEFORE_S, MATERIAL_OF_
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.seeds import generator
 from asc_bench.data.tags import separated
-from asc_bench.synthetic import SIZES, greatest_hits, write_synthetic
+from asc_bench.synthetic import greatest_hits, sizes, write_synthetic
 from asc_bench.synthetic.greatest_hits import Action, action_waveform, plan_recordings
+from asc_bench.synthetic.recipes import materials, task4_sounds
 from asc_bench.synthetic.task4 import Placed, event_waveform, plan_task4
-from asc_bench.synthetic.task4_recipes import SOUNDS
 from asc_bench.synthetic.write import plan_stand_in
 
 TASK4, HITS = "audioset-dcase2017", "greatest-hits"
@@ -59,7 +59,7 @@ def test_task_4_has_several_labels_a_clip_and_some_that_nobody_hears(datasets: d
     dataset = datasets[TASK4]
     assert [s.name for s in dataset.splits] == ["testing", "evaluation"]
     labels = dataset.clips["scene"].map(separated)
-    assert set(labels.explode()) == set(COARSE_OF_LABEL) == set(SOUNDS)
+    assert set(labels.explode()) == set(COARSE_OF_LABEL) == set(task4_sounds())
     assert 0.3 < (labels.map(len) > 1).mean() < 0.8
     assert dataset.events is not None
     strong = (dataset.root / "groundtruth_strong_label_testing_set.csv").read_text().splitlines()
@@ -101,7 +101,7 @@ def test_strong_labels_are_true(datasets: dict[str, Dataset]) -> None:
     assert min(gains_db) > 1.0
 
 
-@pytest.mark.parametrize("label", SOUNDS)
+@pytest.mark.parametrize("label", task4_sounds())
 @pytest.mark.parametrize("length_s", [0.5, 4.0])
 def test_an_event_is_heard_from_its_onset_to_its_offset(label: str, length_s: float) -> None:
     wave = event_waveform(Placed(label, 1.0, 1.0 + length_s), FLAT, source=1, take=2)
@@ -116,13 +116,13 @@ def test_an_event_is_heard_from_its_onset_to_its_offset(label: str, length_s: fl
 
 
 def test_full_has_the_official_numbers_where_that_is_sensible() -> None:
-    assert SIZES["full"].task4.n_testing == 488
-    assert SIZES["full"].task4.n_evaluation == 1103
-    assert (SIZES["full"].greatest_hits.n_train, SIZES["full"].greatest_hits.n_test) == (731, 242)
-    small = plan_task4(SIZES["small"], 0)
+    assert sizes()["full"].task4.n_testing == 488
+    assert sizes()["full"].task4.n_evaluation == 1103
+    assert (sizes()["full"].greatest_hits.n_train, sizes()["full"].greatest_hits.n_test) == (731, 242)
+    small = plan_task4(sizes()["small"], 0)
     assert Counter(clip.part for clip in small) == {"training": 200, "testing": 60, "evaluation": 20}
     assert len({clip.video for clip in small}) == 280
-    assert [label for label, sound in SOUNDS.items() if not sound.ontology_id] == []
+    assert [label for label, sound in task4_sounds().items() if not sound.ontology_id] == []
     for clip in small:
         assert {event.label for event in clip.events} <= set(clip.labels)
         assert all(0 <= event.onset_s < event.offset_s <= 10 for event in clip.events)
@@ -130,13 +130,13 @@ def test_full_has_the_official_numbers_where_that_is_sensible() -> None:
 
 @pytest.mark.parametrize("size", ["tiny", "small", "medium"])
 def test_every_class_of_greatest_hits_is_in_two_recordings_to_train_and_one_to_test(size: str) -> None:
-    recordings = plan_recordings(SIZES[size].greatest_hits, 0)
+    recordings = plan_recordings(sizes()[size].greatest_hits, 0)
     assert len({r.name for r in recordings}) == len(recordings)
     for part, least in (("train", 2), ("test", 1)):
         of_part = [r for r in recordings if r.part == part]
         counted = Counter(f"{a.material} {a.action}" for r in of_part for a in r.actions)
         assert min(counted[scene] for scene in MATERIAL_OF_SCENE) >= least
-    assert tuple(greatest_hits.MATERIALS) == MATERIALS
+    assert tuple(materials()) == MATERIALS
     assert greatest_hits.ACTIONS == ACTIONS
 
 
