@@ -1,4 +1,4 @@
-"""Stand-ins on disk: read by the layouts, the same bytes every time, written safely."""
+"""Synthetic datasets on disk: read by the layouts, the same bytes every time, written safely."""
 
 from __future__ import annotations
 
@@ -17,24 +17,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from asc_bench.data.computed import run_jobs
+from asc_bench.data.computed import Contents, run_jobs
 from asc_bench.data.encode import ogg_bytes, with_serial
 from asc_bench.data.layouts import LAYOUTS
+from asc_bench.data.layouts.counts import SYNTHETIC_MARKER
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
 from asc_bench.errors import ConfigError, StoreError
-from asc_bench.synthetic import sizes, standin, write, write_synthetic
-from asc_bench.synthetic.contents import StandIn
-from asc_bench.synthetic.plan import (
-    ESC10_FOLDERS,
-    Instant,
-    esc_counts,
-    mobile_counts,
-    plan_esc,
-    plan_mobile,
-)
+from asc_bench.synthetic import esc_sets, mobile, sizes, write_synthetic
+from asc_bench.synthetic.dataset import plan_dataset
+from asc_bench.synthetic.esc_sets import esc_counts, plan_esc
+from asc_bench.synthetic.mobile import Instant, mobile_counts, plan_mobile
 from asc_bench.synthetic.recipes import esc_classes
-from asc_bench.synthetic.write import plan_stand_in
 
 TUT, TAU = "tut-urban-2018-mobile", "tau-urban-2019-mobile"
 LAYOUT_NAMES = (TUT, TAU, "esc-50", "esc-10")
@@ -42,13 +36,13 @@ LAYOUT_NAMES = (TUT, TAU, "esc-50", "esc-10")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tiny stand-ins of all four layouts, written by one process; two of them with cheap sounds, for time."""
-    folder = tmp_path_factory.mktemp("stand-ins")
+    """Tiny datasets in all four layouts, written by one process; two of them with cheap sounds, for time."""
+    folder = tmp_path_factory.mktemp("synthetic")
     for name in (TUT, "esc-10"):
         write_synthetic(name, folder, size="tiny", n_jobs=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "synthesise_scene", _hiss)
-        patch.setattr(write, "synthesise_esc", _hiss)
+        patch.setattr(mobile, "synthesise_scene", _hiss)
+        patch.setattr(esc_sets, "synthesise_esc", _hiss)
         for name in (TAU, "esc-50"):
             write_synthetic(name, folder, size="tiny", n_jobs=1)
     return folder
@@ -64,7 +58,7 @@ def _folder(root: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", LAYOUT_NAMES)
-def test_the_layout_reads_its_stand_in_as_complete(root: Path, name: str) -> None:
+def test_the_layout_reads_its_synthetic_dataset_as_complete(root: Path, name: str) -> None:
     dataset = LAYOUTS[name].read(_folder(root, name))
     assert dataset.synthetic
     assert dataset.complete, (dataset.missing, dataset.shortfalls)
@@ -139,7 +133,7 @@ def test_the_folder_says_that_it_is_synthetic(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [TUT, "esc-10"])
 def test_bytes_do_not_depend_on_the_number_of_processes(root: Path, name: str, tmp_path: Path) -> None:
-    plan = plan_stand_in(name, size="tiny", seed=0)
+    plan = plan_dataset(name, size="tiny", seed=0)
     run_jobs(plan.jobs[-6:], tmp_path, n_jobs=2)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) >= 6
@@ -203,8 +197,7 @@ def test_small_keeps_other_devices_rare_in_training() -> None:
 
 def test_esc_counts_and_classes_are_the_official_ones() -> None:
     assert list(esc_classes()) == list(GROUP_OF_CLASS)
-    assert dict(ESC10_FOLDERS) == CLASS_OF_FOLDER
-    for name, categories in (("esc-50", esc_classes()), ("esc-10", [c for _, c in ESC10_FOLDERS])):
+    for name, categories in (("esc-50", esc_classes()), ("esc-10", CLASS_OF_FOLDER.values())):
         clips = plan_esc(categories, sizes()["full"].esc_clips)
         official = LAYOUTS[name].counts
         assert esc_counts(clips) == {"n_clips": official.n_clips, "folds": official.folds}
@@ -268,16 +261,17 @@ class _Job:
 
 @pytest.fixture
 def plan_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace the planner, so that stand-ins of a few bytes are enough to test the writing."""
+    """Replace the planner, so that datasets of a few bytes are enough to test the writing."""
 
     def replace(*jobs: _Job, n_bytes: int = 10) -> None:
-        stand_in = StandIn(jobs, (("meta.csv", "a\n"),), {"n_clips": len(jobs), "folds": {}}, n_bytes)
-        monkeypatch.setattr(standin, "plan_stand_in", lambda *a, **k: stand_in)
+        counts = {"n_clips": len(jobs), "folds": {}}
+        plan = Contents(jobs, (("meta.csv", "a\n"),), n_bytes, {"counts": counts})
+        monkeypatch.setattr("asc_bench.synthetic.dataset.plan_dataset", lambda *a, **k: plan)
 
     return replace
 
 
-def test_a_finished_stand_in_is_left_alone_and_another_seed_replaces_it(
+def test_a_finished_dataset_is_left_alone_and_another_seed_replaces_it(
     plan_of: Callable[..., None], tmp_path: Path
 ) -> None:
     job = _Job("one.wav")
@@ -290,12 +284,12 @@ def test_a_finished_stand_in_is_left_alone_and_another_seed_replaces_it(
     (target / "left over").touch()
     write_synthetic(TUT, tmp_path, seed=1, n_jobs=1)
     assert job.runs == 2
-    assert json.loads((target / standin.MARKER).read_text())["seed"] == 1
+    assert json.loads((target / SYNTHETIC_MARKER).read_text())["seed"] == 1
     assert not (target / "left over").exists()
     assert {p.name for p in tmp_path.iterdir()} == {target.name, f".{target.name}.lock"}
 
 
-def test_an_interrupted_stand_in_is_continued(plan_of: Callable[..., None], tmp_path: Path) -> None:
+def test_an_interrupted_dataset_is_continued(plan_of: Callable[..., None], tmp_path: Path) -> None:
     first, second = _Job("one.wav"), _Job("two.wav", KeyboardInterrupt())
     plan_of(first, second)
     with pytest.raises(KeyboardInterrupt):
@@ -304,10 +298,10 @@ def test_an_interrupted_stand_in_is_continued(plan_of: Callable[..., None], tmp_
     second.error = None
     target = write_synthetic(TUT, tmp_path, n_jobs=1)
     assert (first.runs, second.runs) == (1, 2)
-    assert {p.name for p in target.iterdir()} == {"one.wav", "two.wav", "meta.csv", "README.md", standin.MARKER}
+    assert {p.name for p in target.iterdir()} == {"one.wav", "two.wav", "meta.csv", "README.md", SYNTHETIC_MARKER}
 
 
-def test_an_interrupted_stand_in_of_another_seed_is_thrown_away(
+def test_an_interrupted_dataset_of_another_seed_is_thrown_away(
     plan_of: Callable[..., None], tmp_path: Path
 ) -> None:
     plan_of(_Job("old.wav"), _Job("two.wav", KeyboardInterrupt()))
@@ -329,7 +323,7 @@ def test_two_writers_at_once_write_once(plan_of: Callable[..., None], tmp_path: 
     for thread in threads:
         thread.join()
     assert job.runs == 1
-    assert (_folder(tmp_path, TUT) / standin.MARKER).exists()
+    assert (_folder(tmp_path, TUT) / SYNTHETIC_MARKER).exists()
 
 
 def test_real_data_are_never_overwritten(plan_of: Callable[..., None], tmp_path: Path) -> None:
@@ -337,7 +331,7 @@ def test_real_data_are_never_overwritten(plan_of: Callable[..., None], tmp_path:
     target = _folder(tmp_path, TUT)
     target.mkdir()
     (target / "meta.csv").write_text("the real one")
-    with pytest.raises(StoreError, match="exists and is not a synthetic stand-in"):
+    with pytest.raises(StoreError, match="exists and is not a synthetic dataset"):
         write_synthetic(TUT, tmp_path, n_jobs=1)
     assert (target / "meta.csv").read_text() == "the real one"
 
@@ -370,7 +364,7 @@ def test_a_root_that_is_a_file_is_named(plan_of: Callable[..., None], tmp_path: 
 
 
 def test_wrong_settings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no synthetic stand-in for 'litis'; there are: tut-urban-2018-mobile"):
+    with pytest.raises(ConfigError, match="no synthetic dataset for 'litis'; there are: tut-urban-2018-mobile"):
         write_synthetic("litis", tmp_path)
     with pytest.raises(ConfigError, match="synthetic size 'huge' is not one of tiny, small, medium, full"):
         write_synthetic(TUT, tmp_path, size="huge")
@@ -384,7 +378,7 @@ def test_a_file_name_follows_the_official_grammar() -> None:
 
 
 def test_one_core_makes_more_than_ten_clips_in_a_second_of_its_time(tmp_path: Path) -> None:
-    warm_up, *jobs = plan_stand_in(TUT, size="small", seed=0).jobs[::8]
+    warm_up, *jobs = plan_dataset(TUT, size="small", seed=0).jobs[::8]
     warm_up(tmp_path / "warm-up")
     began = time.process_time()
     for job in jobs:
