@@ -11,7 +11,7 @@ SOURCES := asc_bench baselines proposed protocols tests
 .PHONY: help install demo test test-slow lint format golden bench-features bench-augment bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
-	@echo "make demo            run some systems on a synthetic stand-in, a few minutes"
+	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"

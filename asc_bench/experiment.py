@@ -23,7 +23,7 @@ from asc_bench.runs.settings import Progress, Settings
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
-from asc_bench.synthetic import SIZES
+from asc_bench.synthetic import sizes
 
 PathLike = str | Path
 Choice = TypeVar("Choice", bound=str)
@@ -218,7 +218,7 @@ class Experiment:
         source = Source(
             roots=tuple(Path(root) for root in ((data,) if isinstance(data, str | Path) else data or ())),
             synthetic=given["synthetic"],
-            synthetic_size=_one_of("synthetic_size", given["synthetic_size"], SIZES),
+            synthetic_size=_one_of("synthetic_size", given["synthetic_size"], sizes()),
             synthetic_seed=given["synthetic_seed"],
             cache=None if cache is None else Path(cache),
             sources=tuple(given["sources"]),

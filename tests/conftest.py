@@ -30,7 +30,7 @@ def nothing_is_left_in_the_root() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """One cache for all tests and all xdist workers: stand-ins and features are made once."""
+    """One cache for all tests and all xdist workers: synthetic datasets and features are made once."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "asc-bench-cache"
     folder.mkdir(exist_ok=True)
@@ -39,13 +39,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(cache: Path) -> Source:
-    """The smallest stand-in."""
+    """The smallest synthetic dataset."""
     return Source(synthetic=True, synthetic_size="tiny", cache=cache)
 
 
 @pytest.fixture(scope="session")
 def bench(tiny: Source) -> Bench:
-    """dcase2018 on the smallest stand-in."""
+    """dcase2018 on the smallest synthetic dataset."""
     return tiny.bench("dcase2018", lambda fraction, text: None)
 
 

@@ -34,13 +34,13 @@ class Source:
     roots : tuple of Path
         Folders that hold data sets; empty for ASC_BENCH_DATA and ``./data``.
     synthetic : bool
-        Use a stand-in, synthesised into the cache on first use.
+        Use a synthetic dataset, synthesised into the cache on first use.
     synthetic_size : str
         One of ``asc_bench.synthetic.sizes()``.
     synthetic_seed : int
-        Seed of the stand-in.
+        Seed of the synthetic dataset.
     cache : Path
-        Holds stand-ins, file index and features; None for the user's cache folder.
+        Holds synthetic datasets, file index and features; None for the user's cache folder.
     sources : tuple of str
         For protocols that join data sets: which; empty for all.
     """
@@ -66,7 +66,7 @@ class Source:
         Raises
         ------
         DataError
-            If none is found (and no stand-in was asked for), or a file is broken.
+            If none is found (and no synthetic dataset was asked for), or a file is broken.
         """
         first = get_layout(names[0])
         if first.derived_from:
@@ -103,7 +103,7 @@ class Source:
             )
         root = self.cache_folder / "derived" / f"{source.name}-{source.digest()[:12]}"
         if source.synthetic:
-            # The name of the folder above a stand-in tells its size, in tables and in the names of results.
+            # The folder above a synthetic dataset is named by its size, as are tables and results of it.
             root /= source.root.parent.name
         found = layout.read(layout.derive(source, root, n_jobs=n_cores(), progress=progress))
         try:

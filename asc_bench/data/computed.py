@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Kind:
     Attributes
     ----------
     noun : str
-        For messages, such as ``a synthetic stand-in``.
+        For messages, such as ``a synthetic dataset``.
     doing : str
         For progress, such as ``synthesising``.
     marker : str
@@ -122,6 +122,11 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)
         unfinished.replace(path)
+
+
+def delimited(rows: Iterable[Sequence[str]], delimiter: str) -> str:
+    """Text of a list file."""
+    return "".join(delimiter.join(row) + "\n" for row in rows)
 
 
 def _state(target: Path, kind: Kind) -> dict[str, object] | None:

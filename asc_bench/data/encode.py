@@ -11,6 +11,8 @@ from asc_bench.data.signals import Wave
 _SERIAL, _CHECKSUM, _N_LACING = 14, 22, 26
 """Offsets in the header of an Ogg page."""
 
+_WAV_HEADER_BYTES = 100
+
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -21,6 +23,11 @@ def wav_bytes(wave: Wave, *, sample_rate_hz: int, bits: int) -> bytes:
     memory = io.BytesIO()
     soundfile.write(memory, wave, sample_rate_hz, format="WAV", subtype=f"PCM_{bits}")
     return memory.getvalue()
+
+
+def wav_size(n_samples: int, *, bits: int, n_channels: int = 1) -> int:
+    """About the bytes that ``wav_bytes`` gives, rather more than less."""
+    return _WAV_HEADER_BYTES + n_samples * n_channels * bits // 8
 
 
 def ogg_bytes(wave: Wave, *, sample_rate_hz: int, serial: int) -> bytes:

@@ -35,14 +35,14 @@ def join_datasets(
     Raises
     ------
     DataError
-        If a recording is no whole number of clips long, clips of two parts have one name, or stand-ins and
-        real recordings would be mixed.
+        If a recording is no whole number of clips long, clips of two parts have one name, or synthetic and real
+        recordings would be mixed.
     """
     datasets = [dataset for of_source in parts.values() for dataset in of_source]
     kinds = {dataset.synthetic for dataset in datasets}
     if len(kinds) > 1:
         real = next(d.root for d in datasets if not d.synthetic)
-        raise DataError(f"stand-ins and real recordings cannot be joined; {real} is real")
+        raise DataError(f"synthetic and real recordings cannot be joined; {real} is real")
     tables = [_cut(dataset, source, duration_s=duration_s) for source, its in parts.items() for dataset in its]
     if views:
         named = " ".join(views)

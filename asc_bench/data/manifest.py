@@ -154,7 +154,7 @@ class Dataset:
         Strong labels, with the columns of ``EVENT_COLUMNS``, of the clips that have them; a clip may have several
         events at once, or none. None for a data set without strong labels.
     synthetic : bool
-        Whether the folder is a stand-in written by ``asc_bench.synthetic``.
+        Whether the folder is a synthetic dataset, written by ``asc_bench.synthetic``.
     file_digests : mapping
         sha256 by absolute path, filled in by ``asc_bench.data.index``.
     sources : tuple of str

@@ -1,4 +1,4 @@
-"""Where every random number of a stand-in comes from: its name, and nothing else."""
+"""Where every random number of a synthetic dataset comes from: its name, and nothing else."""
 
 from __future__ import annotations
 

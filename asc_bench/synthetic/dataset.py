@@ -1,17 +1,49 @@
-"""A synthetic stand-in on disk, marked as one."""
+"""A synthetic dataset on disk, in the official layout of a real one and marked as what it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from asc_bench.data.computed import Contents, Kind, Progress, silent, write_once
+from asc_bench.data.layouts import LAYOUTS
+from asc_bench.data.layouts.counts import SYNTHETIC_MARKER
 from asc_bench.data.seeds import VERSION
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic.sizes import sizes
-from asc_bench.synthetic.write import LAYOUT_NAMES, plan_stand_in
+from asc_bench.synthetic.esc_sets import esc_10, esc_50
+from asc_bench.synthetic.greatest_hits import greatest_hits
+from asc_bench.synthetic.mobile import tau_2019, tut_2018
+from asc_bench.synthetic.recordings import dares_g1, litis_rouen, tut_2017_development, tut_2017_evaluation
+from asc_bench.synthetic.sizes import Size, sizes
+from asc_bench.synthetic.task4 import task4
 
-MARKER = "asc-bench-synthetic.json"
+_PLANNERS: dict[str, Callable[[Size, int], Contents]] = {
+    "tut-urban-2018-mobile": tut_2018,
+    "tau-urban-2019-mobile": tau_2019,
+    "esc-50": esc_50,
+    "esc-10": esc_10,
+    "litis-rouen": litis_rouen,
+    "tut-2017-development": tut_2017_development,
+    "tut-2017-evaluation": tut_2017_evaluation,
+    "dares-g1": dares_g1,
+    "audioset-dcase2017": task4,
+    "greatest-hits": greatest_hits,
+}
+LAYOUT_NAMES = tuple(_PLANNERS)
+"""Layouts that there is a synthetic dataset for."""
+
+
+def plan_dataset(layout: str, *, size: str, seed: int) -> Contents:
+    """Plan the synthetic dataset of one of ``LAYOUT_NAMES`` without writing anything.
+
+    Returns
+    -------
+    Contents
+        Jobs that write the audio, the texts of the official lists, and as ``counts`` among the facts the clip
+        counts for the marker.
+    """
+    return _PLANNERS[layout](sizes()[size], seed)
 
 
 def write_synthetic(
@@ -23,12 +55,12 @@ def write_synthetic(
     n_jobs: int = 2,
     progress: Progress = silent,
 ) -> Path:
-    """Write the synthetic stand-in of a data set, unless it is there already.
+    """Write the synthetic dataset of a layout, unless it is there already.
 
     Parameters
     ----------
     name : str
-        A layout, one of ``LAYOUT_NAMES`` of ``asc_bench.synthetic.write``.
+        A layout, one of ``LAYOUT_NAMES``.
     root : Path
         Folder below which the data set's own folder, with its official name, is made.
     size : str
@@ -43,7 +75,7 @@ def write_synthetic(
     Returns
     -------
     Path
-        The data set's folder. Its file ``asc-bench-synthetic.json`` says what it is. A stand-in of another
+        The data set's folder. Its file ``asc-bench-synthetic.json`` says what it is. A synthetic dataset of another
         size, seed or version is replaced; an interrupted one is continued.
 
     Raises
@@ -54,16 +86,13 @@ def write_synthetic(
         If there is no room, the folder cannot be written, or a folder of this name holds something else.
     """
     _check(name, size, seed, n_jobs)
-    from asc_bench.data.layouts import LAYOUTS
-
     target = Path(root).absolute() / LAYOUTS[name].folders[0]
     identity = {"layout": name, "size": size, "seed": seed, "version": VERSION}
-    kind = Kind(noun="a synthetic stand-in", doing="synthesising", marker=MARKER, identity=identity)
+    kind = Kind(noun="a synthetic dataset", doing="synthesising", marker=SYNTHETIC_MARKER, identity=identity)
 
     def contents() -> Contents:
-        stand_in = plan_stand_in(name, size=size, seed=seed)
-        texts = (*stand_in.lists, ("README.md", _readme(identity)))
-        return Contents(stand_in.jobs, texts, stand_in.n_bytes, {"counts": stand_in.counts})
+        plan = plan_dataset(name, size=size, seed=seed)
+        return replace(plan, texts=(*plan.texts, ("README.md", _readme(identity))))
 
     write_once(target, kind, contents, n_jobs=n_jobs, progress=progress)
     return target
@@ -71,7 +100,7 @@ def write_synthetic(
 
 def _check(name: str, size: str, seed: int, n_jobs: int) -> None:
     if name not in LAYOUT_NAMES:
-        raise ConfigError(f"there is no synthetic stand-in for {name!r}; there are: {', '.join(LAYOUT_NAMES)}")
+        raise ConfigError(f"there is no synthetic dataset for {name!r}; there are: {', '.join(LAYOUT_NAMES)}")
     if size not in sizes():
         raise ConfigError(f"synthetic size {size!r} is not one of {', '.join(sizes())}")
     if seed < 0 or n_jobs < 1:
@@ -80,7 +109,7 @@ def _check(name: str, size: str, seed: int, n_jobs: int) -> None:
 
 def _readme(identity: Mapping[str, object]) -> str:
     return (
-        f"# SYNTHETIC stand-in for {identity['layout']}\n\n"
+        f"# SYNTHETIC dataset in the layout of {identity['layout']}\n\n"
         "Nothing in this folder was recorded. Every sound was computed by asc-bench, and the lists were\n"
         "written in the official format of the data set that the folder is named after. Results on it say\n"
         "nothing about results on the data set.\n\n"

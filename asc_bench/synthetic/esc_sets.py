@@ -1,53 +1,27 @@
-"""Which clips a stand-in has, before any is made: names, places, folds."""
+"""ESC-50, and ESC-10 as first published: clips in five folds, some two of them takes of one source."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from asc_bench.data.computed import Contents, delimited, write_whole
+from asc_bench.data.encode import ogg_bytes, wav_bytes, wav_size
+from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
+from asc_bench.data.layouts.esc50 import ESC10_CLASSES
+from asc_bench.data.seeds import VERSION, seed_of
+from asc_bench.synthetic.esc import synthesise_esc
 from asc_bench.synthetic.recipes import esc_classes
-from asc_bench.synthetic.sizes import MobilePart, Share
+from asc_bench.synthetic.sizes import Size
 
-DEVICES = ("a", "b", "c")
 N_FOLDS = 5
-
-ESC10_FOLDERS = (
-    ("001 - Dog bark", "dog"),
-    ("002 - Rain", "rain"),
-    ("003 - Sea waves", "sea_waves"),
-    ("004 - Baby cry", "crying_baby"),
-    ("005 - Clock tick", "clock_tick"),
-    ("006 - Person sneeze", "sneezing"),
-    ("007 - Helicopter", "helicopter"),
-    ("008 - Chainsaw", "chainsaw"),
-    ("009 - Rooster", "rooster"),
-    ("010 - Fire crackling", "crackling_fire"),
-)
-"""Folders of the old ESC-10, and the names of their classes in ESC-50."""
-
-_ESC10 = frozenset(category for _, category in ESC10_FOLDERS)
-
-
-@dataclass(frozen=True)
-class Instant:
-    """Ten seconds of a mobile set, recorded on one or three devices side by side."""
-
-    part: str
-    scene: str
-    city: str
-    location: int
-    segment: int
-    devices: tuple[str, ...]
-
-    @property
-    def identifier(self) -> str:
-        """City and location, as in ``meta.csv``."""
-        return f"{self.city}-{self.location}"
-
-    def file_name(self, device: str) -> str:
-        """Path below the data set's folder."""
-        return f"audio/{self.scene}-{self.identifier}-{self.segment}-{device}.wav"
+SAMPLE_RATE_HZ = 44100
+CLIP_S = 5.0
+_BITS = 16
+_OGG_BYTES_PER_S = 40_000
+"""More than the encoder gives for noise at full bandwidth."""
 
 
 @dataclass(frozen=True)
@@ -67,38 +41,35 @@ class EscClip:
     @property
     def in_esc10(self) -> bool:
         """Whether the class is one of ESC-10."""
-        return self.category in _ESC10
+        return self.category in ESC10_CLASSES
 
 
-def plan_mobile(parts: Sequence[MobilePart]) -> tuple[Instant, ...]:
-    """Every instant of a mobile set; locations are numbered through, and so are segments."""
-    instants: list[Instant] = []
-    n_locations = 0
-    scenes = list(parts[0].shares)
-    for part in parts:
-        for index, scene in enumerate(scenes):
-            share = part.shares[scene]
-            for spot, n_segments, n_parallel in _spots(share):
-                city = part.cities[(index + spot) % len(part.cities)]
-                for segment in range(n_segments):
-                    devices = DEVICES if segment < n_parallel else DEVICES[:1]
-                    instants.append(Instant(part.name, scene, city, n_locations, len(instants), devices))
-                n_locations += 1
-    return tuple(instants)
+@dataclass(frozen=True)
+class _Job:
+    """All takes of one source, each with the file that it goes to."""
 
+    layout: str
+    seed: int
+    clips: tuple[tuple[EscClip, str], ...]
 
-def _spots(share: Share) -> Iterable[tuple[int, int, int]]:
-    """Number, segments and parallel segments of every location; each gets its turn before any gets more."""
-    for spot in range(share.n_locations):
-        yield (
-            spot,
-            _turns(share.n_clips, share.n_locations, spot),
-            _turns(share.n_parallel, share.n_locations, spot),
-        )
-
-
-def _turns(total: int, n: int, index: int) -> int:
-    return total // n + (index < total % n)
+    def __call__(self, folder: Path) -> None:
+        for clip, file_name in self.clips:
+            if (folder / file_name).exists():
+                continue
+            source = (VERSION, self.seed, self.layout, clip.category, clip.source)
+            wave = synthesise_esc(
+                clip.category,
+                source_seed=seed_of("source", *source),
+                take_seed=seed_of("take", *source, clip.take),
+                duration_s=CLIP_S,
+                sample_rate_hz=SAMPLE_RATE_HZ,
+            )
+            if file_name.endswith(".ogg"):
+                serial = seed_of("serial", clip.source, clip.take)
+                content = ogg_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, serial=serial)
+            else:
+                content = wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=_BITS)
+            write_whole(folder / file_name, content)
 
 
 def plan_esc(categories: Iterable[str], n_clips: int) -> tuple[EscClip, ...]:
@@ -117,15 +88,6 @@ def plan_esc(categories: Iterable[str], n_clips: int) -> tuple[EscClip, ...]:
     return tuple(clips)
 
 
-def mobile_counts(instants: Iterable[Instant]) -> dict[str, object]:
-    """Clip counts of a mobile set as its marker states them."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for instant in instants:
-        counted.update((instant.part, device.upper()) for device in instant.devices)
-    fold = {part: {d.upper(): counted[part, d.upper()] for d in DEVICES} for part in ("train", "test")}
-    return {"n_clips": counted.total(), "folds": {"fold1": fold}}
-
-
 def esc_counts(clips: Sequence[EscClip]) -> dict[str, object]:
     """Clip counts of an ESC set as its marker states them."""
     tested = Counter(clip.fold for clip in clips)
@@ -134,3 +96,40 @@ def esc_counts(clips: Sequence[EscClip]) -> dict[str, object]:
         for number in range(1, N_FOLDS + 1)
     }
     return {"n_clips": len(clips), "folds": folds}
+
+
+def esc_50(size: Size, seed: int) -> Contents:
+    """Wave files in one folder, and ``esc50.csv``."""
+    clips = plan_esc(esc_classes(), size.esc_clips)
+    named = [(c, f"audio/{c.fold}-{c.source}-{c.take}-{c.target}.wav") for c in clips]
+    head = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
+    rows = [
+        (Path(name).name, str(c.fold), str(c.target), c.category, str(c.in_esc10), str(c.source), c.take)
+        for c, name in named
+    ]
+    return Contents(
+        jobs=_jobs("esc-50", seed, named),
+        texts=(("meta/esc50.csv", delimited([head, *rows], ",")),),
+        n_bytes=len(clips) * wav_size(round(CLIP_S * SAMPLE_RATE_HZ), bits=_BITS),
+        facts={"counts": esc_counts(clips)},
+    )
+
+
+def esc_10(size: Size, seed: int) -> Contents:
+    """Ogg files in a folder for each class, and no lists."""
+    folder_of = {category: folder for folder, category in CLASS_OF_FOLDER.items()}
+    clips = plan_esc(folder_of, size.esc_clips)
+    named = [(c, f"{folder_of[c.category]}/{c.fold}-{c.source}-{c.take}.ogg") for c in clips]
+    return Contents(
+        jobs=_jobs("esc-10", seed, named),
+        texts=(),
+        n_bytes=len(clips) * round(CLIP_S * _OGG_BYTES_PER_S),
+        facts={"counts": esc_counts(clips)},
+    )
+
+
+def _jobs(layout: str, seed: int, named: Iterable[tuple[EscClip, str]]) -> tuple[_Job, ...]:
+    by_source: dict[int, list[tuple[EscClip, str]]] = defaultdict(list)
+    for clip, name in named:
+        by_source[clip.source].append((clip, name))
+    return tuple(_Job(layout, seed, tuple(group)) for group in by_source.values())

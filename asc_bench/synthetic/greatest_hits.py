@@ -1,4 +1,4 @@
-"""Stand-in of Greatest Hits: the material decides what resonates, the action how it is set in motion."""
+"""Synthetic Greatest Hits: the material decides what resonates, the action how it is set in motion."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_bench.data.computed import write_whole
-from asc_bench.data.encode import wav_bytes
+from asc_bench.data.computed import Contents, delimited, write_whole
+from asc_bench.data.encode import wav_bytes, wav_size
 from asc_bench.data.seeds import VERSION, generator
 from asc_bench.data.signals import CONTROL_RATE_HZ, Curve, Wave, from_db, n_control, noise, with_envelope
-from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Material
 from asc_bench.synthetic.recipes import materials
@@ -22,11 +21,11 @@ from asc_bench.synthetic.sounds import add_at, burst, ring, unit_peak
 
 LAYOUT = "greatest-hits"
 SAMPLE_RATE_HZ = 48000
+_BITS = 16
 ACTIONS = ("hit", "scratch")
 _FIRST_S, _EVERY_S, _REST_S = 0.6, 1.7, 0.6
 _NOTHING_EVERY = 3
 """One recording of three has a line for something that is no hit or scratch of a material."""
-_WAV_HEADER_BYTES = 44
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class _Job:
         path = folder / f"{self.recording.name}_denoised.wav"
         if not path.exists():
             wave = recording_waveform(self.recording, seed=self.seed)
-            write_whole(path, wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=16))
+            write_whole(path, wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=_BITS))
 
 
 def plan_recordings(hits: Hits, seed: int) -> tuple[Recording, ...]:
@@ -189,7 +188,7 @@ def _scratch(
     return total
 
 
-def greatest_hits(size: Size, seed: int) -> StandIn:
+def greatest_hits(size: Size, seed: int) -> Contents:
     """Sounds and times in one folder, and the two lists of recordings."""
     recordings = plan_recordings(size.greatest_hits, seed)
     lists = [(f"{r.name}_times.txt", delimited((_line(action) for action in r.actions), " ")) for r in recordings]
@@ -201,14 +200,16 @@ def greatest_hits(size: Size, seed: int) -> StandIn:
         part: sum(a.material in materials() for r in recordings if r.part == part for a in r.actions)
         for part in ("train", "test")
     }
-    return StandIn(
+    return Contents(
         jobs=tuple(_Job(seed, recording) for recording in recordings),
-        lists=tuple(lists),
-        counts={
-            "n_clips": sum(n_of_part.values()),
-            "folds": {"official": {part: {"": n} for part, n in n_of_part.items()}},
+        texts=tuple(lists),
+        n_bytes=sum(wav_size(round(r.length_s * SAMPLE_RATE_HZ), bits=_BITS) for r in recordings),
+        facts={
+            "counts": {
+                "n_clips": sum(n_of_part.values()),
+                "folds": {"official": {part: {"": n} for part, n in n_of_part.items()}},
+            }
         },
-        n_bytes=sum(_WAV_HEADER_BYTES + 2 * round(r.length_s * SAMPLE_RATE_HZ) for r in recordings),
     )
 
 

@@ -1,54 +1,49 @@
-"""The files of a stand-in: audio in jobs that can run side by side, and the official lists."""
+"""The two mobile sets of TUT and TAU: ten scenes in cities, some of them on three devices at once."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asc_bench.data.computed import write_whole
+from asc_bench.data.computed import Contents, delimited, write_whole
 from asc_bench.data.devices.devices import apply_device
-from asc_bench.data.encode import ogg_bytes, wav_bytes
+from asc_bench.data.encode import wav_bytes, wav_size
 from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
-from asc_bench.synthetic.contents import StandIn, delimited
-from asc_bench.synthetic.esc import synthesise_esc
-from asc_bench.synthetic.greatest_hits import greatest_hits
-from asc_bench.synthetic.plan import (
-    ESC10_FOLDERS,
-    EscClip,
-    Instant,
-    esc_counts,
-    mobile_counts,
-    plan_esc,
-    plan_mobile,
-)
-from asc_bench.synthetic.recipes import esc_classes
-from asc_bench.synthetic.recordings import (
-    dares_g1,
-    litis_rouen,
-    tut_2017_development,
-    tut_2017_evaluation,
-)
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.sizes import Size, sizes
-from asc_bench.synthetic.task4 import task4
+from asc_bench.synthetic.sizes import MobilePart, Share, Size, in_turn
 
+DEVICES = ("a", "b", "c")
 SAMPLE_RATE_HZ = 44100
-SCENE_S, ESC_S = 10.0, 5.0
-_WAV_HEADER_BYTES = 44
-_OGG_BYTES_PER_S = 40_000
-"""More than the encoder gives for noise at full bandwidth."""
-
-
-def plan_stand_in(layout: str, *, size: str, seed: int) -> StandIn:
-    """Plan the stand-in of one of ``LAYOUT_NAMES`` without writing anything."""
-    return _PLANNERS[layout](sizes()[size], seed)
+CLIP_S = 10.0
+_BITS = 24
 
 
 @dataclass(frozen=True)
-class _MobileJob:
+class Instant:
+    """Ten seconds of a mobile set, recorded on one or three devices side by side."""
+
+    part: str
+    scene: str
+    city: str
+    location: int
+    segment: int
+    devices: tuple[str, ...]
+
+    @property
+    def identifier(self) -> str:
+        """City and location, as in ``meta.csv``."""
+        return f"{self.city}-{self.location}"
+
+    def file_name(self, device: str) -> str:
+        """Path below the data set's folder."""
+        return f"audio/{self.scene}-{self.identifier}-{self.segment}-{device}.wav"
+
+
+@dataclass(frozen=True)
+class _Job:
     """All clips of one location."""
 
     layout: str
@@ -65,7 +60,7 @@ class _MobileJob:
                 heard = record_instant(clean, instant, device, layout=self.layout, seed=self.seed)
                 write_whole(
                     folder / instant.file_name(device),
-                    wav_bytes(heard, sample_rate_hz=SAMPLE_RATE_HZ, bits=24),
+                    wav_bytes(heard, sample_rate_hz=SAMPLE_RATE_HZ, bits=_BITS),
                 )
 
 
@@ -76,61 +71,59 @@ def instant_waveform(instant: Instant, *, layout: str, seed: int) -> Wave:
         instant.scene,
         location_seed=seed_of("location", *place),
         clip_seed=seed_of("segment", *place, instant.segment),
-        duration_s=SCENE_S,
+        duration_s=CLIP_S,
         sample_rate_hz=SAMPLE_RATE_HZ,
     )
 
 
-def record_instant(
-    clean: Wave,
-    instant: Instant,
-    device: str,
-    *,
-    layout: str,
-    seed: int,
-) -> Wave:
+def record_instant(clean: Wave, instant: Instant, device: str, *, layout: str, seed: int) -> Wave:
     """The same instant as one device hears it."""
     rng = generator("device", VERSION, seed, layout, instant.scene, instant.identifier, instant.segment, device)
     return apply_device(clean, sample_rate_hz=SAMPLE_RATE_HZ, device=device, rng=rng)
 
 
-@dataclass(frozen=True)
-class _EscJob:
-    """All takes of one source, each with the file that it goes to."""
-
-    layout: str
-    seed: int
-    clips: tuple[tuple[EscClip, str], ...]
-
-    def __call__(self, folder: Path) -> None:
-        for clip, file_name in self.clips:
-            if (folder / file_name).exists():
-                continue
-            source = (VERSION, self.seed, self.layout, clip.category, clip.source)
-            wave = synthesise_esc(
-                clip.category,
-                source_seed=seed_of("source", *source),
-                take_seed=seed_of("take", *source, clip.take),
-                duration_s=ESC_S,
-                sample_rate_hz=SAMPLE_RATE_HZ,
-            )
-            if file_name.endswith(".ogg"):
-                serial = seed_of("serial", clip.source, clip.take)
-                content = ogg_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, serial=serial)
-            else:
-                content = wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=16)
-            write_whole(folder / file_name, content)
+def plan_mobile(parts: Sequence[MobilePart]) -> tuple[Instant, ...]:
+    """Every instant of a mobile set; locations are numbered through, and so are segments."""
+    instants: list[Instant] = []
+    n_locations = 0
+    scenes = list(parts[0].shares)
+    for part in parts:
+        for index, scene in enumerate(scenes):
+            for spot, n_segments, n_parallel in _spots(part.shares[scene]):
+                city = part.cities[(index + spot) % len(part.cities)]
+                for segment in range(n_segments):
+                    devices = DEVICES if segment < n_parallel else DEVICES[:1]
+                    instants.append(Instant(part.name, scene, city, n_locations, len(instants), devices))
+                n_locations += 1
+    return tuple(instants)
 
 
-def _tut_2018(size: Size, seed: int) -> StandIn:
-    return _mobile("tut-urban-2018-mobile", plan_mobile(size.tut_2018), seed, suffix=".txt", header=False)
+def _spots(share: Share) -> Iterator[tuple[int, int, int]]:
+    """Number, segments and parallel segments of every location."""
+    n_segments, n_parallel = in_turn(share.n_clips, share.n_locations), in_turn(share.n_parallel, share.n_locations)
+    return zip(range(share.n_locations), n_segments, n_parallel, strict=True)
 
 
-def _tau_2019(size: Size, seed: int) -> StandIn:
-    return _mobile("tau-urban-2019-mobile", plan_mobile(size.tau_2019), seed, suffix=".csv", header=True)
+def mobile_counts(instants: Iterable[Instant]) -> dict[str, object]:
+    """Clip counts of a mobile set as its marker states them."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for instant in instants:
+        counted.update((instant.part, device.upper()) for device in instant.devices)
+    fold = {part: {d.upper(): counted[part, d.upper()] for d in DEVICES} for part in ("train", "test")}
+    return {"n_clips": counted.total(), "folds": {"fold1": fold}}
 
 
-def _mobile(layout: str, instants: Sequence[Instant], seed: int, *, suffix: str, header: bool) -> StandIn:
+def tut_2018(size: Size, seed: int) -> Contents:
+    """TUT Urban Acoustic Scenes 2018 Mobile: lists without a header."""
+    return _contents("tut-urban-2018-mobile", plan_mobile(size.tut_2018), seed, suffix=".txt", header=False)
+
+
+def tau_2019(size: Size, seed: int) -> Contents:
+    """TAU Urban Acoustic Scenes 2019 Mobile: lists with a header."""
+    return _contents("tau-urban-2019-mobile", plan_mobile(size.tau_2019), seed, suffix=".csv", header=True)
+
+
+def _contents(layout: str, instants: Sequence[Instant], seed: int, *, suffix: str, header: bool) -> Contents:
     by_location: dict[int, list[Instant]] = defaultdict(list)
     for instant in instants:
         by_location[instant.location].append(instant)
@@ -144,65 +137,14 @@ def _mobile(layout: str, instants: Sequence[Instant], seed: int, *, suffix: str,
             labelled[instant.part].append((file_name, instant.scene))
     n_clips = len(meta) - 1
     fold = "evaluation_setup/fold1_"
-    return StandIn(
-        jobs=tuple(_MobileJob(layout, seed, tuple(group)) for group in by_location.values()),
-        lists=(
+    return Contents(
+        jobs=tuple(_Job(layout, seed, tuple(group)) for group in by_location.values()),
+        texts=(
             ("meta.csv", delimited(meta, "\t")),
             (f"{fold}train{suffix}", delimited(labelled["train"], "\t")),
             (f"{fold}evaluate{suffix}", delimited(labelled["test"], "\t")),
             (f"{fold}test{suffix}", delimited([row[:1] for row in labelled["test"]], "\t")),
         ),
-        counts=mobile_counts(instants),
-        n_bytes=n_clips * (_WAV_HEADER_BYTES + 3 * round(SCENE_S * SAMPLE_RATE_HZ)),
+        n_bytes=n_clips * wav_size(round(CLIP_S * SAMPLE_RATE_HZ), bits=_BITS),
+        facts={"counts": mobile_counts(instants)},
     )
-
-
-def _esc_50(size: Size, seed: int) -> StandIn:
-    clips = plan_esc(esc_classes(), size.esc_clips)
-    named = [(c, f"audio/{c.fold}-{c.source}-{c.take}-{c.target}.wav") for c in clips]
-    head = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
-    rows = [
-        (Path(name).name, str(c.fold), str(c.target), c.category, str(c.in_esc10), str(c.source), c.take)
-        for c, name in named
-    ]
-    return StandIn(
-        jobs=_esc_jobs("esc-50", seed, named),
-        lists=(("meta/esc50.csv", delimited([head, *rows], ",")),),
-        counts=esc_counts(clips),
-        n_bytes=len(clips) * (_WAV_HEADER_BYTES + 2 * round(ESC_S * SAMPLE_RATE_HZ)),
-    )
-
-
-def _esc_10(size: Size, seed: int) -> StandIn:
-    folder_of = {category: folder for folder, category in ESC10_FOLDERS}
-    clips = plan_esc(folder_of, size.esc_clips)
-    named = [(c, f"{folder_of[c.category]}/{c.fold}-{c.source}-{c.take}.ogg") for c in clips]
-    return StandIn(
-        jobs=_esc_jobs("esc-10", seed, named),
-        lists=(),
-        counts=esc_counts(clips),
-        n_bytes=len(clips) * round(ESC_S * _OGG_BYTES_PER_S),
-    )
-
-
-def _esc_jobs(layout: str, seed: int, named: Iterable[tuple[EscClip, str]]) -> tuple[_EscJob, ...]:
-    by_source: dict[int, list[tuple[EscClip, str]]] = defaultdict(list)
-    for clip, name in named:
-        by_source[clip.source].append((clip, name))
-    return tuple(_EscJob(layout, seed, tuple(group)) for group in by_source.values())
-
-
-_PLANNERS: dict[str, Callable[[Size, int], StandIn]] = {
-    "tut-urban-2018-mobile": _tut_2018,
-    "tau-urban-2019-mobile": _tau_2019,
-    "esc-50": _esc_50,
-    "esc-10": _esc_10,
-    "litis-rouen": litis_rouen,
-    "tut-2017-development": tut_2017_development,
-    "tut-2017-evaluation": tut_2017_evaluation,
-    "dares-g1": dares_g1,
-    "audioset-dcase2017": task4,
-    "greatest-hits": greatest_hits,
-}
-LAYOUT_NAMES = tuple(_PLANNERS)
-"""Layouts that there is a stand-in for."""

@@ -1,4 +1,4 @@
-"""Stand-ins of the scene sets in the merged taxonomy: LITIS Rouen, TUT Acoustic Scenes 2017 and DARES-G1."""
+"""Synthetic scene sets of the merged taxonomy: LITIS Rouen, TUT Acoustic Scenes 2017 and DARES-G1."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_bench.data.computed import write_whole
+from asc_bench.data.computed import Contents, delimited, write_whole
 from asc_bench.data.devices.devices import apply_device
-from asc_bench.data.encode import wav_bytes
+from asc_bench.data.encode import wav_bytes, wav_size
 from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Wave
 from asc_bench.data.taxonomy import taxonomy
-from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.recipes import scene_recipe
 from asc_bench.synthetic.scenes import synthesise_scene
-from asc_bench.synthetic.sizes import Places, Size
+from asc_bench.synthetic.sizes import Places, Size, in_turn
 
-_WAV_HEADER_BYTES = 100
 _SIDE = 0.35
 """Share of the difference signal of a binaural recording."""
 _PAUSED = 0.06
@@ -121,7 +119,7 @@ def _classes(taxonomy_name: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def litis_rouen(size: Size, seed: int) -> StandIn:
+def litis_rouen(size: Size, seed: int) -> Contents:
     """Flat wave files, the relation of files and ids, and twenty divisions by place."""
     numbers: dict[str, int] = defaultdict(int)
     recordings = []
@@ -142,7 +140,7 @@ def litis_rouen(size: Size, seed: int) -> StandIn:
             lines.append([f"{ids[r]:.7e}" for r in its])
         folds[f"split{division}"] = {"train": {"": len(trained)}, "test": {"": len(tested)}}
     relation = [(Path(r.file_name).name, str(number)) for r, number in ids.items()]
-    return _stand_in(
+    return _contents(
         "litis-rouen",
         seed,
         LITIS,
@@ -163,7 +161,7 @@ def _tested(label: str, places: Places, division: int, seed: int) -> frozenset[i
     return frozenset(int(p) for p in rng.choice(places.n_places, size=n_tested, replace=False))
 
 
-def tut_2017_development(size: Size, seed: int) -> StandIn:
+def tut_2017_development(size: Size, seed: int) -> Contents:
     """``meta.txt`` and four folds; every place is tested once."""
     recordings = [
         Recording(label, place, take, f"audio/{_identifier(index, place)}_{10 * take}_{10 * take + 10}.wav")
@@ -182,10 +180,10 @@ def tut_2017_development(size: Size, seed: int) -> StandIn:
             (f"{name}test.txt", delimited([(r.file_name,) for r in tested], "\t")),
         ]
         folds[f"fold{fold}"] = {"train": {"": len(trained)}, "test": {"": len(tested)}}
-    return _stand_in("tut-2017-development", seed, TUT, recordings, lists=lists, folds=folds)
+    return _contents("tut-2017-development", seed, TUT, recordings, lists=lists, folds=folds)
 
 
-def tut_2017_evaluation(size: Size, seed: int) -> StandIn:
+def tut_2017_evaluation(size: Size, seed: int) -> Contents:
     """``meta.txt`` with places of its own, and file names that are mere numbers."""
     own = [
         (label, place, take)
@@ -200,7 +198,7 @@ def tut_2017_evaluation(size: Size, seed: int) -> StandIn:
         ("evaluation_setup/evaluate.txt", delimited([row[:2] for row in rows], "\t")),
         ("evaluation_setup/test.txt", delimited([row[:1] for row in rows], "\t")),
     )
-    return _stand_in("tut-2017-evaluation", seed, TUT, recordings, lists=lists, folds={})
+    return _contents("tut-2017-evaluation", seed, TUT, recordings, lists=lists, folds={})
 
 
 def _identifier(index: int, place: int) -> str:
@@ -212,7 +210,7 @@ def _identifier_of(recording: Recording) -> str:
     return Path(recording.file_name).stem.partition("_")[0]
 
 
-def dares_g1(size: Size, seed: int) -> StandIn:
+def dares_g1(size: Size, seed: int) -> Contents:
     """Recordings of a minute and their manifest; every place was recorded once."""
     labels = list(_classes(DARES.taxonomy_name))
     spread = [labels[i * len(labels) // len(size.dares)] for i in range(len(size.dares))]
@@ -223,18 +221,17 @@ def dares_g1(size: Size, seed: int) -> StandIn:
     ]
     rows = [(r.file_name, r.label, f"{r.label}-{r.place:02d}") for r in recordings]
     manifest = delimited([("filename", "label", "group"), *rows], ",")
-    return _stand_in("dares-g1", seed, DARES, recordings, lists=(("manifest.csv", manifest),), folds={})
+    return _contents("dares-g1", seed, DARES, recordings, lists=(("manifest.csv", manifest),), folds={})
 
 
 def _takes(places: Places) -> Iterator[tuple[int, int]]:
-    """Place and take of every recording; each place gets its turn before any gets more."""
-    for place in range(places.n_places):
-        n_takes = places.n_recordings // places.n_places + (place < places.n_recordings % places.n_places)
+    """Place and take of every recording."""
+    for place, n_takes in enumerate(in_turn(places.n_recordings, places.n_places)):
         for take in range(n_takes):
             yield place, take
 
 
-def _stand_in(
+def _contents(
     layout: str,
     seed: int,
     gear: Gear,
@@ -242,14 +239,14 @@ def _stand_in(
     *,
     lists: Sequence[tuple[str, str]],
     folds: dict[str, dict[str, dict[str, int]]],
-) -> StandIn:
+) -> Contents:
     by_place: dict[tuple[str, int], list[Recording]] = defaultdict(list)
     for recording in recordings:
         by_place[recording.label, recording.place].append(recording)
-    n_samples = round(gear.duration_s * gear.sample_rate_hz) * (2 if gear.binaural else 1)
-    return StandIn(
+    n_samples, n_channels = round(gear.duration_s * gear.sample_rate_hz), 2 if gear.binaural else 1
+    return Contents(
         jobs=tuple(_Job(layout, seed, gear, tuple(its)) for its in by_place.values()),
-        lists=tuple(lists),
-        counts={"n_clips": len(recordings), "folds": folds},
-        n_bytes=len(recordings) * (_WAV_HEADER_BYTES + n_samples * gear.bits // 8),
+        texts=tuple(lists),
+        n_bytes=len(recordings) * wav_size(n_samples, bits=gear.bits, n_channels=n_channels),
+        facts={"counts": {"n_clips": len(recordings), "folds": folds}},
     )

@@ -107,6 +107,11 @@ class Size:
     greatest_hits: Hits
 
 
+def in_turn(total: int, n: int) -> list[int]:
+    """Share out ``total`` among ``n``: each gets its turn before any gets more."""
+    return [total // n + (index < total % n) for index in range(n)]
+
+
 @dataclass(frozen=True)
 class _Labels:
     """So many labels of a data set, each with as many recordings and places."""

@@ -1,4 +1,4 @@
-"""Stand-in of DCASE 2017 task 4: sounds placed where the strong truth says, on a background of their own."""
+"""Synthetic DCASE 2017 task 4: sounds placed where the strong truth says, on a background of their own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asc_bench.data.computed import write_whole
-from asc_bench.data.encode import wav_bytes
+from asc_bench.data.computed import Contents, delimited, write_whole
+from asc_bench.data.encode import wav_bytes, wav_size
 from asc_bench.data.seeds import VERSION, generator, seed_of
 from asc_bench.data.signals import Curve, Wave, from_db, n_control, noise, with_envelope
-from asc_bench.synthetic.contents import StandIn, delimited
 from asc_bench.synthetic.esc import call_wave, part_wave
 from asc_bench.synthetic.events import between
 from asc_bench.synthetic.ingredients import Calls
@@ -26,8 +25,8 @@ from asc_bench.synthetic.sounds import add_at
 
 LAYOUT = "audioset-dcase2017"
 SAMPLE_RATE_HZ = 44100
+_BITS = 16
 CLIP_S = 10.0
-_WAV_HEADER_BYTES = 44
 _EDGE_S, _GAP_S = 0.02, 0.6
 _PEAK = 0.98
 _UNHEARD_EVERY, _UNHEARD_FIRST = 8, 3
@@ -75,7 +74,7 @@ class _Job:
         path = folder / self.clip.file_name
         if not path.exists():
             wave = clip_waveform(self.clip, seed=self.seed)
-            write_whole(path, wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=16))
+            write_whole(path, wav_bytes(wave, sample_rate_hz=SAMPLE_RATE_HZ, bits=_BITS))
 
 
 def plan_task4(size: Size, seed: int) -> tuple[Clip, ...]:
@@ -183,7 +182,7 @@ def _calls(source: np.random.Generator, take: np.random.Generator, part: Calls, 
     return target
 
 
-def task4(size: Size, seed: int) -> StandIn:
+def task4(size: Size, seed: int) -> Contents:
     """Recordings in folders by part, two download lists, three weak truths and two strong ones."""
     by_part: dict[str, list[Clip]] = defaultdict(list)
     clips = plan_task4(size, seed)
@@ -199,18 +198,20 @@ def task4(size: Size, seed: int) -> StandIn:
             lists.append((f"{folder}groundtruth_strong_label_{part}_set.csv", _truth(_strong(its), end)))
         if not released:
             lists.append((f"{part}_set.csv", _download_list(its)))
-    return StandIn(
+    return Contents(
         jobs=tuple(_Job(seed, clip) for clip in clips),
-        lists=tuple(lists),
-        counts={
-            "n_clips": len(clips),
-            "folds": {
-                part: {"train": {"": n_training}, "test": {"": len(its)}}
-                for part, its in by_part.items()
-                if part != "training"
-            },
+        texts=tuple(lists),
+        n_bytes=len(clips) * wav_size(round(CLIP_S * SAMPLE_RATE_HZ), bits=_BITS),
+        facts={
+            "counts": {
+                "n_clips": len(clips),
+                "folds": {
+                    part: {"train": {"": n_training}, "test": {"": len(its)}}
+                    for part, its in by_part.items()
+                    if part != "training"
+                },
+            }
         },
-        n_bytes=len(clips) * (_WAV_HEADER_BYTES + 2 * round(CLIP_S * SAMPLE_RATE_HZ)),
     )
 
 

@@ -66,7 +66,7 @@ def test_a_part_of_the_published_table_is_run(cli: Cli, narrow: None) -> None:
     assert done.returncode == 0, done.stderr
     assert "hierarchical-cnn/table5, 4 of 16 cells" in done.stderr
     assert "4 of 4 cells measured" in done.stdout and "synthetic (tiny), smoke budget" in done.stdout
-    assert "75.2" not in done.stdout, "published numbers do not stand beside those of stand-ins"
+    assert "75.2" not in done.stdout, "published numbers do not stand beside those of synthetic datasets"
     assert "This part of the table, with intervals:" in done.stderr
     found = table("narrow", "part/")
     assert [*zip(found["model"], found["column"], strict=True)] == [

@@ -86,7 +86,7 @@ def write_tut_lists(folder: Path, *, year: int, names: Sequence[str]) -> None:
 def write_marker(
     folder: Path, *, layout: str, n_clips: int, folds: Mapping[str, Mapping[str, Mapping[str, int]]]
 ) -> None:
-    """The marker file of a synthetic stand-in."""
+    """The marker file of a synthetic dataset."""
     counts = {"n_clips": n_clips, "folds": folds}
     marker = {"layout": layout, "size": "test", "seed": 0, "version": 1, "counts": counts}
     (folder / "asc-bench-synthetic.json").write_text(json.dumps(marker))

@@ -35,7 +35,7 @@ def compare(results: Path) -> Result:
 
 @pytest.fixture
 def store(tmp_path: Path) -> ResultsStore:
-    """One system on the stand-in ``tiny``."""
+    """One system on the synthetic dataset ``tiny``."""
     store, bench = ResultsStore(tmp_path / "results"), made_bench(synthetic=True)
     (spec,) = specs_of(bench, FLOOR)
     publish(store, bench, spec)

@@ -39,7 +39,7 @@ def quiet(fraction: float, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def heard(tiny: Source) -> Bench:
-    """The protocol on the smallest stand-in, computed for real."""
+    """The protocol on the smallest synthetic dataset, computed for real."""
     return tiny.bench("esc10-devices", quiet)
 
 

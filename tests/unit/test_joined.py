@@ -70,9 +70,9 @@ def test_what_is_missing_in_a_part_is_missing_in_the_whole(tmp_path: Path) -> No
     assert not whole.complete
 
 
-def test_stand_ins_are_not_joined_with_recordings(tmp_path: Path) -> None:
+def test_synthetic_sets_are_not_joined_with_recordings(tmp_path: Path) -> None:
     parts = {"a": [dataset(tmp_path, "set", {"x": 5.0})], "b": [dataset(tmp_path, "t", {"x": 5.0}, synthetic=True)]}
-    with pytest.raises(DataError, match=r"stand-ins and real recordings cannot be joined; .*set is real"):
+    with pytest.raises(DataError, match=r"synthetic and real recordings cannot be joined; .*set is real"):
         join_datasets(parts, duration_s=5.0)
 
 

@@ -247,7 +247,7 @@ def test_messages_name_the_command_that_makes_the_weights(lab: Fixture, monkeypa
         fitted_system(failed, lab.bench, lab.store)
 
 
-def test_the_command_names_repeat_variant_and_seed_of_the_stand_in(lab: Fixture, tmp_path: Path) -> None:
+def test_the_command_names_repeat_variant_and_seed_of_the_synthetic_dataset(lab: Fixture, tmp_path: Path) -> None:
     spec = lab.spec("sb-cnn[bn=true]", repeats=[2], selection=Selection.TEST)
     dataset = replace(lab.bench.dataset, root=tmp_path / "medium-seed3" / "TUT")
     words = shlex.split(run_command(spec, replace(lab.bench, dataset=dataset), ResultsStore(Path("results"))))

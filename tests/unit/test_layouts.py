@@ -290,7 +290,7 @@ def test_synthetic_marker(tmp_path: Path) -> None:
     write_marker(folder, layout="tut-urban-2018-mobile", n_clips=72, folds=folds)
     assert read_tut(folder).shortfalls == ("fold1 test, device C: 6 clips listed, 7 stated by the marker",)
     write_marker(folder, layout="esc-50", n_clips=72, folds=folds)
-    with pytest.raises(DataError, match="a stand-in for 'esc-50', not for 'tut-urban-2018-mobile'"):
+    with pytest.raises(DataError, match="a synthetic dataset for 'esc-50', not for 'tut-urban-2018-mobile'"):
         read_tut(folder)
     for broken in (
         "",
@@ -301,7 +301,7 @@ def test_synthetic_marker(tmp_path: Path) -> None:
         '{"layout": "tut-urban-2018-mobile", "counts": {"n_clips": "many", "folds": {}}}',
     ):
         (folder / "asc-bench-synthetic.json").write_text(broken)
-        with pytest.raises(DataError, match="is not a marker of a synthetic stand-in"):
+        with pytest.raises(DataError, match="is not a marker of a synthetic dataset"):
             read_tut(folder)
 
 

@@ -1,4 +1,4 @@
-"""What the stand-ins are for: locations and devices matter as they do in recordings."""
+"""What synthetic datasets are for: locations and devices matter as they do in recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-ins of the scene sets in the merged taxonomy: read by their layouts, the same every time."""
+"""Synthetic scene sets of the merged taxonomy: read by their layouts, the same every time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError
 from asc_bench.synthetic import recordings, sizes, write_synthetic
+from asc_bench.synthetic.dataset import plan_dataset
 from asc_bench.synthetic.recipes import scene_recipe, scenes
 from asc_bench.synthetic.recordings import DARES, LITIS, TUT, Recording, recorded
-from asc_bench.synthetic.write import plan_stand_in
 
 NAMES = ("litis-rouen", "tut-2017-development", "tut-2017-evaluation", "dares-g1")
 SOURCES = ("litis_rouen", "dcase2017", "dares_g1_presumed")
@@ -28,7 +28,7 @@ def _hiss(scene: str, *, recipe: object, duration_s: float, sample_rate_hz: int,
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tiny stand-ins with cheap sounds."""
+    """Tiny datasets with cheap sounds."""
     folder = tmp_path_factory.mktemp("recordings")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recordings, "synthesise_scene", _hiss)
@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_layout_reads_its_stand_in_as_complete(root: Path, name: str) -> None:
+def test_the_layout_reads_its_synthetic_dataset_as_complete(root: Path, name: str) -> None:
     layout = LAYOUTS[name]
     dataset = layout.read(root / layout.folders[0])
     assert dataset.synthetic
@@ -53,8 +53,8 @@ def test_the_layout_reads_its_stand_in_as_complete(root: Path, name: str) -> Non
 
 def test_the_places_of_litis_are_found_from_its_divisions(tmp_path: Path) -> None:
     """The layout is not told them; each place of the small size has three recordings or so."""
-    plan = plan_stand_in("litis-rouen", size="medium", seed=0)
-    for file_name, text in plan.lists:
+    plan = plan_dataset("litis-rouen", size="medium", seed=0)
+    for file_name, text in plan.texts:
         (tmp_path / file_name).write_text(text)
     found = LAYOUTS["litis-rouen"].read(tmp_path).clips
     written = {r.file_name: (r.label, r.place) for job in plan.jobs for r in job.recordings}
@@ -83,16 +83,16 @@ def test_audio_format(root: Path, name: str, subtype: str, rate_hz: int, channel
 
 
 def test_full_has_the_official_counts() -> None:
-    n = {name: plan_stand_in(name, size="full", seed=0).counts["n_clips"] for name in NAMES}
+    n = {name: plan_dataset(name, size="full", seed=0).facts["counts"]["n_clips"] for name in NAMES}
     assert n == {"litis-rouen": 3026, "tut-2017-development": 4680, "tut-2017-evaluation": 1620, "dares-g1": 123}
-    plan = plan_stand_in("tut-2017-development", size="full", seed=0)
+    plan = plan_dataset("tut-2017-development", size="full", seed=0)
     assert set(Counter(r.label for job in plan.jobs for r in job.recordings).values()) == {312}
 
 
 @pytest.mark.parametrize("size", sizes())
 def test_every_place_of_the_development_set_is_tested_once(size: str) -> None:
-    folds = plan_stand_in("tut-2017-development", size=size, seed=0).counts["folds"]
-    n = plan_stand_in("tut-2017-development", size=size, seed=0).counts["n_clips"]
+    folds = plan_dataset("tut-2017-development", size=size, seed=0).facts["counts"]["folds"]
+    n = plan_dataset("tut-2017-development", size=size, seed=0).facts["counts"]["n_clips"]
     assert sum(parts["test"][""] for parts in folds.values()) == n
     assert all(parts["train"][""] + parts["test"][""] == n for parts in folds.values())
 

@@ -1,4 +1,4 @@
-"""Stand-ins of the transfer targets: read by their layouts, and with true labels."""
+"""Synthetic transfer targets: read by their layouts, and with true labels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from asc_bench.data.manifest import Dataset
 from asc_bench.data.seeds import generator
 from asc_bench.data.tags import separated
 from asc_bench.synthetic import greatest_hits, sizes, write_synthetic
+from asc_bench.synthetic.dataset import plan_dataset
 from asc_bench.synthetic.greatest_hits import Action, action_waveform, plan_recordings
 from asc_bench.synthetic.recipes import materials, task4_sounds
 from asc_bench.synthetic.task4 import Placed, event_waveform, plan_task4
-from asc_bench.synthetic.write import plan_stand_in
 
 TASK4, HITS = "audioset-dcase2017", "greatest-hits"
 FORMAT = {TASK4: 44100, HITS: 48000}
@@ -34,7 +34,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
 
 
 @pytest.mark.parametrize("name", [TASK4, HITS])
-def test_the_layout_reads_its_stand_in_as_complete(datasets: dict[str, Dataset], name: str) -> None:
+def test_the_layout_reads_its_synthetic_dataset_as_complete(datasets: dict[str, Dataset], name: str) -> None:
     dataset = datasets[name]
     assert dataset.synthetic
     assert dataset.complete, (dataset.missing, dataset.shortfalls)
@@ -47,7 +47,7 @@ def test_the_layout_reads_its_stand_in_as_complete(datasets: dict[str, Dataset],
 
 @pytest.mark.parametrize("name", [TASK4, HITS])
 def test_the_same_bytes_are_written_again(datasets: dict[str, Dataset], name: str, tmp_path: Path) -> None:
-    plan = plan_stand_in(name, size="tiny", seed=0)
+    plan = plan_dataset(name, size="tiny", seed=0)
     run_jobs(plan.jobs[-2:], tmp_path, n_jobs=1)
     written = list(tmp_path.rglob("*.wav"))
     assert len(written) == 2

@@ -166,7 +166,7 @@ def test_the_same_recording_under_two_names_is_refused() -> None:
         planned(way)
     # A number of DARES-G1 is no number of Freesound, and what the target is trained on may be known.
     planned(route(merged(["esc-50/1", "dares-g1/30"]), target))
-    # Numbers of stand-ins are made up.
+    # Numbers of synthetic datasets are made up.
     planned(
         route(
             merged(["esc-50/20"], synthetic=True), replace(target, dataset=replace(target.dataset, synthetic=True))

@@ -1,4 +1,4 @@
-"""VGGish: published counts, checkpoints of three kinds, post-processing, and the system on a narrow stand-in."""
+"""VGGish: published counts, checkpoints of three kinds, post-processing, and the system on a narrow network."""
 
 from __future__ import annotations
 

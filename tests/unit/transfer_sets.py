@@ -35,7 +35,7 @@ ONSETS = (
 
 
 def mark(folder: Path, layout: str, counts: Mapping[str, object]) -> None:
-    """Declare a folder to be a stand-in with these counts, so that small numbers are complete."""
+    """Declare a folder to be a synthetic dataset with these counts, so that small numbers are complete."""
     (folder / "asc-bench-synthetic.json").write_text(json.dumps({"layout": layout, "counts": counts}))
 
 

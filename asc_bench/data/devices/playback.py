@@ -123,7 +123,7 @@ def write_playback(
     scenes, duration_s
         Of that layout.
     synthetic_marker : str
-        Name of the file that marks a stand-in, written if ``source`` is one.
+        Name of the file that marks a synthetic dataset, written if ``source`` is one.
     n_jobs, progress
         As ``write_once``.
     """

@@ -1,4 +1,4 @@
-"""How many clips a data set must have: the official numbers, or what a synthetic stand-in says of itself."""
+"""How many clips a data set must have: the official numbers, or what a synthetic dataset says of itself."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _of_scenes(
 
 
 def synthetic_counts(root: Path, layout: str) -> Counts | None:
-    """Counts that a stand-in states in its marker file; None for a folder without one.
+    """Counts that a synthetic dataset states in its marker file; None for a folder without one.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def synthetic_counts(root: Path, layout: str) -> Counts | None:
     try:
         marker = json.loads(path.read_text(encoding="utf-8"))
         if marker["layout"] != layout:
-            raise DataError(f"{path}: is a stand-in for {marker['layout']!r}, not for {layout!r}")
+            raise DataError(f"{path}: is a synthetic dataset for {marker['layout']!r}, not for {layout!r}")
         stated = marker["counts"]
         folds = {
             str(fold): {part: {str(d): int(n) for d, n in parts[part].items()} for part in ("train", "test")}
@@ -114,5 +114,5 @@ def synthetic_counts(root: Path, layout: str) -> Counts | None:
         AttributeError,
     ) as error:
         raise DataError(
-            f"{path}: is not a marker of a synthetic stand-in ({error!r}); write the stand-in again"
+            f"{path}: is not a marker of a synthetic dataset ({error!r}); write the dataset again"
         ) from error
