@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         load_dataset,
     )
     from asc_bench.conformance import check
+    from asc_bench.data.layouts import FolderLayout
     from asc_bench.experiment import Experiment, run
     from asc_bench.external import score
     from asc_bench.results import Results, load_results
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Experiment",
+    "FolderLayout",
     "Results",
     "__version__",
     "check",
@@ -51,6 +53,7 @@ __all__ = [
 
 _HOMES = {
     "Experiment": "experiment",
+    "FolderLayout": "data.layouts",
     "Results": "results",
     "check": "conformance",
     "get_protocol": "catalogue",

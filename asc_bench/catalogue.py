@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from asc_bench.bench.bench import Bench
-from asc_bench.data.layouts import LAYOUTS, Layout
+from asc_bench.data.layouts import Layout
 from asc_bench.data.manifest import Dataset
 from asc_bench.experiment import Experiment, Options
-from asc_bench.registry import ProtocolLike, protocols, systems
+from asc_bench.registry import ProtocolLike, layouts, protocols, systems
 from asc_bench.runs.variant import SystemLike, Variant, variant_of
 
 
@@ -45,8 +45,8 @@ def list_protocols(pattern: str = "*") -> list[str]:
 
 
 def list_datasets() -> list[str]:
-    """Names of the data sets whose layout on disk is known, sorted."""
-    return sorted(LAYOUTS)
+    """Names of the data sets whose layout on disk is known, built in or plugged in, sorted."""
+    return layouts().names()
 
 
 def get_system(system: SystemLike, **settings: object) -> Variant:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from asc_bench.data.layouts import Layout
 from asc_bench.data.manifest import Dataset
 from asc_bench.labels import LabelSpace
 from asc_bench.scoring.measure import SEGMENT_MEASURES, Measure
@@ -45,8 +46,9 @@ class Protocol(ABC):
     title: str
     version: int = 1
     """Raised whenever a change here would change a number; part of every run key."""
-    datasets: tuple[str, ...]
-    """Layout names, any one of which will do; the first found is used. If there are ``sources``, those of all."""
+    datasets: tuple[str | Layout, ...]
+    """Layouts by name, or as they are, any one of which will do; the first found is used. If there are ``sources``,
+    those of all."""
     sources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """Sources that are joined, each with the layouts that it consists of; empty for a protocol on one data set.
 
@@ -94,3 +96,8 @@ class Protocol(ABC):
         DataError
             If the data set's lists contradict the protocol.
         """
+
+
+def dataset_names(protocol: Protocol | type[Protocol]) -> tuple[str, ...]:
+    """Names of the data sets of a protocol, any one of which will do."""
+    return tuple(layout if isinstance(layout, str) else layout.name for layout in protocol.datasets)

@@ -19,7 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+from asc_bench.data.layouts import LAYOUTS, FolderLayout, Layout
 from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.folder_protocol import FolderProtocol
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
 from asc_bench.systems.base import Card, System
@@ -42,18 +44,18 @@ class Unavailable:
 
 @dataclass
 class Registry(Generic[T]):
-    """Classes by name; a name is given once, and a near miss is answered with the near name."""
+    """What there is by name; a name is given once, and a near miss is answered with the near name."""
 
     kind: str
-    found: dict[str, type[T]] = field(default_factory=dict)
+    found: dict[str, T] = field(default_factory=dict)
     unavailable: dict[str, Unavailable] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Usable names, sorted."""
         return sorted(self.found)
 
-    def get(self, name: str) -> type[T]:
-        """The class of this name.
+    def get(self, name: str) -> T:
+        """What has this name.
 
         Raises
         ------
@@ -92,23 +94,60 @@ def origin(cls: type) -> str:
 
 
 @cache
-def systems() -> Registry[System]:
+def systems() -> Registry[type[System]]:
     """Every system that is built in or plugged in."""
     packages = ("asc_bench.baselines", "asc_bench.proposed")
     return discover("system", System, system_fault, packages)  # type: ignore[type-abstract]
 
 
 @cache
-def protocols() -> Registry[Protocol]:
+def protocols() -> Registry[type[Protocol]]:
     """Every protocol that is built in or plugged in."""
     packages = ("asc_bench.protocols",)
     return discover("protocol", Protocol, _protocol_fault, packages)  # type: ignore[type-abstract]
 
 
+@cache
+def layouts() -> Registry[Layout]:
+    """Layouts of data sets, built in or plugged in: instances at the top of a plug-in, or entry points.
+
+    A `FolderLayout` among them is a protocol of its own name, too.
+    """
+    registry: Registry[Layout] = Registry("data set", dict(LAYOUTS))
+    for label, load in (*_plugin_files(), *_entry_points("asc_bench.layouts")):
+        try:
+            loaded = load()
+        except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises, the others must stay usable
+            registry.unavailable[label] = Unavailable(label, f"{type(error).__name__}: {error}", label)
+            continue
+        given = vars(loaded).values() if isinstance(loaded, ModuleType) else (loaded,)
+        found = [value for value in given if isinstance(value, Layout)]
+        if not found and label.startswith("entry point"):
+            reason = "it gives no instance of asc_bench.api.Layout"
+            registry.unavailable[label] = Unavailable(label, reason, label)
+        for layout in found:
+            other = registry.found.get(layout.name)
+            if not NAME.fullmatch(layout.name):
+                reason = f"its name {layout.name!r} is not lower-case words joined by hyphens"
+                registry.unavailable[layout.name] = Unavailable(layout.name, reason, label)
+            elif other is not None and other != layout:
+                name = f"{layout.name} ({label})"
+                registry.unavailable[name] = Unavailable(name, f"its name is taken by {other.title}", label)
+            else:
+                registry.found[layout.name] = layout
+    return registry
+
+
+def layout_of(given: str | Layout) -> Layout:
+    """A layout by name, or as it is; raises ConfigError for an unknown name, with the near ones."""
+    return given if isinstance(given, Layout) else layouts().get(given)
+
+
 def discover(
     kind: str, base: type[T], fault: Callable[[type[T]], str | None], packages: tuple[str, ...]
-) -> Registry[T]:
-    registry: Registry[T] = Registry(kind)
+) -> Registry[type[T]]:
+    """Subclasses of ``base`` that are built in or plugged in."""
+    registry: Registry[type[T]] = Registry(kind)
     for label, load in _built_in(packages):
         _register(registry, label, load, base, fault, built_in=True)
     for label, load in (*_plugin_files(), *_entry_points(f"asc_bench.{kind}s")):
@@ -117,7 +156,7 @@ def discover(
 
 
 def _register(
-    registry: Registry[T],
+    registry: Registry[type[T]],
     label: str,
     load: Callable[[], object],
     base: type[T],
@@ -184,8 +223,8 @@ def system_fault(cls: type[System]) -> str | None:
     return cls.unavailable()
 
 
-ProtocolLike = str | type[Protocol] | Protocol
-"""A protocol by name, as a class or as an instance; it need not be registered."""
+ProtocolLike = str | type[Protocol] | Protocol | FolderLayout
+"""A protocol by name, as a class or as an instance, or a folder of one's own; it need not be registered."""
 
 
 def protocol_of(given: ProtocolLike) -> Protocol:
@@ -197,7 +236,12 @@ def protocol_of(given: ProtocolLike) -> Protocol:
         For an unknown name (with the near names), what is no complete protocol, or one whose name another one has.
     """
     if isinstance(given, str):
-        return protocols().get(given)()
+        folder = None if given in protocols().found else layouts().found.get(given)
+        if not isinstance(folder, FolderLayout):
+            return protocols().get(given)()
+        given = folder
+    if isinstance(given, FolderLayout):
+        given = FolderProtocol(given)
     instance = given() if isinstance(given, type) and issubclass(given, Protocol) else given
     if not isinstance(instance, Protocol):
         raise ConfigError(f"{given!r} is no protocol: give a name, or a subclass of asc_bench.api.Protocol")

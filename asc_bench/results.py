@@ -20,7 +20,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.labels import FINE
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
-from asc_bench.registry import ProtocolLike, protocol_of
+from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
 from asc_bench.reporting.comparisons import significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.figures import draw_confusions, figure_bytes, save_figure
@@ -33,6 +33,7 @@ from asc_bench.runs.variant import split_items
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
+from asc_bench.stored_protocol import DEFINITION, StoredProtocol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -391,6 +392,19 @@ def load_results(
     return found[dataset or next(iter(found))]
 
 
+def _protocol(given: ProtocolLike, results: Path) -> Protocol:
+    """As `protocol_of`; by a name that is registered nowhere, as it is kept with its newest run."""
+    if isinstance(given, str) and given not in protocols().found and given not in layouts().found:
+        kept = [
+            run.manifest[DEFINITION]
+            for run in ResultsStore(results).iterate(f"{given}*")
+            if run.manifest["protocol"] == given and DEFINITION in run.manifest
+        ]
+        if kept:
+            return StoredProtocol(kept[-1])
+    return protocol_of(given)
+
+
 def stored_results(
     results: Path,
     protocol: ProtocolLike,
@@ -406,7 +420,7 @@ def stored_results(
     if budget not in list(Budget):
         raise ConfigError(f"budget is {budget!r}{near(budget, [str(b) for b in Budget])}")
     patterns, chosen = list(split_items(systems)), tuple([folds] if isinstance(folds, str) else folds or ())
-    instance = protocol_of(protocol)
+    instance = _protocol(protocol, results)
     augment = str(Augmentation.parse(augment)) if augment else ""
     newest: dict[tuple[str, str, str, int], StoredRun] = {}
     for run in ResultsStore(results).iterate(f"{instance.name}*", budget):

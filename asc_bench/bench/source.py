@@ -11,14 +11,14 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import n_cores
 from asc_bench.data.index import index_dataset
 from asc_bench.data.joined import join_datasets
-from asc_bench.data.layouts import Layout
+from asc_bench.data.layouts import FolderLayout, Layout
 from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
-from asc_bench.data.store import cache_root, data_roots, find_dataset, get_layout, load_dataset
+from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
-from asc_bench.registry import ProtocolLike, protocol_of
+from asc_bench.registry import ProtocolLike, layout_of, protocol_of
 
 Progress = Callable[[float, str], None]
 
@@ -68,9 +68,12 @@ class Source:
         DataError
             If none is found (and no synthetic dataset was asked for), or a file is broken.
         """
-        first = get_layout(names[0])
+        layouts = [layout_of(name) for name in names]
+        first = layouts[0]
         if first.derived_from:
             return self._derived(first, progress)
+        if self.synthetic and isinstance(first, FolderLayout):
+            raise ConfigError(f"{first.name} is a folder of your own: there is no synthetic dataset for it")
         if self.synthetic:
             from asc_bench.synthetic import write_synthetic
 
@@ -88,9 +91,9 @@ class Source:
                 n_jobs=n_cores(),
                 progress=progress,
             )
-            found = load_dataset(names[:1], [root])
+            found = load_dataset(layouts[:1], [root])
         else:
-            found = load_dataset(names, data_roots(self.roots))
+            found = load_dataset(layouts, data_roots(self.roots))
         return index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
 
     def _derived(self, layout: Layout, progress: Progress) -> Dataset:
@@ -130,11 +133,12 @@ class Source:
             As ``dataset``; and if a source is absent, naming those that are there.
         """
         instance = protocol_of(protocol)
-        derived = any(get_layout(name).derived_from for name in instance.datasets)
+        derived = any(layout_of(name).derived_from for name in instance.datasets)
         if audio or instance.sources or self.synthetic or derived:
             return Bench.of(instance, self.dataset_of(instance, progress))
         self.chosen(instance)
-        return Bench.of(instance, load_dataset(instance.datasets, data_roots(self.roots)))
+        layouts = [layout_of(name) for name in instance.datasets]
+        return Bench.of(instance, load_dataset(layouts, data_roots(self.roots)))
 
     def dataset_of(self, protocol: Protocol | type[Protocol], progress: Progress) -> Dataset:
         """The data set of a protocol, joined where it joins several. Raises as ``bench`` does."""
@@ -180,9 +184,9 @@ class Source:
         roots = data_roots(self.roots)
         absent: dict[str, list[Layout]] = {}
         for name in chosen:
-            for layout in map(get_layout, protocol.sources[name]):
+            for layout in map(layout_of, protocol.sources[name]):
                 try:
-                    find_dataset(layout.name, roots)
+                    find_dataset(layout, roots)
                 except DataError:
                     absent.setdefault(name, []).append(layout)
         if not absent:

@@ -17,7 +17,7 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 Item = TypeVar("Item", bound="PaperItem")
 
 
-def find(registry: Registry[Item], arguments: Sequence[str], known: Iterable[str]) -> tuple[Item, Cut]:
+def find(registry: Registry[type[Item]], arguments: Sequence[str], known: Iterable[str]) -> tuple[Item, Cut]:
     """Read ``system/item --axis value,value``.
 
     Parameters
@@ -57,7 +57,7 @@ def find(registry: Registry[Item], arguments: Sequence[str], known: Iterable[str
     return item, cut
 
 
-def listing(registry: Registry[Item]) -> str:
+def listing(registry: Registry[type[Item]]) -> str:
     """What there is, with the options that cut it."""
     lines = []
     for name in registry.names():

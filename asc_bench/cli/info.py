@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 def command(name: Annotated[str, typer.Argument(help="A system, protocol or data set.")]) -> None:
     """Describe a system, a protocol or a data set."""
-    from asc_bench.data.layouts import LAYOUTS
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
-    from asc_bench.registry import protocols, systems
+    from asc_bench.registry import layouts, protocols, systems
 
     if name in systems().found:
         lines = _system(systems().get(name))
@@ -27,10 +26,10 @@ def command(name: Annotated[str, typer.Argument(help="A system, protocol or data
         lines = [f"{name} is unavailable: {systems().unavailable[name].reason}"]
     elif name in protocols().found:
         lines = _protocol(protocols().get(name))
-    elif name in LAYOUTS:
-        lines = _dataset(LAYOUTS[name])
+    elif name in layouts().found:
+        lines = _dataset(layouts().get(name))
     else:
-        known = [*systems().names(), *protocols().names(), *LAYOUTS]
+        known = [*systems().names(), *protocols().names(), *layouts().names()]
         raise ConfigError(f"there is no system, protocol or data set {name!r}{near(name, known)}")
     typer.echo("\n".join(lines))
 
@@ -95,8 +94,10 @@ def _protocol(cls: type[Protocol]) -> list[str]:
 
 
 def _data(cls: type[Protocol]) -> list[str]:
+    from asc_bench.protocol import dataset_names
+
     if not cls.sources:
-        return _field("data sets", " or ".join(cls.datasets))
+        return _field("data sets", " or ".join(dataset_names(cls)))
     joined = [
         name if layouts == (name,) else f"{name} ({' and '.join(layouts)})" for name, layouts in cls.sources.items()
     ]
@@ -104,13 +105,14 @@ def _data(cls: type[Protocol]) -> list[str]:
 
 
 def _dataset(layout: Layout) -> list[str]:
+    seconds = getattr(layout, "clip_duration_s", None)
     return [
         f"{layout.name}: {layout.title}",
         *_field("holds", layout.nature),
         *_field("folder", " or ".join(layout.folders)),
         *_field("home page", layout.homepage),
         *_field("licence", layout.licence),
-        *_field("clip length", f"{layout.clip_duration_s:g} s"),
+        *([] if seconds is None else _field("clip length", f"{seconds:g} s")),
         *_field("how to get it", _how_to_get(layout)),
     ]
 

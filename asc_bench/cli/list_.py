@@ -70,7 +70,9 @@ def _protocols() -> str:
 
 def _data(protocol: type[Protocol]) -> str:
     """Any one of several data sets, or sources that are joined."""
-    return " + ".join(protocol.sources) if protocol.sources else " or ".join(protocol.datasets)
+    from asc_bench.protocol import dataset_names
+
+    return " + ".join(protocol.sources) if protocol.sources else " or ".join(dataset_names(protocol))
 
 
 def _reproductions() -> str:
@@ -85,32 +87,34 @@ def _figures() -> str:
     return _papers(figures())
 
 
-def _papers(found: Registry[Item]) -> str:
+def _papers(found: Registry[type[Item]]) -> str:
     rows = [(n, found.found[n].title, found.found[n].protocol, "") for n in found.names()]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, (found.kind, "title", "protocol", "note"))
 
 
 def datasets(data: list[Path] | None) -> str:
-    from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.store import data_roots
+    from asc_bench.registry import layouts
 
     roots = data_roots(tuple(data or ()))
     rows = []
-    for name, layout in sorted(LAYOUTS.items()):
+    for name, layout in sorted(layouts().found.items()):
         places = [_place(source, roots) for source in layout.derived_from or (name,)]
         place = next((p for p in places if p), "not found")
         if layout.derived_from:
             place = f"computed from {' or '.join(layout.derived_from)}: {place}"
         rows.append((name, layout.title, layout.licence, place))
+    rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(layouts().unavailable.items())]
     return _table(rows, ("data set", "title", "licence", "place"))
 
 
 def _place(name: str, roots: Sequence[Path]) -> str:
     from asc_bench.data.store import find_dataset
     from asc_bench.errors import DataError
+    from asc_bench.registry import layout_of
 
     try:
-        return str(find_dataset(name, roots))
+        return str(find_dataset(layout_of(name), roots))
     except DataError:
         return ""

@@ -37,6 +37,28 @@ Data = Annotated[
 ]
 
 
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", help="A folder of your own recordings, for a protocol; needs --csv and --label."
+    ),
+]
+Csv = Annotated[str, typer.Option("--csv", help="Of --folder: the table with a row for each file.")]
+Label = Annotated[str, typer.Option(help="Of --csv: the column of the class.")]
+File = Annotated[str, typer.Option(help="Of --csv: the column of the file; found if not given.")]
+Location = Annotated[
+    str, typer.Option(help="Of --csv: the column of the recording location, kept together in folds and intervals.")
+]
+DeviceColumn = Annotated[str, typer.Option(help="Of --csv: the column of the recording device.")]
+FoldColumn = Annotated[
+    str, typer.Option(help="Of --csv: the column of folds, or of train, validation and test; else five are made.")
+]
+Audio = Annotated[str, typer.Option(help="Of --folder: the folder in it where the names of files begin.")]
+ClipDuration = Annotated[
+    float | None, typer.Option(help="Of --folder: seconds of each file that are used; else those of the longest.")
+]
+
+
 def _use_cache(folder: Path | None) -> Path | None:
     """Let ``--cache`` stand for ``ASC_BENCH_CACHE`` in this process and its workers: systems find weights there."""
     if folder is not None:

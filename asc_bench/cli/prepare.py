@@ -39,12 +39,12 @@ def command(
 ) -> None:
     """Find or fetch a data set or a set of weights, check it, compute features."""
     from asc_bench.cli import weights
-    from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.store import data_roots
     from asc_bench.data.weights import weight_sets
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
-    from asc_bench.registry import protocols
+    from asc_bench.protocol import dataset_names
+    from asc_bench.registry import layouts, protocols
     from asc_bench.screen import Screen
 
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
@@ -54,8 +54,8 @@ def command(
             raise ConfigError(f"{name} is a set of weights: only --download and --cache apply to it")
         weights.prepare(name, download=download, cache=source.cache_folder)
         return
-    if not is_protocol and name not in LAYOUTS:
-        known = [*LAYOUTS, *protocols().names(), *weight_sets()]
+    if not is_protocol and name not in layouts().found:
+        known = [*layouts().names(), *protocols().names(), *weight_sets()]
         raise ConfigError(f"there is no data set {name!r}{near(name, known)}")
     copies = options.augmentation(augment)
     if copies and not systems:
@@ -63,14 +63,14 @@ def command(
     if sources and not is_protocol:
         raise ConfigError(f"{name} is a data set: --sources chooses those of a protocol that joins several")
     protocol = protocols().get(name) if is_protocol else None
-    names = protocol.datasets if protocol else (name,)
+    names = dataset_names(protocol) if protocol else (name,)
     joined: list[tuple[str, ...]] = []
     if protocol:
         joined = [(layout,) for s in source.chosen(protocol) for layout in protocol.sources[s]]
     with Screen() as screen:
         if download and not synthetic:
             with screen.phase("download") as progress:
-                for wanted in joined or [LAYOUTS[names[0]].derived_from or names]:
+                for wanted in joined or [layouts().get(names[0]).derived_from or names]:
                     _download(wanted, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
         with screen.phase("recordings") as progress:
             dataset = source.dataset_of(protocol, progress) if protocol else source.dataset(names, progress)
@@ -80,7 +80,7 @@ def command(
             _describe_joined(dataset)
         if systems:
             alone = [p for p in protocols().names() if not protocols().get(p).sources]
-            benches = [p for p in alone if dataset.name in protocols().get(p).datasets]
+            benches = [p for p in alone if dataset.name in dataset_names(protocols().get(p))]
             for each in [name] if is_protocol else benches:
                 bench = source.bench(each, lambda f, m: None)
                 _features(screen, bench, systems, budget, source.cache_folder, copies)
@@ -91,23 +91,24 @@ def command(
 def _download(
     names: tuple[str, ...], roots: list[Path], progress: Callable[[float, str], None], keep: bool, unverified: bool
 ) -> None:
-    """Fetch the data set, unless it is there and complete; an incomplete one is mended where it lies."""
+    """Fetch the data set, unless it is there and complete; an incomplete one is completed where it lies."""
     from asc_bench.data.download.datasets import fetch_archives
-    from asc_bench.data.layouts import LAYOUTS
     from asc_bench.data.resources import archives_of
     from asc_bench.data.store import load_dataset
     from asc_bench.errors import DataError
+    from asc_bench.registry import layout_of
 
-    layout = next((LAYOUTS[n] for n in names if LAYOUTS[n].archives), LAYOUTS[names[0]])
+    known = [layout_of(name) for name in names]
+    layout = next((one for one in known if one.archives), known[0])
     place = roots[0]
     try:
-        found = load_dataset(names, roots)
+        found = load_dataset(known, roots)
     except DataError:
         pass  # absent, or its lists are damaged: fetching is what was asked for
     else:
         if found.complete:
             return
-        layout, place = LAYOUTS[found.name], found.root.parent
+        layout, place = layout_of(found.name), found.root.parent
     if layout.archives is None:
         raise DataError(f"{layout.title} has no list of archives here; get it from {layout.homepage}")
     listed = archives_of(layout.archives)
@@ -115,9 +116,9 @@ def _download(
 
 
 def _describe(dataset: Dataset) -> None:
-    from asc_bench.data.layouts import LAYOUTS
+    from asc_bench.registry import layouts
 
-    kind = "SYNTHETIC dataset" if dataset.synthetic else LAYOUTS[dataset.name].nature
+    kind = "SYNTHETIC dataset" if dataset.synthetic else layouts().get(dataset.name).nature
     typer.echo(f"{dataset.name}: {dataset.root} ({kind})")
     table = dataset.clips
     typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
@@ -127,6 +128,8 @@ def _describe(dataset: Dataset) -> None:
         typer.echo(f"  INCOMPLETE: {fault}")
     if dataset.missing:
         typer.echo(f"  INCOMPLETE: {len(dataset.missing)} audio files are missing, such as {dataset.missing[0]}")
+    for caveat in dataset.caveats:
+        typer.echo(f"  {caveat}")
     typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
 
 

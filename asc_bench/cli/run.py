@@ -7,20 +7,19 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.shared import Training, takes
+from asc_bench.cli.shared import Running, takes
 
 
-@takes(Training)
+@takes(Running)
 def command(
-    protocol: options.Protocol,
     systems: options.Systems = "all",
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
     *,
-    given: Training,
+    given: Running,
 ) -> None:
-    """Run systems under a protocol and write the tables.
+    """Run systems under a protocol, or on a folder of your own, and write the tables.
 
     What is stored already is not computed again: the same command goes on where it stopped.
     """
@@ -28,10 +27,10 @@ def command(
     from asc_bench.runs.variant import variants_of
     from asc_bench.screen import Screen
 
-    variants = variants_of(systems)
+    asked, variants = given.chosen(), variants_of(systems)
     experiment = experiment_of(given, folds=folds)
     with Screen(quiet=given.quiet) as screen:
-        work = carry_out(experiment, screen, protocol, variants, dry_run=given.dry_run)
+        work = carry_out(experiment, screen, asked, variants, dry_run=given.dry_run)
         if work is None:
             return
         with screen.phase("tables") as progress:

@@ -6,9 +6,12 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 from asc_bench.cli import options
+
+if TYPE_CHECKING:
+    from asc_bench.data.layouts import FolderLayout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,65 @@ class Training(Computing):
     keep_weights: options.KeepWeights = False
 
 
-def takes(group: type[Computing]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What systems are run under: a protocol by name, or a folder of the user's own."""
+
+    protocol: options.Protocol = ""
+    folder: options.Folder = None
+    csv: options.Csv = ""
+    label: options.Label = ""
+    file: options.File = ""
+    location: options.Location = ""
+    device_column: options.DeviceColumn = ""
+    fold_column: options.FoldColumn = ""
+    audio: options.Audio = ""
+    clip_duration: options.ClipDuration = None
+
+    def chosen(self) -> str | FolderLayout:
+        """The protocol's name, or the folder's layout.
+
+        Raises
+        ------
+        ConfigError
+            If neither is given or both are, or a folder without what it needs.
+        """
+        from asc_bench.errors import ConfigError
+
+        if self.folder is None:
+            of_folder = {f.name: getattr(self, f.name) for f in fields(Asked) if f.name != "protocol"}
+            stray = next((name for name, value in of_folder.items() if value), None)
+            if stray:
+                raise ConfigError(f"--{stray.replace('_', '-')} belongs to --folder, which is not given")
+            if not self.protocol:
+                raise ConfigError("name a protocol (--protocol) or a folder of your own (--folder)")
+            return self.protocol
+        if self.protocol:
+            raise ConfigError("--protocol and --folder exclude each other; give one of them")
+        for option, value in (("--csv", self.csv), ("--label", self.label)):
+            if not value:
+                raise ConfigError(f"--folder needs {option}: the table of the files, and its column of classes")
+        from asc_bench.data.layouts import FolderLayout
+
+        return FolderLayout(
+            self.folder,
+            csv=self.csv,
+            label=self.label,
+            file=self.file,
+            location=self.location,
+            device=self.device_column,
+            fold=self.fold_column,
+            audio=self.audio,
+            clip_duration_s=self.clip_duration,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running(Training, Asked):
+    """All options of ``run`` but the systems."""
+
+
+def takes(group: type[Computing] | type[Asked]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a verb the options of a group behind its own; its keyword ``given`` receives them as one object.
 
     Parameters

@@ -7,10 +7,11 @@ from collections import Counter
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.shared import Asked, takes
 
 
+@takes(Asked)
 def command(
-    protocol: options.Protocol,
     systems: options.Systems = "all",
     budget: options.BudgetName = "quick",
     as_published: options.AsPublished = False,
@@ -25,6 +26,8 @@ def command(
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
+    *,
+    given: Asked,
 ) -> None:
     """Show what is done, failed and left of a `run` command."""
     from tabulate import tabulate
@@ -39,8 +42,9 @@ def command(
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
     source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    asked = given.chosen()
     with Screen() as screen, screen.phase("recordings") as progress:
-        bench = source.bench(protocol, progress)
+        bench = source.bench(asked, progress)
     specs = plan(
         bench,
         parse_variants(systems),

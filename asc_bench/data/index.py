@@ -69,7 +69,7 @@ def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: P
     index = _up_to_date(dataset, list(ends.index), cache=cache, n_jobs=n_jobs, progress=progress)
     faults = {path: fault for path, fault in _faults(index, ends) if fault}
     if faults:
-        raise DataError(_listing(dataset.name, faults, len(index)))
+        raise DataError(_listing(dataset, faults, len(index)))
     digests = {path: entry.facts.sha256 for path, entry in index.items()}
     return replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
 
@@ -144,12 +144,14 @@ def _faults(index: dict[str, IndexEntry], ends: pd.DataFrame) -> Iterable[tuple[
             yield path, facts.fault
 
 
-def _listing(name: str, faults: dict[str, str], n_files: int) -> str:
-    lines = [f"{name}: {len(faults)} of {n_files} audio files cannot be used:"]
+def _listing(dataset: Dataset, faults: dict[str, str], n_files: int) -> str:
+    lines = [f"{dataset.name}: {len(faults)} of {n_files} audio files cannot be used:"]
     lines += [f"  {path}: {fault}" for path, fault in list(faults.items())[:N_LISTED]]
     if len(faults) > N_LISTED:
         lines.append(f"  ... and {len(faults) - N_LISTED} more")
-    lines.append("Restore these files from the official archive; nothing was trained.")
+    official = "Restore these files from the official archive"
+    own = "Repair these files or leave them out of the table"
+    lines.append(f"{official if dataset.official else own}; nothing was trained.")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from asc_bench.data.layouts import LAYOUTS, Layout
+from asc_bench.data.layouts import LAYOUTS, FolderLayout, Layout
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError, DataError
 
@@ -60,7 +60,7 @@ def find_dataset(name: str | Layout, roots: Sequence[Path]) -> Path:
     DataError
         If it is nowhere; the message says where it was looked for and how to get it.
     """
-    folder = _find(get_layout(name), roots)
+    folder = get_layout(name).place(roots)
     if folder is None:
         raise DataError(_not_found([get_layout(name)], roots))
     return folder
@@ -79,25 +79,16 @@ def load_dataset(name_or_names: str | Layout | Iterable[str | Layout], roots: Se
     names = [name_or_names] if isinstance(name_or_names, str | Layout) else list(name_or_names)
     layouts = [get_layout(name) for name in names]
     for layout in layouts:
-        folder = _find(layout, roots)
+        folder = layout.place(roots)
         if folder is not None:
             return layout.read(folder)
     raise DataError(_not_found(layouts, roots))
 
 
-def _find(layout: Layout, roots: Sequence[Path]) -> Path | None:
-    for root in roots:
-        # A root given as "." or through a parent has no telling name before it is made absolute.
-        itself = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link and lose its name
-        candidates = [itself] if itself.name in layout.folders else []
-        candidates += [itself / folder for folder in layout.folders]
-        for candidate in candidates:
-            if candidate.is_dir():
-                return candidate
-    return None
-
-
 def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
+    own = [layout for layout in layouts if isinstance(layout, FolderLayout)]
+    if own:
+        return f"{own[0].name}: {own[0].folder_path} is not a folder"
     lines = [f"{' or '.join(layout.title for layout in layouts)} was not found."]
     folders = " or ".join(f"{folder}/" for layout in layouts for folder in layout.folders)
     lines.append(f"  looked for: a folder {folders}")

@@ -15,14 +15,14 @@ PAPER_NAME = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 
 
 @cache
-def reproductions() -> Registry[Reproduction]:
+def reproductions() -> Registry[type[Reproduction]]:
     """Every published table that can be run again, by ``system/table``."""
     packages = ("asc_bench.baselines", "asc_bench.proposed")
     return discover("reproduction", Reproduction, _paper_fault, packages)  # type: ignore[type-abstract]
 
 
 @cache
-def figures() -> Registry[PaperFigure]:
+def figures() -> Registry[type[PaperFigure]]:
     """Every published figure that can be drawn again, by ``system/figure``."""
     packages = ("asc_bench.baselines", "asc_bench.proposed")
     return discover("figure", PaperFigure, _paper_fault, packages)  # type: ignore[type-abstract]

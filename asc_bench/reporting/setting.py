@@ -22,6 +22,7 @@ _MUST_AGREE = (
     "budget",
     "selection",
     "augmentation",
+    "data_caveats",
 )
 
 _OWN = "own"
@@ -46,6 +47,8 @@ class Setting:
     ----------
     folds : tuple of str
         Those that there are runs of, if these are not all of the protocol's.
+    data_caveats : tuple of str
+        Sentences about the data that every table must show.
     first, last : str
         UTC days on which the first and the last run started; empty if none did.
     """
@@ -63,6 +66,7 @@ class Setting:
     first: str
     last: str
     folds: tuple[str, ...] = ()
+    data_caveats: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, manifests: Sequence[Manifest]) -> Setting:
@@ -95,6 +99,7 @@ class Setting:
             n_repeats=len({m["repeat"] for m in manifests}),
             first=days[0] if days else "",
             last=days[-1] if days else "",
+            data_caveats=tuple(one.get("data_caveats") or ()),
             folds=tuple(folds) if len(folds) < len(one.get("expected") or ()) else (),
         )
 
@@ -164,6 +169,7 @@ class Setting:
             found.append(_SELECTIONS[self.selection][1])
         if self.augmentation:
             found.append(_copies(self.augmentation))
+        found += self.data_caveats
         return tuple(found)
 
     @property

@@ -24,7 +24,8 @@ from asc_bench.bench.waveforms import averaged
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.features.cache import feature_array
 from asc_bench.files import writing
-from asc_bench.protocol import Fold
+from asc_bench.protocol import Fold, Protocol
+from asc_bench.registry import protocols
 from asc_bench.runs.fitted import loaded
 from asc_bench.runs.fusion import fuse
 from asc_bench.runs.plan import Origin, RunSpec
@@ -33,6 +34,7 @@ from asc_bench.runs.settings import Progress, Settings
 from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
+from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
@@ -269,6 +271,8 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "protocol_version": bench.protocol.version,
         "dataset": dataset.name,
         **(_of_sources(spec, bench) if dataset.sources else {}),
+        **({"data_caveats": list(dataset.caveats)} if dataset.caveats else {}),
+        **_definition(bench.protocol),
         "synthetic": dataset.synthetic,
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
         "system": spec.variant.name,
@@ -290,6 +294,12 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "versions": package_versions(),
         "started": started.isoformat(timespec="seconds"),
     }
+
+
+def _definition(protocol: Protocol) -> dict[str, object]:
+    """Of a protocol that is registered nowhere: what tables need, if it can be kept."""
+    found = None if protocols().found.get(protocol.name) is type(protocol) else definition(protocol)
+    return {} if found is None else {DEFINITION: found}
 
 
 def _of_sources(spec: RunSpec, bench: Bench) -> dict[str, object]:

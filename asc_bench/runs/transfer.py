@@ -9,9 +9,9 @@ import pandas as pd
 
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
-from asc_bench.data.layouts import LAYOUTS
 from asc_bench.errors import ConfigError
 from asc_bench.protocol import Fold
+from asc_bench.registry import layouts
 from asc_bench.runs.plan import Origin, RunSpec, plan
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.systems.transfer.settings import TransferParams
@@ -124,7 +124,8 @@ def _recordings(bench: Bench, ids: Sequence[str]) -> list[str]:
     real = not bench.dataset.synthetic
     names = []
     for source, location in zip(sources, clips["location"], strict=True):
-        namespace = LAYOUTS[source].namespace if source in LAYOUTS else ""
+        known = layouts().found.get(source)
+        namespace = known.namespace if known else ""
         if namespace and real:
             names.append(f"{namespace} {location.removeprefix(f'{source}/')}")
     return names

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import Layout, OfficialLayout
 from asc_bench.data.layouts.dares_g1 import DARES_G1
 from asc_bench.data.layouts.dcase2017_task4 import DCASE_2017_TASK_4
 from asc_bench.data.layouts.esc10 import ESC_10
 from asc_bench.data.layouts.esc10_devices import ESC_10_DEVICES
 from asc_bench.data.layouts.esc50 import ESC_50
+from asc_bench.data.layouts.folder import FolderLayout
 from asc_bench.data.layouts.greatest_hits import GREATEST_HITS
 from asc_bench.data.layouts.litis_rouen import LITIS_ROUEN
 from asc_bench.data.layouts.tut_2017 import TUT_2017_DEVELOPMENT, TUT_2017_EVALUATION
 from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+LAYOUTS: Mapping[str, OfficialLayout] = MappingProxyType(
     {
         layout.name: layout
         for layout in (
@@ -34,6 +35,6 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         )
     }
 )
-"""Every layout by its name."""
+"""Every built-in layout by its name."""
 
-__all__ = ["LAYOUTS", "Layout"]
+__all__ = ["LAYOUTS", "FolderLayout", "Layout", "OfficialLayout"]

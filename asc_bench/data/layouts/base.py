@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,7 @@ from asc_bench.errors import ConfigError, DataError
 
 @dataclass(frozen=True, kw_only=True)
 class Layout(ABC):
-    """Base of every layout.
-
-    A missing audio file or a wrong count makes the data set incomplete and is told in ``Dataset.missing`` and
-    ``Dataset.shortfalls``. Lists that contradict each other, the file names or the official format are an
-    error.
+    """Base of every layout: of published data sets (`OfficialLayout`) and of folders of one's own.
 
     Attributes
     ----------
@@ -35,12 +32,6 @@ class Layout(ABC):
         Where it comes from and on which terms.
     archives : str or None
         Data set name in ``resources/archives.csv``, for downloads; None if there is no archive.
-    clip_duration_s : float
-        Nominal length of every clip, in seconds.
-    scenes : tuple of str
-        Every scene that may occur.
-    counts : Counts
-        Official numbers.
     nature : str
         What its sounds are, for messages.
     binaural : bool
@@ -57,9 +48,6 @@ class Layout(ABC):
     homepage: str
     licence: str
     archives: str | None
-    clip_duration_s: float
-    scenes: tuple[str, ...]
-    counts: Counts
     nature: str = "real recordings"
     derived_from: tuple[str, ...] = ()
     binaural: bool = False
@@ -67,13 +55,25 @@ class Layout(ABC):
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
-        """Read the lists under ``root``, the data set's own folder. No audio file is opened.
+        """Read the lists under ``root``, the data set's own folder, and give every clip that they name.
 
         Raises
         ------
         DataError
             If lists are missing, malformed or contradict each other; the message names file, line and value.
         """
+
+    def place(self, roots: Sequence[Path]) -> Path | None:
+        """The data set's folder: below one of the roots, or a root itself, the first that is found; or None."""
+        for root in roots:
+            # A root given as "." or through a parent has no telling name before it is made absolute.
+            itself = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link and lose its name
+            candidates = [itself] if itself.name in self.folders else []
+            candidates += [itself / folder for folder in self.folders]
+            for candidate in candidates:
+                if candidate.is_dir():
+                    return candidate
+        return None
 
     def derive(self, source: Dataset, root: Path, *, n_jobs: int, progress: Progress) -> Path:
         """Compute this data set from another one, unless that was done before.
@@ -102,6 +102,29 @@ class Layout(ABC):
             If there is no room, or the folder cannot be written.
         """
         raise ConfigError(f"{self.name} is not computed from {source.name} or from any other data set")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficialLayout(Layout):
+    """Base of the layouts of published data sets, which are held against official numbers. No audio file is opened.
+
+    A missing audio file or a wrong count makes the data set incomplete and is named in ``Dataset.missing`` and
+    ``Dataset.shortfalls``. Lists that contradict each other, the file names or the official format are an
+    error.
+
+    Attributes
+    ----------
+    clip_duration_s : float
+        Nominal length of every clip, in seconds.
+    scenes : tuple of str
+        Every scene that may occur.
+    counts : Counts
+        Official numbers.
+    """
+
+    clip_duration_s: float
+    scenes: tuple[str, ...]
+    counts: Counts
 
     def dataset(
         self,
@@ -142,6 +165,21 @@ class Layout(ABC):
         )
 
 
+def refuse_spread(clips: pd.DataFrame, fold: Sequence[object], *, what: str = "") -> None:
+    """Refuse folds that divide a location (a source recording).
+
+    Raises
+    ------
+    DataError
+        Naming the first of them; ``what`` stands before the message.
+    """
+    numbers = pd.Series(list(fold), index=clips.index)
+    spread = numbers.groupby(clips["location"]).nunique()
+    if (spread > 1).any():
+        crossing = ", ".join(sorted(spread.index[spread > 1])[:5])
+        raise DataError(f"{what}source recordings lie in more than one fold: {crossing}")
+
+
 def folds_by_number(clips: pd.DataFrame, fold: Sequence[int]) -> tuple[Split, ...]:
     """Cross-validation folds: each number is the test part once, the others train.
 
@@ -151,12 +189,10 @@ def folds_by_number(clips: pd.DataFrame, fold: Sequence[int]) -> tuple[Split, ..
         If a location (a source recording) lies in two folds.
     """
     numbers = pd.Series(list(fold), index=clips.index)
-    spread = numbers.groupby(clips["location"]).nunique()
-    if (spread > 1).any():
-        crossing = ", ".join(sorted(spread.index[spread > 1])[:5])
-        raise DataError(
-            f"source recordings lie in more than one fold: {crossing}; the folds are not the official ones"
-        )
+    try:
+        refuse_spread(clips, fold)
+    except DataError as error:
+        raise DataError(f"{error}; the folds are not the official ones") from None
     return tuple(
         Split(
             f"fold{number}",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row, check_file_name, check_once, read_rows
 from asc_bench.data.manifest import Dataset
@@ -26,7 +26,7 @@ _COLUMNS = ("filename", "label", "group")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DaresG1Layout(Layout):
+class DaresG1Layout(OfficialLayout):
     """What the manifest lists is what counts."""
 
     def read(self, root: Path) -> Dataset:

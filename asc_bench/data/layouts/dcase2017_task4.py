@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts, synthetic_counts
 from asc_bench.data.layouts.listing import Row, check_once, files_in, read_rows
 from asc_bench.data.manifest import Dataset, Split, event_table
@@ -87,7 +87,7 @@ class _Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dcase2017Task4Layout(Layout):
+class Dcase2017Task4Layout(OfficialLayout):
     """Two official divisions with one training set: ``testing`` and, if it is there, ``evaluation``."""
 
     def read(self, root: Path) -> Dataset:

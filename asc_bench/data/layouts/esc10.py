@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout, folds_by_number
+from asc_bench.data.layouts.base import OfficialLayout, folds_by_number
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, esc_counts
 from asc_bench.data.layouts.listing import files_in
 from asc_bench.data.manifest import Dataset
@@ -39,7 +39,7 @@ _AUDIO_SUFFIXES = (".ogg", ".wav", ".mp3", ".flac")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Esc10Layout(Layout):
+class Esc10Layout(OfficialLayout):
     """There are no lists: what exists is what counts, and an absent file shows as a shortfall."""
 
     def read(self, root: Path) -> Dataset:

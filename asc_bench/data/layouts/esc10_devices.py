@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from asc_bench.data.computed import Progress
-from asc_bench.data.layouts.base import Layout, folds_by_number
+from asc_bench.data.layouts.base import OfficialLayout, folds_by_number
 from asc_bench.data.layouts.counts import SYNTHETIC_MARKER, Counts
 from asc_bench.data.layouts.esc10 import ESC_10
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, N_FOLDS
@@ -29,7 +29,7 @@ _N_PARALLEL = (11, 14, 11, 12, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Esc10DevicesLayout(Layout):
+class Esc10DevicesLayout(OfficialLayout):
     """Every column of the list is checked against the file name."""
 
     def read(self, root: Path) -> Dataset:

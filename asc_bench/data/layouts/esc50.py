@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout, folds_by_number
+from asc_bench.data.layouts.base import OfficialLayout, folds_by_number
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
 from asc_bench.data.manifest import Dataset
@@ -102,7 +102,7 @@ def esc_counts(n_classes: int) -> Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Esc50Layout(Layout):
+class Esc50Layout(OfficialLayout):
     """Every column of ``esc50.csv`` is checked against the file name and the official class table."""
 
     def read(self, root: Path) -> Dataset:

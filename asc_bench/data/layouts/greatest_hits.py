@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts, synthetic_counts
 from asc_bench.data.layouts.listing import Row, check_once, files_in, read_rows
 from asc_bench.data.manifest import Dataset, Split
@@ -64,7 +64,7 @@ _RECORDING = re.compile(r"[0-9]{4}(-[0-9]{2}){5}(-[0-9]+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class GreatestHitsLayout(Layout):
+class GreatestHitsLayout(OfficialLayout):
     """Clips come from the lists of actions; what exists of these is what counts."""
 
     def read(self, root: Path) -> Dataset:

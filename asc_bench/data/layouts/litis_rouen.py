@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row, check_file_name, files_in
 from asc_bench.data.manifest import Dataset, Split
@@ -60,7 +60,7 @@ _FILE_NAME = re.compile(r"(?P<label>[a-z-]+)[0-9]+\.wav")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LitisRouenLayout(Layout):
+class LitisRouenLayout(OfficialLayout):
     """Wave files in one folder, and three lists beside it."""
 
     def read(self, root: Path) -> Dataset:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
 from asc_bench.data.manifest import Dataset, Split
@@ -48,7 +48,7 @@ _LICENCE = "Tampere University licence: non-commercial scientific use, with attr
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tut2017Layout(Layout):
+class Tut2017Layout(OfficialLayout):
     """One of the two sets; ``n_folds`` is 0 for the evaluation set, which is not divided."""
 
     n_folds: int

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from asc_bench.data.layouts.base import Layout
+from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
 from asc_bench.data.manifest import Dataset, Split
@@ -42,7 +42,7 @@ _LICENCE = "Tampere University licence: non-commercial scientific use, with attr
 
 
 @dataclass(frozen=True, kw_only=True)
-class TutMobileLayout(Layout):
+class TutMobileLayout(OfficialLayout):
     """One year's development set; the years differ in the extension and the header of the fold files."""
 
     fold_suffix: str
