@@ -97,7 +97,7 @@ def _function(name: str) -> Extractor:
 def _torchscript(path: Path, device: str) -> Extractor:
     import torch
 
-    from asc_bench.training.device import reproducible
+    from asc_bench.api import reproducible
 
     try:
         network = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]

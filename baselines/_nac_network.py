@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from asc_bench.errors import SystemFailure
+from asc_bench.api import SystemFailure
 from asc_bench.modules.conv import AddChannel
 
 N_CONVOLUTIONS = 5

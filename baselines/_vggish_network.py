@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from asc_bench.api import StoreError
-from asc_bench.training.checkpoint import load_foreign_state
+from asc_bench.api import StoreError, load_foreign_state
 
 N_CONVOLUTIONS = 6
 POOLED = (0, 1, 3, 5)

@@ -106,7 +106,7 @@ class BcResnetMod(TorchSystem):
 
     def training_plan(self) -> TrainingPlan:
         """Stochastic gradient descent with a warm-up and a cosine; see the card for the other budgets."""
-        from asc_bench.features.augment import SpecMask
+        from asc_bench.api import SpecMask
 
         if self.budget is Budget.PAPER:
             n_frames = self.front_end().shape(self.task.clip_duration_s)[0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from asc_bench.api import Card, Published
-from asc_bench.systems.fused import FusedSystem
+from asc_bench.api import Card, FusedSystem, Published
 
 FEATURES = ("logmel", "harmonic", "percussive")
 DIVISIONS = ("whole", "half", "quarter")

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from asc_bench.api import Budget, Card, Cosine, Crop, FrontEnd, LogMel, Params, TorchSystem, TrainingPlan
-from asc_bench.features.hpss import SeparatedLogMel
+from asc_bench.api import (
+    Budget,
+    Card,
+    Cosine,
+    Crop,
+    FrontEnd,
+    LogMel,
+    Params,
+    SeparatedLogMel,
+    TorchSystem,
+    TrainingPlan,
+)
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,9 +19,12 @@ from asc_bench.api import (
     Context,
     Features,
     FrontEnd,
+    JointFrontEnd,
     LabelledClips,
     Linear,
+    Mfcc,
     Params,
+    PerceptualMel,
     Probabilities,
     Published,
     StoreError,
@@ -29,9 +32,6 @@ from asc_bench.api import (
     TorchSystem,
     TrainingPlan,
 )
-from asc_bench.features.joint import JointFrontEnd
-from asc_bench.features.mfcc import Mfcc
-from asc_bench.features.weighted_mel import PerceptualMel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -208,7 +208,7 @@ class CnnIvector(TorchSystem):
         if self.params.part != "cnn":
             self._fit_ivectors(self._part(train, "ivector"), context, share)
         if self.params.part == "both":
-            from asc_bench.systems.calibration import fit_fusion
+            from asc_bench.api import fit_fusion
 
             if validation is None:
                 raise SystemFailure(
@@ -223,7 +223,7 @@ class CnnIvector(TorchSystem):
             return self._of_network(clips)
         if self.params.part == "ivector":
             return self._of_ivectors(clips)
-        from asc_bench.systems.calibration import fused_probabilities
+        from asc_bench.api import fused_probabilities
 
         if self._fusion is None:
             raise SystemFailure("cnn-ivector is neither fitted nor loaded; call fit or load first")
@@ -233,7 +233,7 @@ class CnnIvector(TorchSystem):
         """The network as ``weights.safetensors``, the i-vectors and the fusion as ``ivector.safetensors``."""
         import torch
 
-        from asc_bench.training.checkpoint import write_tensors
+        from asc_bench.api import write_tensors
 
         if self.params.part != "ivector":
             super().save(folder)
@@ -252,7 +252,7 @@ class CnnIvector(TorchSystem):
         StoreError
             If a file is missing or damaged, or belongs to another system or other parameters.
         """
-        from asc_bench.training.checkpoint import read_tensors
+        from asc_bench.api import read_tensors
 
         from ._cnn_ivector_classifier import IvectorClassifier
 
@@ -270,7 +270,7 @@ class CnnIvector(TorchSystem):
 
     def complexity(self) -> Mapping[str, int]:
         """Of the parts that there are; of fitted i-vectors, all stored numbers and the matrix products."""
-        from asc_bench.training.complexity import count_multiply_adds, count_parameters
+        from asc_bench.api import count_multiply_adds, count_parameters
 
         cost = {"n_parameters": 0, "n_multiply_adds": 0}
         if self.params.part != "ivector":
@@ -340,6 +340,6 @@ class CnnIvector(TorchSystem):
         return probabilities
 
     def _log_probabilities(self, clips: Clips) -> list[Array]:
-        from asc_bench.systems.calibration import log_probabilities
+        from asc_bench.api import log_probabilities
 
         return [log_probabilities(given) for given in (self._of_network(clips), self._of_ivectors(clips))]

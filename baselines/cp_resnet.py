@@ -11,7 +11,7 @@ from asc_bench.api import Budget, Card, ConfigError, Cosine, Crop, Linear, Param
 if TYPE_CHECKING:
     from torch import nn
 
-    from asc_bench.features.weighted_mel import PerceptualMel
+    from asc_bench.api import PerceptualMel
 
 _MAX_RHO = 22
 _ROLL = 50
@@ -69,7 +69,7 @@ class CpResnet(TorchSystem):
 
     def front_end(self) -> PerceptualMel:
         """The processor "d18" of the source: 216 frames for 5 s."""
-        from asc_bench.features.weighted_mel import PerceptualMel
+        from asc_bench.api import PerceptualMel
 
         return PerceptualMel()
 

@@ -105,7 +105,7 @@ class Dcase2024Baseline(TorchSystem):
 
     def training_plan(self) -> TrainingPlan:
         """AdamW with a warm-up and a cosine; up to 48 neighbouring bands of an excerpt are silenced."""
-        from asc_bench.features.augment import SpecMask
+        from asc_bench.api import SpecMask
 
         mask = SpecMask(frequency_width=48, time_width=0, n_time=0, value=log(_FLOOR))
         if self.budget is Budget.PAPER:

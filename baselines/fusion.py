@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from asc_bench.api import Card, ConfigError, Params
-from asc_bench.systems.fused import FusedSystem, RuleParams
+from asc_bench.api import Card, ConfigError, FusedSystem, Params, RuleParams
 
 SEPARATOR = "+"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from asc_bench.api import Budget, Card, Cosine, Params, Published, TorchSystem, TrainingPlan
-from asc_bench.features.vggish import VggishExamples
+from asc_bench.api import Budget, Card, Cosine, Params, Published, TorchSystem, TrainingPlan, VggishExamples
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,19 +12,18 @@ from asc_bench.api import (
     ConfigError,
     Cosine,
     Crop,
+    LevelledLogMel,
     Params,
     Plateau,
     Published,
     TorchSystem,
     TrainingPlan,
 )
-from asc_bench.features.levelled import LevelledLogMel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from asc_bench.training.batches import Batch
-    from asc_bench.training.evaluate import Outputs
+    from asc_bench.api import Batch, Outputs
 
 _N_BANDS, _N_FRAMES, _TEST_HOP = 96, 100, 50
 _WIDTHS = (24, 48, 48)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from asc_bench.api import Card, Params
-from asc_bench.systems.transfer.settings import TransferParams
-from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.api import Card, Params, TransferParams, TransferredSystem
 
 
 class Transfer(TransferredSystem):

@@ -119,7 +119,7 @@ class VggishSvm(SvmSystem):
 
     def front_end(self) -> FrontEnd:
         """The authors' own."""
-        from asc_bench.features.vggish import VggishExamples
+        from asc_bench.api import VggishExamples
 
         return VggishExamples()
 
@@ -127,7 +127,7 @@ class VggishSvm(SvmSystem):
         """Embed the examples of clips, (n_clips, n_examples, 96, 64), and pool them, (n_clips, 128 or 256)."""
         import torch
 
-        from asc_bench.training.device import reproducible
+        from asc_bench.api import reproducible
 
         network, postprocess = self._network()
         network.to(self._device)

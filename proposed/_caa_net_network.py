@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from asc_bench.errors import ConfigError
+from asc_bench.api import ConfigError
 from asc_bench.modules.conv import ConvStack
 from asc_bench.modules.initialise import he_uniform
 from asc_bench.modules.pooling import AttentionPooling

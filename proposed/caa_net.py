@@ -36,8 +36,7 @@ from ._caa_net_settings import BEST_LAYER, CONDITIONAL, POOLINGS, CaaNetParams, 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from asc_bench.training.batches import Batch
-    from asc_bench.training.evaluate import Evaluation, Outputs
+    from asc_bench.api import Batch, Evaluation, Outputs
 
 __all__ = ["BEST_LAYER", "POOLINGS", "CaaNet", "CaaNetParams", "load_authors_weights"]
 
@@ -309,8 +308,7 @@ class CaaNet(TorchSystem):
     def _attention(self, clips: Clips) -> npt.NDArray[np.float32]:
         import torch
 
-        from asc_bench.training.batches import ClipStore
-        from asc_bench.training.device import reproducible
+        from asc_bench.api import ClipStore, reproducible
 
         from ._caa_net_network import CaaNetwork
 
@@ -327,11 +325,9 @@ class CaaNet(TorchSystem):
         return np.concatenate(found)
 
     def _load_weights(self, train: LabelledClips, context: Context) -> None:
-        from asc_bench.training.batches import Statistics
-        from asc_bench.training.device import in_layout
+        from asc_bench.api import in_layout
 
-        self._device = context.device
-        self._statistics = Statistics.of(train.features, self.training_plan().standardise)
+        self.standardise_by(train, context)
         module = self.build()
         load_authors_weights(module, Path(self.params.weights))
         self.module = in_layout(module, self.training_plan()).to(context.device)
@@ -346,7 +342,7 @@ def load_authors_weights(module: nn.Module, path: Path) -> None:
         If the file is missing, broken, or holds more than tensors and plain containers; or, with every
         difference, if it is of another network.
     """
-    from asc_bench.training.checkpoint import load_foreign_state, load_matching
+    from asc_bench.api import load_foreign_state, load_matching
 
     content = load_foreign_state(path)
     state = dict(content.get("state_dict", content))

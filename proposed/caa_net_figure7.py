@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.analysis.attention import attention_maps
-from asc_bench.analysis.explanation import attention_limits
-from asc_bench.analysis.spectrogram import log_mel_of, show_bins
-from asc_bench.api import Clips, DataError, LogMel, Material, PaperFigure, Part, System
-from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE
-from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, plain, title_lines
+from asc_bench.api import (
+    INK,
+    LINE_IN,
+    TITLE_PT,
+    Clips,
+    DataError,
+    LogMel,
+    Material,
+    PaperFigure,
+    Part,
+    System,
+    attention_limits,
+    attention_maps,
+    log_mel_of,
+    plain,
+    show_bins,
+    title_lines,
+    tut_mobile,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +179,7 @@ class Figure7(PaperFigure):
     name = "caa-net/fig7"
     title = "CAA-Net, Figure 7: attention in clips that all devices recorded at once"
     protocol = "dcase2018"
-    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {"scene": tuple(COARSE_OF_SCENE)}
+    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {"scene": tuple(tut_mobile.COARSE_OF_SCENE)}
     notes = (
         "Each row: of a class, the first instant in order of name that all devices of the test split recorded.",
         "The paper does not name its clips. Shown is the attention of the true class.",
@@ -179,7 +192,7 @@ class Figure7(PaperFigure):
 
     def draw(self, material: Material) -> Figure:
         """Load the network of the first run and look at the test split."""
-        from asc_bench.runs.fitted import given_clips, rebuilt
+        from asc_bench.api import given_clips, rebuilt
 
         bench, settings = material.bench, material.settings
         run, *others = material.parts[0].runs

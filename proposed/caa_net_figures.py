@@ -42,7 +42,7 @@ class Figure5(PaperFigure):
         from matplotlib.figure import Figure
         from matplotlib.lines import Line2D
 
-        from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, title_lines
+        from asc_bench.api import INK, LINE_IN, TITLE_PT, title_lines
 
         topologies = [t for t in TOPOLOGIES if any(part.at["topology"] == t for part in material.parts)]
         width_in = 7.16
@@ -84,8 +84,7 @@ class Figure6(PaperFigure):
         """A panel for each device."""
         import pandas as pd
 
-        from asc_bench.reporting.figures import draw_confusions
-        from asc_bench.scoring.accuracy import confusion
+        from asc_bench.api import confusion, draw_confusions
 
         (part,) = material.parts
         classes = material.bench.protocol.labels.fine
@@ -114,7 +113,7 @@ def _values(material: Material, topology: str, device: str) -> dict[tuple[str, s
 def _points(ax: Axes, values: Mapping[tuple[str, str], Mapping[str, float]], poolings: Sequence[str]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    from asc_bench.reporting.figures import INK
+    from asc_bench.api import INK
 
     for (pooling, layer), score in values.items():
         j = LAYERS.index(layer)

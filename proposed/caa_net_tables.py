@@ -128,7 +128,7 @@ class Table3(_ByTraining):
 
 
 def _printed(table: str, **where: str) -> dict[str, float]:
-    from asc_bench.reporting.published import published_values
+    from asc_bench.api import published_values
 
     return published_values(Published("dcase2018", table, where))
 
@@ -150,10 +150,9 @@ def _selection_remark() -> str:
 
 def _significance_remark() -> str:
     """The paper's claim of section IV.C, tested with all clips as one sample and with the devices as strata."""
-    from asc_bench.data.layouts.tut_mobile import TUT_2018_MOBILE
-    from asc_bench.scoring.significance import stratified_z, two_proportion_z
+    from asc_bench.api import stratified_z, tut_mobile, two_proportion_z
 
-    counts = TUT_2018_MOBILE.counts.folds["fold1"]["test"]
+    counts = tut_mobile.TUT_2018_MOBILE.counts.folds["fold1"]["test"]
     n = [counts[device] for device in DEVICES]
     best, single = (
         _printed("caanet_table2", topology="atrous", pooling="att", training=training)

@@ -35,8 +35,7 @@ from ._hierarchical_cnn_settings import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from asc_bench.training.batches import Batch
-    from asc_bench.training.evaluate import Outputs
+    from asc_bench.api import Batch, Outputs
 
 __all__ = ["HierarchicalCnn", "HierarchicalCnnParams"]
 
@@ -266,8 +265,7 @@ class HierarchicalCnn(TorchSystem):
     def _embedded(self, clips: Clips, choose: Callable[[Tensor, Tensor], Tensor]) -> npt.NDArray[np.float32]:
         import torch
 
-        from asc_bench.training.batches import ClipStore
-        from asc_bench.training.device import reproducible
+        from asc_bench.api import ClipStore, reproducible
 
         from ._hierarchical_cnn_network import HierarchicalNetwork
 

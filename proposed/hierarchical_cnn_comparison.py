@@ -11,7 +11,7 @@ from asc_bench.api import Cell, Finished, Published, Reproduction
 if TYPE_CHECKING:
     import pandas as pd
 
-    from asc_bench.runs.store import StoredRun
+    from asc_bench.api import StoredRun
 
 SYSTEMS: Mapping[str, str] = {
     "VGGish": "vggish-svm",
@@ -49,7 +49,7 @@ class Table3(Reproduction):
 
     def cells(self) -> Sequence[Cell]:
         """Three measured numbers for each system."""
-        from asc_bench.registry import systems
+        from asc_bench.api import systems
 
         found = systems().found
         return [
@@ -69,7 +69,7 @@ class Table3(Reproduction):
         """See ``Reproduction.measured``: from the manifests of the runs."""
         import pandas as pd
 
-        from asc_bench.scoring.frames import SCORE_COLUMNS
+        from asc_bench.api import SCORE_COLUMNS
 
         rows = []
         for variant, runs in finished.runs.items():

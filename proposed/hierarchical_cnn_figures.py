@@ -8,10 +8,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from asc_bench.analysis.filters import Responses, magnitude_responses, mel_curve_hz
-from asc_bench.analysis.landscape import Landscape, Plane, landscape, mean_loss
-from asc_bench.api import ConfigError, Drawn, Material, PaperFigure, Part
-from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, title_lines
+from asc_bench.api import (
+    INK,
+    LINE_IN,
+    TITLE_PT,
+    ConfigError,
+    Drawn,
+    Landscape,
+    Material,
+    PaperFigure,
+    Part,
+    Plane,
+    Responses,
+    landscape,
+    magnitude_responses,
+    mean_loss,
+    mel_curve_hz,
+    title_lines,
+)
 
 from ._hierarchical_cnn_settings import PIPELINES, SAMPLE_RATE_HZ
 from .hierarchical_cnn import HierarchicalCnn
@@ -21,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from asc_bench.papers.item import Cut
+    from asc_bench.api import Cut
 
 ATTENTION = {"yes": "with attention", "no": "without attention"}
 
@@ -66,7 +80,7 @@ class Figure3(PaperFigure):
 
     def draw(self, material: Material) -> Figure:
         """A row for each pipeline: responses of each network, then the peaks of all."""
-        from asc_bench.runs.fitted import rebuilt
+        from asc_bench.api import rebuilt
 
         found: dict[str, dict[str, Responses]] = {}
         for part in material.parts:
@@ -109,7 +123,7 @@ class Figure4(PaperFigure):
 
     def draw(self, material: Material) -> Figure:
         """Compute the landscapes, as far as they are not kept in the cache, and draw them."""
-        from asc_bench.analysis.landscape_figure import draw_landscapes
+        from asc_bench.api import draw_landscapes
 
         plane = Plane(n_points=int(material.cut.get("grid", (str(GRID),))[0]), seed=SEED)
         ids = _training_clips(material, int(material.cut.get("clips", (str(CLIPS),))[0]))
@@ -200,7 +214,7 @@ def _training_clips(material: Material, n: int) -> tuple[str, ...]:
 def _landscape(
     part: Drawn, material: Material, plane: Plane, ids: Sequence[str], progress: Callable[[float, str], None]
 ) -> Landscape:
-    from asc_bench.runs.fitted import labelled_clips, rebuilt
+    from asc_bench.api import labelled_clips, rebuilt
 
     bench, settings, run = material.bench, material.settings, part.runs[0]
     system = rebuilt(run, bench, device=settings.device)

@@ -55,13 +55,13 @@ class Table7(Reproduction):
 
     def measured(self, finished: Finished) -> pd.DataFrame:
         """See ``Reproduction.measured``: from the embeddings, not from the predictions."""
-        from asc_bench.papers.cluster_scores import cluster_scores
+        from asc_bench.api import cluster_scores
 
         return cluster_scores(finished)
 
     def remarks(self) -> Sequence[str]:
         """What the published numbers say of each other."""
-        from asc_bench.reporting.published import published_values
+        from asc_bench.api import published_values
 
         printed = published_values(Published(self.protocol, _TABLE, {"variant": "hierarchical"}))
         coarse, fine = printed["coarse ICCD"], printed["fine ICCD"]

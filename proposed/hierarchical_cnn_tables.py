@@ -60,7 +60,7 @@ class Table2(_ByLevel):
 
     def remarks(self) -> Sequence[str]:
         """What the published numbers say of each other."""
-        from asc_bench.reporting.published import published_values
+        from asc_bench.api import published_values
 
         both = published_values(Published(self.protocol, self.table, {"labels": "coarse+fine", "attention": "yes"}))
         fine, coarse = both["fine top-1"], both["coarse top-1"]

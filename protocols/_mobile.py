@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol
-from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE, DEVICES
-from asc_bench.folds import official_folds
+from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, official_folds, tut_mobile
 
 VALIDATION_FRACTION = 0.15
 
@@ -14,11 +12,11 @@ VALIDATION_FRACTION = 0.15
 class MobileProtocol(Protocol):
     """Ten urban scenes, trained mostly on device A and tested on A, B and C."""
 
-    labels = LabelSpace.from_map(COARSE_OF_SCENE, coarse=("indoor", "outdoor", "transportation"))
+    labels = LabelSpace.from_map(tut_mobile.COARSE_OF_SCENE, coarse=("indoor", "outdoor", "transportation"))
     clip_duration_s = 10.0
     measures = (
-        Measure("average", strata="device", of=DEVICES),
-        *(Measure(device, strata="device", of=(device,)) for device in DEVICES),
+        Measure("average", strata="device", of=tut_mobile.DEVICES),
+        *(Measure(device, strata="device", of=(device,)) for device in tut_mobile.DEVICES),
         Measure("B/C", strata="device", of=("B", "C")),
     )
     notes = (

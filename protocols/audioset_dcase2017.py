@@ -7,11 +7,18 @@ from typing import ClassVar
 
 import pandas as pd
 
-from asc_bench.api import DataError, Dataset, Fold, LabelSpace, Protocol, Split
-from asc_bench.data.layouts.dcase2017_task4 import COARSE_OF_LABEL, EVALUATION, TESTING
-from asc_bench.data.splits import check_disjoint
-from asc_bench.data.tags import joined, separated
-from asc_bench.folds import official_folds
+from asc_bench.api import (
+    DataError,
+    Dataset,
+    Fold,
+    LabelSpace,
+    Protocol,
+    Split,
+    check_disjoint,
+    dcase2017_task4,
+    official_folds,
+    tags,
+)
 
 VALIDATION_FRACTION = 0.15
 
@@ -22,11 +29,11 @@ class AudiosetDcase2017(Protocol):
     name = "audioset-dcase2017"
     title = "DCASE 2017 task 4, AudioSet for smart cars, testing set"
     datasets = ("audioset-dcase2017",)
-    labels = LabelSpace.from_map(COARSE_OF_LABEL, coarse=("Warning", "Vehicle"))
+    labels = LabelSpace.from_map(dcase2017_task4.COARSE_OF_LABEL, coarse=("Warning", "Vehicle"))
     multi_label = True
     clip_duration_s = 10.0
     measures = ()
-    tested: ClassVar[str] = TESTING
+    tested: ClassVar[str] = dcase2017_task4.TESTING
     notes = (
         "A clip has one to several of 17 labels, which belong to two coarse classes. Training clips have weak "
         "labels, test clips strong ones. The paper does not say whether it was evaluated on the testing set or on "
@@ -45,10 +52,10 @@ class AudiosetDcase2017(Protocol):
         """See ``Protocol.folds``; no video is on two sides."""
         split, table = self._split(dataset), self.clips(dataset)
         trained = table["clip_id"].isin(set(split.train))
-        n_clips = table.loc[trained, "scene"].map(separated).explode().value_counts().to_dict()
+        n_clips = table.loc[trained, "scene"].map(tags.separated).explode().value_counts().to_dict()
         # Whole combinations of labels would be too many strata, and most of them too small.
         rarest = [
-            min(separated(scene), key=lambda label: (n_clips.get(label, 0), label)) for scene in table["scene"]
+            min(tags.separated(scene), key=lambda label: (n_clips.get(label, 0), label)) for scene in table["scene"]
         ]
         strata = table.assign(scene=rarest)
         (fold,) = official_folds(strata, [split], validation_fraction=VALIDATION_FRACTION)
@@ -64,8 +71,8 @@ class AudiosetDcase2017(Protocol):
         )
 
     def _coarse(self, scene: str) -> str:
-        fine = self.labels.encode(separated(scene))
-        return joined(self.labels.coarse[i] for i in sorted(set(self.labels.to_coarse(fine).tolist())))
+        fine = self.labels.encode(tags.separated(scene))
+        return tags.joined(self.labels.coarse[i] for i in sorted(set(self.labels.to_coarse(fine).tolist())))
 
 
 class AudiosetDcase2017Evaluation(AudiosetDcase2017):
@@ -73,4 +80,4 @@ class AudiosetDcase2017Evaluation(AudiosetDcase2017):
 
     name = "audioset-dcase2017-evaluation"
     title = "DCASE 2017 task 4, AudioSet for smart cars, evaluation set"
-    tested: ClassVar[str] = EVALUATION
+    tested: ClassVar[str] = dcase2017_task4.EVALUATION

@@ -9,9 +9,7 @@ from importlib import resources
 
 import pandas as pd
 
-from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, Reference
-from asc_bench.data.layouts.esc50 import CLASSES_OF_GROUP, ESC10_CLASSES, GROUP_OF_CLASS
-from asc_bench.folds import official_folds
+from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, Reference, esc50, official_folds
 
 VALIDATION_FRACTION = 0.15
 
@@ -42,7 +40,9 @@ class Esc10(Protocol):
     name = "esc10"
     title = "ESC-10, five official folds"
     datasets = ("esc-10", "esc-50")
-    labels = LabelSpace.from_map({name: GROUP_OF_CLASS[name] for name in ESC10_CLASSES}, coarse=CLASSES_OF_GROUP)
+    labels = LabelSpace.from_map(
+        {name: esc50.GROUP_OF_CLASS[name] for name in esc50.ESC10_CLASSES}, coarse=esc50.CLASSES_OF_GROUP
+    )
     clip_duration_s = 5.0
     measures = (Measure("accuracy", strata="fold"),)
     references = PublishedReferences("esc10")
@@ -51,7 +51,7 @@ class Esc10(Protocol):
     def clips(self, dataset: Dataset) -> pd.DataFrame:
         """See ``Protocol.clips``; the other forty classes of ESC-50 are left out."""
         table = dataset.clips
-        ours = table[table["scene"].isin(ESC10_CLASSES)].reset_index(drop=True)
+        ours = table[table["scene"].isin(esc50.ESC10_CLASSES)].reset_index(drop=True)
         return super().clips(replace(dataset, clips=ours))
 
     def folds(self, dataset: Dataset) -> Sequence[Fold]:
@@ -65,7 +65,7 @@ class Esc50(Protocol):
     name = "esc50"
     title = "ESC-50, five official folds"
     datasets = ("esc-50",)
-    labels = LabelSpace.from_map(GROUP_OF_CLASS, coarse=CLASSES_OF_GROUP)
+    labels = LabelSpace.from_map(esc50.GROUP_OF_CLASS, coarse=esc50.CLASSES_OF_GROUP)
     clip_duration_s = 5.0
     measures = (Measure("accuracy", strata="fold"),)
     notes = _NOTES

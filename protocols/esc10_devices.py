@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asc_bench.api import Dataset, Fold, Protocol
-from asc_bench.data.splits import check_disjoint
-from asc_bench.folds import official_folds
+from asc_bench.api import Dataset, Fold, Protocol, check_disjoint, official_folds
 
 from ._mobile import MobileProtocol
 from .esc import VALIDATION_FRACTION, Esc10

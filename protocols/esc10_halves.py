@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from asc_bench.api import Dataset, LabelSpace
-from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
+from asc_bench.api import Dataset, LabelSpace, esc50
 
 from .esc import Esc10
 
@@ -17,10 +16,10 @@ class Esc10A(Esc10):
 
     name = "esc10-a"
     title = "ESC-10, half A of the classes, five official folds"
-    labels = LabelSpace.from_map({name: GROUP_OF_CLASS[name] for name in ESC10_CLASSES[::2]})
+    labels = LabelSpace.from_map({name: esc50.GROUP_OF_CLASS[name] for name in esc50.ESC10_CLASSES[::2]})
     references = ()
     notes = (
-        f"Five classes of ESC-10, every other one in its order: {', '.join(ESC10_CLASSES[::2])}. Folds and "
+        f"Five classes of ESC-10, every other one in its order: {', '.join(esc50.ESC10_CLASSES[::2])}. Folds and "
         f"validation as in esc10. {Esc10.notes}"
     )
 
@@ -35,8 +34,8 @@ class Esc10B(Esc10A):
 
     name = "esc10-b"
     title = "ESC-10, half B of the classes, five official folds"
-    labels = LabelSpace.from_map({name: GROUP_OF_CLASS[name] for name in ESC10_CLASSES[1::2]})
+    labels = LabelSpace.from_map({name: esc50.GROUP_OF_CLASS[name] for name in esc50.ESC10_CLASSES[1::2]})
     notes = (
-        f"Five classes of ESC-10, every other one in its order: {', '.join(ESC10_CLASSES[1::2])}. Folds and "
+        f"Five classes of ESC-10, every other one in its order: {', '.join(esc50.ESC10_CLASSES[1::2])}. Folds and "
         f"validation as in esc10. {Esc10.notes}"
     )

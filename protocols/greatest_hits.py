@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asc_bench.api import COARSE, FINE, Dataset, Fold, LabelSpace, Measure, Protocol
-from asc_bench.data.layouts.greatest_hits import MATERIAL_OF_SCENE, WINDOW_S
-from asc_bench.data.splits import check_disjoint, cut_validation
-from asc_bench.folds import official_folds
+from asc_bench.api import (
+    COARSE,
+    FINE,
+    Dataset,
+    Fold,
+    LabelSpace,
+    Measure,
+    Protocol,
+    check_disjoint,
+    cut_validation,
+    greatest_hits,
+    official_folds,
+)
 
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.15
 
@@ -26,8 +35,8 @@ class GreatestHits(Protocol):
     name = "greatest-hits"
     title = "Greatest Hits, random division of the actions"
     datasets = ("greatest-hits",)
-    labels = LabelSpace.from_map(MATERIAL_OF_SCENE)
-    clip_duration_s = WINDOW_S
+    labels = LabelSpace.from_map(greatest_hits.MATERIAL_OF_SCENE)
+    clip_duration_s = greatest_hits.WINDOW_S
     measures = tuple(
         Measure(f"{level} top-{k}", level=level, top_k=k, clusters="any")
         for level in (FINE, COARSE)

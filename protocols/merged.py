@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pandas as pd
 
-from asc_bench.api import COARSE, FINE, DataError, Dataset, Fold, LabelSpace, Measure, Protocol
-from asc_bench.data.levels import QUIET
-from asc_bench.data.splits import check_disjoint, cut_validation
-from asc_bench.data.taxonomy import merged_label, taxonomy
-from asc_bench.data.views import VIEWS
+from asc_bench.api import (
+    COARSE,
+    FINE,
+    QUIET,
+    VIEWS,
+    DataError,
+    Dataset,
+    Fold,
+    LabelSpace,
+    Measure,
+    Protocol,
+    check_disjoint,
+    cut_validation,
+    merged_label,
+    taxonomy,
+)
 
 SOURCES = {
     "litis-rouen": ("litis-rouen",),

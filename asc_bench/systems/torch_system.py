@@ -90,11 +90,15 @@ class TorchSystem(System):
 
     def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
         """Standardise, initialise and train, or take up the training that ``context.folder`` holds."""
+        self.standardise_by(train, context)
+        self.module = self.train_network(train, validation, context)
+
+    def standardise_by(self, train: LabelledClips, context: Context) -> None:
+        """Measure the training features as the plan says, and compute on the context's device from now on."""
         from asc_bench.training.batches import Statistics
 
         self._device = context.device
         self._statistics = Statistics.of(train.features, self.training_plan().standardise)
-        self.module = self.train_network(train, validation, context)
 
     def train_network(
         self,

@@ -38,6 +38,6 @@ class ToyFigure(PaperFigure):
         return [Part(at={"toy": toy}, variant=f"toy-{toy}") for toy in self.axes["toy"]]
 
     def draw(self, material: Material):
-        from asc_bench.reporting.figures import draw_scores
+        from asc_bench.api import draw_scores
 
         return draw_scores(material.scores, measures=material.bench.protocol.measures_on(()), title=material.title)
