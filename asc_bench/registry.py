@@ -167,7 +167,7 @@ def _register(
     try:
         classes = list(_classes(load(), base))
     except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises, the others must stay usable
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}{_near_of_api(error)}"
         registry.unavailable[label] = Unavailable(label, reason, label)
         return
     if not classes and not built_in:
@@ -193,6 +193,12 @@ def _register(
             registry.unavailable[name] = Unavailable(name, reason_or_none, origin(cls))
         else:
             registry.found[name] = cls
+
+
+def _near_of_api(error: Exception) -> str:
+    """The near names where a file wants one of asc_bench.api that is not there: the import statement tells none."""
+    wanted = re.match(r"cannot import name '(\w+)' from 'asc_bench\.api'", str(error))
+    return near(wanted[1], dir(sys.modules["asc_bench.api"])) if wanted else ""
 
 
 def _classes(loaded: object, base: type[T]) -> Iterator[type[T]]:

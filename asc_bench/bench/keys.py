@@ -161,11 +161,12 @@ def _imports(path: Path) -> tuple[str, ...]:
 
 @cache
 def _passed_on(module: str) -> dict[str, str]:
-    """Names that a transparent module passes on, and the modules that they come from."""
+    """Names that a transparent module passes on, and the modules that they come from, or are."""
     path = _source(module)
     assert path is not None
     nodes = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.ImportFrom) and n.module]
-    return {alias.asname or alias.name: str(node.module) for node in nodes for alias in node.names}
+    given = {(alias.asname or alias.name): (str(n.module), alias.name) for n in nodes for alias in n.names}
+    return {name: inner if _source(inner := f"{home}.{of}") else home for name, (home, of) in given.items()}
 
 
 @cache

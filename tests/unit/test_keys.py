@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,31 @@ def test_only_where_the_taken_names_come_from_counts() -> None:
     assert "asc_bench.systems.sklearn_system" in svm and "asc_bench.systems.torch_system" not in svm
     assert "asc_bench.systems.torch_system" in cnn and "asc_bench.systems.sklearn_system" not in cnn
     assert "asc_bench.features.frontends" in set(svm) & set(cnn)
+
+
+@pytest.mark.parametrize("module", ["baselines.cnn_ivector", "baselines.n_cnn", "proposed.hierarchical_cnn"])
+def test_all_that_importing_a_system_loads_is_in_its_provenance(module: str) -> None:
+    """What Python itself loads, before any method runs."""
+    code = f"import asc_bench.{module}, sys; print(*(m for m in sys.modules if m.startswith('asc_bench.')))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    rooms = tuple(f"asc_bench.{room}." for room in ("features", "modules", "systems", "training"))
+    loaded = {m for m in done.stdout.split() if m.startswith(rooms)}
+    (system,) = (cls for cls in registry.systems().found.values() if cls.__module__ == f"asc_bench.{module}")
+    assert loaded and loaded <= set(keys.code_parts(system))
+
+
+def test_names_that_a_method_takes_from_the_api_are_in_the_provenance_and_no_others() -> None:
+    """Those that networks and statistics of training come from are never imported with the file itself."""
+    parts = keys.code_parts(registry.systems().get("cnn-ivector"))
+    assert {f"asc_bench.{m}" for m in ("systems.calibration", "training.checkpoint", "features.mfcc")} <= set(parts)
+    assert not {
+        f"asc_bench.{m}" for m in ("features.hpss", "systems.probes", "registry", "analysis.filters")
+    } & set(parts)
+
+
+def test_a_module_that_the_api_passes_on_is_followed_itself() -> None:
+    assert keys._passed_on("asc_bench.api")["tags"] == "asc_bench.data.tags"
+    assert keys._passed_on("asc_bench.api")["Batch"] == "asc_bench.training.batches"
 
 
 @pytest.mark.parametrize(

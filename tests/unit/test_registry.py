@@ -60,6 +60,7 @@ def test_a_typo_is_answered_with_the_near_name(typo: str, meant: str) -> None:
     ("source", "reason"),
     [
         (BROKEN, "ModuleNotFoundError: No module named 'a_package_that_nobody_has'"),
+        ("from asc_bench.api import TorchSistem", r"ImportError: .*'TorchSistem'.*; did you mean 'TorchSystem'"),
         (NEWER, "written for version 99"),
         (THIEF, "its name is taken by .*sb_cnn.py"),
         (BADLY_NAMED, "not lower-case words"),

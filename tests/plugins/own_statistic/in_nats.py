@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from asc_bench.protocols.dcase2018 import Dcase2018
 
-from asc_bench.api import Measure, ScoredClips, Statistic, mean_of
+from asc_bench.api import (
+    Dataset,
+    Fold,
+    LabelSpace,
+    Measure,
+    Protocol,
+    ScoredClips,
+    Statistic,
+    mean_of,
+    official_folds,
+    tut_mobile,
+)
 
 
 class Surprise(Statistic):
@@ -26,10 +37,15 @@ class Surprise(Statistic):
         return mean_of(sums)
 
 
-class InNats(Dcase2018):
+class InNats(Protocol):
     """The clips of DCASE 2018, scored by surprise."""
 
     name = "in-nats"
     title = "DCASE 2018 in nats"
+    datasets = ("tut-urban-2018-mobile",)
+    labels = LabelSpace.from_map(tut_mobile.COARSE_OF_SCENE)
+    clip_duration_s = 10.0
     measures = (Measure("surprise", statistic=Surprise(), average="clips"), Measure("accuracy"))
-    references = ()
+
+    def folds(self, dataset: Dataset) -> Sequence[Fold]:
+        return official_folds(self.clips(dataset), dataset.splits, validation_fraction=0.15)
