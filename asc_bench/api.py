@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from asc_bench.clips import Features as Features
     from asc_bench.clips import LabelledClips as LabelledClips
     from asc_bench.data import tags as tags
+    from asc_bench.data.layouts import FolderLayout as FolderLayout
+    from asc_bench.data.layouts import Layout as Layout
+    from asc_bench.data.layouts import OfficialLayout as OfficialLayout
     from asc_bench.data.layouts import dcase2017_task4 as dcase2017_task4
     from asc_bench.data.layouts import esc50 as esc50
     from asc_bench.data.layouts import greatest_hits as greatest_hits
@@ -99,6 +102,7 @@ if TYPE_CHECKING:
     from asc_bench.scoring.statistic import ScoredClips as ScoredClips
     from asc_bench.scoring.statistic import Statistic as Statistic
     from asc_bench.scoring.statistic import mean_of as mean_of
+    from asc_bench.systems.base import AnyParams as AnyParams
     from asc_bench.systems.base import Card as Card
     from asc_bench.systems.base import Context as Context
     from asc_bench.systems.base import DeviceUse as DeviceUse
@@ -106,6 +110,7 @@ if TYPE_CHECKING:
     from asc_bench.systems.base import Params as Params
     from asc_bench.systems.base import Probabilities as Probabilities
     from asc_bench.systems.base import Published as Published
+    from asc_bench.systems.base import Reason as Reason
     from asc_bench.systems.base import System as System
     from asc_bench.systems.base import Task as Task
     from asc_bench.systems.calibration import fit_fusion as fit_fusion
@@ -151,7 +156,8 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.labels": "COARSE, FINE, LabelSpace",
     # A system: its contract and bases
     "asc_bench.systems.base": (
-        "Card, Context, DeviceUse, MultiLabelTask, Params, Probabilities, Published, System, Task"
+        "AnyParams, Card, Context, DeviceUse, MultiLabelTask, Params, Probabilities, Published, Reason, "
+        "System, Task"
     ),
     "asc_bench.systems.torch_system": "TorchSystem",
     "asc_bench.systems.sklearn_system": "SklearnSystem",
@@ -189,8 +195,10 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.data": "tags",
     "asc_bench.data.taxonomy": "merged_label, taxonomy",
     "asc_bench.data.views": "VIEWS",
-    # The layout of a data set: modules with its classes, parts and counts
-    "asc_bench.data.layouts": "dcase2017_task4, esc50, greatest_hits, tut_mobile",
+    # The layout of a data set: bases, and modules with classes, parts and counts of published ones
+    "asc_bench.data.layouts": (
+        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tut_mobile"
+    ),
     # A statistic
     "asc_bench.scoring.measure": "Measure",
     "asc_bench.scoring.statistic": "ScoredClips, Statistic, mean_of",

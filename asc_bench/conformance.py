@@ -139,8 +139,8 @@ def check(
     >>> print(check("logmel-svm"))  # doctest: +SKIP
     """
     variant = variant_of(system)
-    if lack := variant.system.lacks(variant.params):
-        raise ConfigError(f"{variant} cannot be examined: {lack}")
+    if reason := variant.system.why_not(variant.params):
+        raise ConfigError(f"{variant} cannot be examined: {reason.text}")
     source = Source(synthetic=True, synthetic_size="tiny", cache=None if cache is None else Path(cache))
     outcomes = []
     for outcome in examine(subject(variant, source)):
@@ -198,8 +198,9 @@ def _members(subject: Subject, state: dict[str, Any], folder: Path) -> None:
     if len(members) < 2 or len(members) < len(system.members):
         raise Violation(f"its members are {', '.join(system.members) or 'none'}; they must be two different ones")
     for member in members:
-        if refusal := member.build(subject.task, Budget.SMOKE).refuses():
-            raise Violation(f"its member {member} refuses {PROTOCOL}: {refusal}")
+        built = member.build(subject.task, Budget.SMOKE)
+        if reason := built.why_not(member.params, built=built):
+            raise Violation(f"its member {member} cannot run on {PROTOCOL}: {reason.text}")
 
 
 def _front_end(subject: Subject, state: dict[str, Any], folder: Path) -> None:

@@ -79,10 +79,10 @@ class Registry(Generic[T]):
 def remark(cls: type[System]) -> str:
     """Why a system does not run with its default settings on this machine; empty if it does."""
     try:
-        lack = cls.lacks(cls.Params())
+        reason = cls.why_not(cls.Params())
     except ConfigError as error:
         return f"needs settings: {error}"
-    return f"unavailable: {lack}" if lack else ""
+    return f"unavailable: {reason.text}" if reason else ""
 
 
 def origin(cls: type) -> str:
@@ -226,7 +226,8 @@ def system_fault(cls: type[System]) -> str | None:
         return f"it was written for version {cls.api_version} of asc_bench.api; this is version {API_VERSION}"
     if inspect.isabstract(cls):
         return f"it lacks {', '.join(sorted(cls.__abstractmethods__))}"
-    return cls.unavailable()
+    reason = cls.why_not()
+    return reason.text if reason else None
 
 
 ProtocolLike = str | type[Protocol] | Protocol | FolderLayout

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from asc_bench.api import (
+    AnyParams,
     Budget,
     Card,
     Cosine,
@@ -15,6 +16,7 @@ from asc_bench.api import (
     FrontEnd,
     LogMel,
     Params,
+    Reason,
     SeparatedLogMel,
     TorchSystem,
     TrainingPlan,
@@ -76,14 +78,16 @@ class CnnEnsembleMember(TorchSystem):
     Params: ClassVar[type[Params]] = CnnEnsembleMemberParams
     params: CnnEnsembleMemberParams
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Four poolings need 16 frames."""
-        if self._length < _LEAST_FRAMES:
-            return (
-                f"pieces of clips of {self.task.clip_duration_s:g} s have {self._length} frames for "
-                f"division={self.params.division}; four poolings need at least {_LEAST_FRAMES}"
-            )
-        return None
+        if built is None or built._length >= _LEAST_FRAMES:
+            return None
+        return Reason(
+            "unsupported-task",
+            f"pieces of clips of {built.task.clip_duration_s:g} s have {built._length} frames for "
+            f"division={built.params.division}; four poolings need at least {_LEAST_FRAMES}",
+        )
 
     def front_end(self) -> FrontEnd:
         """``ln(x + 1e-10)`` of the power in bands up to half the rate."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.api import (
     FINE,
+    AnyParams,
     Budget,
     Card,
     Clips,
@@ -27,6 +28,7 @@ from asc_bench.api import (
     PerceptualMel,
     Probabilities,
     Published,
+    Reason,
     StoreError,
     SystemFailure,
     TorchSystem,
@@ -131,15 +133,18 @@ class CnnIvector(TorchSystem):
         """Only to fit the fusion."""
         return self.params.part == "both"
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Three poolings and a convolution without padding need 47 frames."""
-        if self.params.part == "ivector":
+        if built is None or built.params.part == "ivector":
             return None
-        n_frames, _ = self.mel().shape(self.task.clip_duration_s)
-        if n_frames < _LEAST_FRAMES:
-            duration = f"clips of {self.task.clip_duration_s:g} s"
-            return f"{duration} have {n_frames} frames, and the network needs {_LEAST_FRAMES}"
-        return None
+        n_frames, _ = built.mel().shape(built.task.clip_duration_s)
+        if n_frames >= _LEAST_FRAMES:
+            return None
+        duration = f"clips of {built.task.clip_duration_s:g} s"
+        return Reason(
+            "unsupported-task", f"{duration} have {n_frames} frames, and the network needs {_LEAST_FRAMES}"
+        )
 
     def front_end(self) -> FrontEnd:
         """The spectrogram of the network, the coefficients of the i-vectors, or both."""

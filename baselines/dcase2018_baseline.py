@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from asc_bench.api import (
+    AnyParams,
     Budget,
     Card,
     Context,
@@ -14,6 +15,7 @@ from asc_bench.api import (
     LogMel,
     Params,
     Published,
+    Reason,
     TorchSystem,
     TrainingPlan,
 )
@@ -79,14 +81,16 @@ class Dcase2018Baseline(TorchSystem):
     def _chooses(self) -> bool:
         return bool(self.task.devices) and self.params.train_device != _ALL
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """A device that is not among the training clips leaves nothing to learn from."""
-        if self._chooses and self.params.train_device not in self.task.devices:
-            return (
-                f"there are no training clips of device {self.params.train_device!r}, only of "
-                f"{', '.join(self.task.devices)}; train_device={_ALL} takes them all"
-            )
-        return None
+        if built is None or not built._chooses or built.params.train_device in built.task.devices:
+            return None
+        return Reason(
+            "unsupported-task",
+            f"there are no training clips of device {built.params.train_device!r}, only of "
+            f"{', '.join(built.task.devices)}; train_device={_ALL} takes them all",
+        )
 
     def front_end(self) -> LogMel:
         """Magnitudes in bands of equal area; 10 s are 501 frames, of which the network reads 500."""

@@ -6,12 +6,23 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.api import Card, ConfigError, Context, LabelledClips, Params, SvmSystem, Waveform, pooled
+from asc_bench.api import (
+    AnyParams,
+    Card,
+    ConfigError,
+    Context,
+    LabelledClips,
+    Params,
+    Reason,
+    SvmSystem,
+    Waveform,
+    pooled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,23 +103,21 @@ class EmbeddingSvm(SvmSystem):
     _extractor: Extractor | None = None
 
     @classmethod
-    def lacks(cls, params: object) -> str | None:
-        """The extractor's module, or the package that runs it."""
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
+        """Without the extractor's module or the package that runs it, or with windows longer than the clips."""
         from ._embedding_extractors import NEEDS_ONNX, has_module
 
-        assert isinstance(params, EmbeddingSvmParams)
-        named = params.extractor
-        if named.endswith(".onnx"):
-            return f"{named} {NEEDS_ONNX}" if importlib.util.find_spec("onnxruntime") is None else None
-        if not named.endswith(".pt") and not has_module(named):
-            module = named.partition(":")[0]
-            return f"there is no module {module}: install it, or put its folder on PYTHONPATH"
-        return None
-
-    def refuses(self) -> str | None:
-        """Windows longer than the clips."""
-        if self.params.window_samples > self.front_end().shape(self.task.clip_duration_s)[0]:
-            return f"windows of {self.params.window_s:g} s in clips of {self.task.clip_duration_s:g} s"
+        if isinstance(params, EmbeddingSvmParams):
+            named = params.extractor
+            if named.endswith(".onnx") and importlib.util.find_spec("onnxruntime") is None:
+                return Reason("missing-dependency", f"{named} {NEEDS_ONNX}")
+            if not named.endswith((".pt", ".onnx")) and not has_module(named):
+                what = f"there is no module {named.partition(':')[0]}"
+                return Reason("missing-dependency", f"{what}: install it, or put its folder on PYTHONPATH")
+        if built is not None:
+            duration_s, window_s = built.task.clip_duration_s, built.params.window_s
+            if built.params.window_samples > built.front_end().shape(duration_s)[0]:
+                return Reason("unsupported-task", f"windows of {window_s:g} s in clips of {duration_s:g} s")
         return None
 
     def external_files(self) -> tuple[Path, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from asc_bench.api import Card, Context, DeviceUse, LabelledClips, LogMel, Params, SklearnSystem
+from asc_bench.api import AnyParams, Card, Context, DeviceUse, LabelledClips, LogMel, Params, Reason, SklearnSystem
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -123,11 +123,12 @@ class LogmelSvmOneDevice(LogmelSvm):
         """To choose training clips by; test clips are all treated alike."""
         return "training"
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Nothing to choose from without device names."""
-        if self.params.train_device not in self.task.devices:
-            return f"there are no training clips of device {self.params.train_device!r}"
-        return None
+        if built is None or built.params.train_device in built.task.devices:
+            return None
+        return Reason("unsupported-task", f"there are no training clips of device {built.params.train_device!r}")
 
     def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
         """Fit on the clips of ``train_device`` alone."""

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from asc_bench.api import Budget, Card, Cosine, Params, Plateau, Published, TorchSystem, TrainingPlan, Waveform
+from asc_bench.api import (
+    AnyParams,
+    Budget,
+    Card,
+    Cosine,
+    Params,
+    Plateau,
+    Published,
+    Reason,
+    TorchSystem,
+    TrainingPlan,
+    Waveform,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,18 +96,21 @@ class RawCnn(TorchSystem):
     Params: ClassVar[type[Params]] = RawCnnParams
     params: RawCnnParams
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """A clip must leave one step after all poolings."""
-        kernel, stages = self.params.kernel, STAGES[self.params.depth]
-        n_pools = len(stages) if self.params.depth in POOLED_LAST else len(stages) - 1
+        if built is None:
+            return None
+        kernel, depth = built.params.kernel, built.params.depth
+        n_pools = len(STAGES[depth]) if depth in POOLED_LAST else len(STAGES[depth]) - 1
         least = kernel + (_POOL**n_pools - 1) * (kernel // 20)
-        (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
+        (n_samples,) = built.front_end().shape(built.task.clip_duration_s)
         if n_samples >= least:
             return None
-        rate = self.params.sample_rate_hz
-        return (
-            f"clips of {self.task.clip_duration_s:g} s have {n_samples:,} samples at {rate:,} Hz, and "
-            f"depth={self.params.depth} needs at least {least:,}"
+        return Reason(
+            "unsupported-task",
+            f"clips of {built.task.clip_duration_s:g} s have {n_samples:,} samples at "
+            f"{built.params.sample_rate_hz:,} Hz, and depth={depth} needs at least {least:,}",
         )
 
     def front_end(self) -> Waveform:

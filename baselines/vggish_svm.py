@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.api import (
+    AnyParams,
     Card,
     FrontEnd,
     Params,
     Published,
+    Reason,
     SvmSystem,
     cached_weights,
     how_to_fetch,
@@ -98,9 +100,10 @@ class VggishSvm(SvmSystem):
     _loaded: tuple[VggishNetwork, PostProcessing | None] | None = None
 
     @classmethod
-    def lacks(cls, params: object) -> str | None:
-        """Weights that are neither named nor in the cache."""
-        assert isinstance(params, VggishSvmParams)
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
+        """Without weights that are neither named nor in the cache."""
+        if not isinstance(params, VggishSvmParams):
+            return None
         absent = []
         if not params.weights and cached_weights(WEIGHTS, NETWORK_FILE) is None:
             absent.append("weights=FILE")
@@ -108,7 +111,8 @@ class VggishSvm(SvmSystem):
             absent.append("pca=FILE")
         if not absent:
             return None
-        return f"no weights here: fetch them with {how_to_fetch(WEIGHTS)}, or name them with {' and '.join(absent)}"
+        how = f"fetch them with {how_to_fetch(WEIGHTS)}, or name them with {' and '.join(absent)}"
+        return Reason("missing-file", f"no weights here: {how}")
 
     def external_files(self) -> tuple[Path, ...]:
         """The weights, and the whitening if it is asked for."""

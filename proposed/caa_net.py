@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.api import (
     FINE,
+    AnyParams,
     Budget,
     Card,
     Clips,
@@ -24,6 +25,7 @@ from asc_bench.api import (
     LogMel,
     Params,
     Probabilities,
+    Reason,
     Step,
     SystemFailure,
     TorchSystem,
@@ -93,18 +95,23 @@ class CaaNet(TorchSystem):
         """Multi-task training watches the device branch there."""
         return super().uses_validation and not self.params.weights
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Conditioning needs devices to tell apart, and 16 frames are the least."""
-        n_devices, training = len(self.task.devices), self.params.training
-        if training in CONDITIONAL and n_devices < 2:
-            known = f"only one device ({self.task.devices[0]})" if n_devices else "no device"
-            return f"training={training} conditions on the recording device, and the data name {known}; use joint"
-        if training == "single-device" and not n_devices:
-            return "training=single-device trains one network for each device, and the data name none; use joint"
-        n_frames = self.front_end().shape(self.task.clip_duration_s)[0]
-        if n_frames < 16:
-            return f"clips of {self.task.clip_duration_s:g} s have {n_frames} frames; pooling needs at least 16"
-        return None
+        if built is None:
+            return None
+        devices, duration_s, training = built.task.devices, built.task.clip_duration_s, built.params.training
+        n_frames = built.front_end().shape(duration_s)[0]
+        if training in CONDITIONAL and len(devices) < 2:
+            known = f"only one device ({devices[0]})" if devices else "no device"
+            why = f"training={training} conditions on the recording device, and the data name {known}; use joint"
+        elif training == "single-device" and not devices:
+            why = "training=single-device trains one network for each device, and the data name none; use joint"
+        elif n_frames < 16:
+            why = f"clips of {duration_s:g} s have {n_frames} frames; pooling needs at least 16"
+        else:
+            return None
+        return Reason("unsupported-task", why)
 
     def external_files(self) -> tuple[Path, ...]:
         """The checkpoint, if one is named."""

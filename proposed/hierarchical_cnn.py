@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from asc_bench.api import (
     COARSE,
+    AnyParams,
     Budget,
     Card,
     Clips,
     Cosine,
     Params,
     Plateau,
+    Reason,
     TorchSystem,
     TrainingPlan,
     Waveform,
@@ -102,24 +104,34 @@ class HierarchicalCnn(TorchSystem):
         """Label levels that are trained and predicted here."""
         return tuple(level for level in self.task.labels.levels if level in self.params.labels.split("+"))
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Coarse classes must be there where nothing else is learned, and a clip must fill the receptive field."""
+        if built is None:
+            return None
+        why = built._lacks_coarse_classes() or built._is_too_long_for_clips()
+        return Reason("unsupported-task", why) if why else None
+
+    def _lacks_coarse_classes(self) -> str | None:
         n_coarse = len(self.task.labels.coarse)
         if not self.levels:
             return "labels=coarse, and the protocol has no coarse classes; use labels=fine"
         if COARSE in self.levels and n_coarse < 2:
             return f"labels={self.params.labels}, and there is {n_coarse} coarse class; use labels=fine"
+        return None
+
+    def _is_too_long_for_clips(self) -> str | None:
         (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
         needed = {name: least_samples(PIPELINES[name]) for name in self.params.names}
         name = max(needed, key=needed.__getitem__)
-        if n_samples < needed[name]:
-            why = (
-                f"clips of {self.task.clip_duration_s:g} s have {n_samples:,} samples at 16 kHz, and the {name} "
-                f"pipeline needs at least {needed[name]:,} ({needed[name] / SAMPLE_RATE_HZ:.2f} s)"
-            )
-            alone = least_samples(PIPELINES["short"])
-            return f"{why}; pipelines=short needs {alone:,}" if n_samples >= alone else why
-        return None
+        if n_samples >= needed[name]:
+            return None
+        why = (
+            f"clips of {self.task.clip_duration_s:g} s have {n_samples:,} samples at 16 kHz, and the {name} "
+            f"pipeline needs at least {needed[name]:,} ({needed[name] / SAMPLE_RATE_HZ:.2f} s)"
+        )
+        alone = least_samples(PIPELINES["short"])
+        return f"{why}; pipelines=short needs {alone:,}" if n_samples >= alone else why
 
     def front_end(self) -> Waveform:
         """Samples as they are."""

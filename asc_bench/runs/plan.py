@@ -228,10 +228,11 @@ class _Told:
 def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
     try:
         system = variant.build(task, budget)
+        reason = system.why_not(variant.params, built=system)
+        refusal = reason.text if reason else None
         if isinstance(system, FusedSystem):
             members = tuple(parse_variants(",".join(system.members)))
-            return _Told(uses_validation=system.uses_validation, members=members, refusal=system.refuses())
-        refusal = system.lacks(variant.params) or system.refuses()
+            return _Told(uses_validation=system.uses_validation, members=members, refusal=refusal)
         if isinstance(task, MultiLabelTask) and not isinstance(system, TransferredSystem):
             refusal = _SEVERAL_LABELS
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)

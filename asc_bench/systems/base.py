@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,39 @@ class Card:
     published: tuple[Published, ...] = ()
 
 
+ReasonKind = Literal["missing-dependency", "missing-file", "unsupported-task"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a system cannot run.
+
+    Attributes
+    ----------
+    kind : {"missing-dependency", "missing-file", "unsupported-task"}
+        A package or module that is not installed, a file (of weights, say) that this machine lacks, or settings
+        that make no sense for the task.
+    text : str
+        What is the matter and what to do, as it stands in lists and tables.
+
+    Raises
+    ------
+    ConfigError
+        For another kind or an empty text.
+    """
+
+    kind: ReasonKind
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(ReasonKind):
+            raise ConfigError(
+                f"a Reason's kind is {self.kind!r}, but must be one of {', '.join(get_args(ReasonKind))}"
+            )
+        if not self.text.strip():
+            raise ConfigError(f"a Reason of kind {self.kind!r} has an empty text; say what is the matter")
+
+
 def _ignore(fraction: float, message: str) -> None:
     pass
 
@@ -108,7 +141,7 @@ class Params:
 
 
 AnyParams = Params
-"""The base under a second name: inside ``System`` the first one is the system's own settings class."""
+"""The base under a second name: inside a system's class the first one is the system's own settings class."""
 
 
 class System(ABC):
@@ -132,23 +165,20 @@ class System(ABC):
         self.budget = budget
 
     @classmethod
-    def unavailable(cls) -> str | None:
-        """Why this system cannot run here (weights or a package missing) and what to do, or None."""
-        return None
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
+        """Why it cannot run, as far as can be said from what is known so far, or None.
 
-    @classmethod
-    def lacks(cls, params: AnyParams) -> str | None:
-        """What this machine lacks for these settings (a file of weights, say) and what to do, or None.
+        Asked without arguments when it is registered: with a reason that no settings can change it is unavailable.
+        Asked with settings before a task is known: the reason against the defaults stands in the list of systems.
+        Asked with both before each run: it is skipped, with the reason in the table. What this machine lacks comes
+        before what the task lacks.
 
-        Unlike with ``unavailable``, other settings may work. With the defaults it stands in the list of systems;
-        a run is skipped, with this reason in the table.
-        """
-        return None
-
-    def refuses(self) -> str | None:
-        """Why these settings make no sense for ``self.task`` (no device to condition on, say), or None.
-
-        Such a run is skipped, with this reason in the table.
+        Parameters
+        ----------
+        params : Params, optional
+            Settings, of the class ``cls.Params``.
+        built : System, optional
+            The system with these settings, built for a task and not fitted.
         """
         return None
 

@@ -14,6 +14,7 @@ from asc_bench.api import (
     LabelledClips,
     LabelSpace,
     LogMel,
+    System,
     Task,
     TorchSystem,
     TrainingPlan,
@@ -63,6 +64,12 @@ def context(folder: Path, *, seed: int = 1, **settings: object) -> Context:
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def refusal(system: System) -> str | None:
+    """Why a system that is built for a task cannot run."""
+    reason = system.why_not(system.params, built=system)
+    return reason.text if reason else None
 
 
 class TinyNet(TorchSystem):

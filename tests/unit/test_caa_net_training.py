@@ -16,7 +16,7 @@ from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
 from asc_bench.training.evaluate import Evaluation
-from tests.unit.small_sets import accuracy, context, task, tones
+from tests.unit.small_sets import accuracy, context, refusal, task, tones
 
 DEVICES = ("A", "B", "C")
 SHORT = task(3, duration_s=0.55, devices=DEVICES)
@@ -217,16 +217,16 @@ def test_teacher_forcing_hears_the_device(tmp_path: Path) -> None:
     ],
 )
 def test_conditioning_without_devices_is_refused(devices: tuple[str, ...], training: str, message: str) -> None:
-    reason = system(on=replace(SHORT, devices=devices), training=training).refuses()
+    reason = refusal(system(on=replace(SHORT, devices=devices), training=training))
     assert reason is not None
     import re
 
     assert re.search(message, reason)
-    assert system(on=replace(SHORT, devices=devices), training="joint").refuses() is None
+    assert refusal(system(on=replace(SHORT, devices=devices), training="joint")) is None
 
 
 def test_clips_too_short_to_pool_are_refused() -> None:
-    assert "pooling needs at least 16" in str(system(on=replace(SHORT, clip_duration_s=0.3)).refuses())
+    assert "pooling needs at least 16" in str(refusal(system(on=replace(SHORT, clip_duration_s=0.3))))
 
 
 @pytest.mark.parametrize("n_devices", [2, 5])

@@ -4,7 +4,7 @@ from asc_bench.baselines.cnn_ensemble_member import CnnEnsembleMember, CnnEnsemb
 
 from asc_bench.api import FINE, Budget, LogMel
 from asc_bench.features.hpss import SeparatedLogMel
-from tests.unit.small_sets import accuracy, context, task
+from tests.unit.small_sets import accuracy, context, refusal, task
 from tests.unit.texture_sets import textures
 
 
@@ -52,9 +52,9 @@ def test_each_representation_has_its_front_end():
 
 def test_clips_too_short_for_the_division_are_refused():
     short = task(duration_s=1.0)
-    assert CnnEnsembleMember(short).refuses() is None
-    refusal = CnnEnsembleMember(short, CnnEnsembleMemberParams(division="quarter")).refuses()
-    assert refusal == ("pieces of clips of 1 s have 12 frames for division=quarter; four poolings need at least 16")
+    assert refusal(CnnEnsembleMember(short)) is None
+    why = refusal(CnnEnsembleMember(short, CnnEnsembleMemberParams(division="quarter")))
+    assert why == ("pieces of clips of 1 s have 12 frames for division=quarter; four poolings need at least 16")
 
 
 def test_learns_separable_clips(tmp_path):

@@ -8,7 +8,7 @@ from asc_bench.baselines.cnn_ivector import CnnIvector, CnnIvectorParams
 from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, StoreError, SystemFailure
 from asc_bench.modules.excerpt import RandomExcerpt
 from asc_bench.systems.calibration import fit_fusion, fused_probabilities
-from tests.unit.small_sets import accuracy, clips, context, task
+from tests.unit.small_sets import accuracy, clips, context, refusal, task
 from tests.unit.texture_sets import texture_arrays
 
 DURATION_S = 1.2
@@ -164,8 +164,8 @@ def test_equal_runs_have_equal_names():
 
 def test_what_it_cannot_do(tmp_path):
     short = task(duration_s=1.0)
-    assert CnnIvector(short).refuses() == "clips of 1 s have 44 frames, and the network needs 47"
-    assert CnnIvector(short, CnnIvectorParams(part="ivector")).refuses() is None
+    assert refusal(CnnIvector(short)) == "clips of 1 s have 44 frames, and the network needs 47"
+    assert refusal(CnnIvector(short, CnnIvectorParams(part="ivector"))) is None
     for part in ("cnn", "ivector", "both"):
         with pytest.raises(SystemFailure, match="neither fitted nor loaded"):
             CnnIvector(task(), CnnIvectorParams(part=part)).save(tmp_path)

@@ -13,7 +13,7 @@ import torch
 from asc_bench.baselines.embedding_svm import EmbeddingSvm, EmbeddingSvmParams
 
 from asc_bench.api import FINE, ConfigError, StoreError, SystemFailure
-from tests.unit.small_sets import accuracy, context, task, waves
+from tests.unit.small_sets import accuracy, context, refusal, task, waves
 
 SOURCE = """
 import numpy as np
@@ -55,7 +55,7 @@ def system(extractor: str, *, duration_s: float = 1.0, **settings: object) -> Em
 
 def test_a_function(module: types.ModuleType, tmp_path: Path) -> None:
     made, test = system("toy_extractors:zero_crossings"), waves(4, 1_000, seed=1)
-    assert made.lacks(made.params) is None and made.refuses() is None
+    assert made.why_not(made.params, built=made) is None
     assert made.external_files() == (tmp_path / "toy_extractors.py",)
     assert made.front_end().shape(1.0) == (1_000,)
     made.fit(waves(10, 1_000), None, context(tmp_path))
@@ -112,7 +112,9 @@ def test_onnx_without_its_package_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     made = system(str(tmp_path / "x.onnx"))
-    assert str(made.lacks(made.params)).endswith("x.onnx needs onnxruntime: pip install 'asc-bench[onnx]'")
+    reason = made.why_not(made.params)
+    assert reason is not None and reason.kind == "missing-dependency"
+    assert reason.text.endswith("x.onnx needs onnxruntime: pip install 'asc-bench[onnx]'")
     with pytest.raises(ConfigError, match=r"pip install 'asc-bench\[onnx\]'"):
         made.embed(np.zeros((1, 1_000), dtype=np.float32))
 
@@ -167,10 +169,19 @@ def test_wrong_settings(settings: dict[str, object], message: str) -> None:
 
 def test_what_is_absent_is_told() -> None:
     for name in ("nobody_has_this", "nobody.has.this"):
-        assert f"there is no module {name}" in str(EmbeddingSvm.lacks(EmbeddingSvmParams(extractor=f"{name}:f")))
+        reason = EmbeddingSvm.why_not(EmbeddingSvmParams(extractor=f"{name}:f"))
+        assert reason is not None and reason.kind == "missing-dependency"
+        assert reason.text.startswith(f"there is no module {name}: install it")
     assert system("nobody.has.this:f").external_files() == ()
+    assert EmbeddingSvm.why_not() is None
+
+
+def test_what_this_machine_lacks_comes_before_what_the_task_lacks() -> None:
+    long = system("nobody.has.this:f", window_s=2.0)
+    assert "there is no module nobody.has.this" in str(refusal(long))
 
 
 def test_windows_longer_than_the_clips_are_refused(module: types.ModuleType) -> None:
     long = system("toy_extractors:halves", window_s=2.0)
-    assert long.refuses() == "windows of 2 s in clips of 1 s"
+    assert long.why_not(long.params) is None
+    assert refusal(long) == "windows of 2 s in clips of 1 s"

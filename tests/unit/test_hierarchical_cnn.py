@@ -28,6 +28,7 @@ from asc_bench.api import (
 )
 from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
+from tests.unit.small_sets import refusal
 
 MERGED = {f"fine{i}": f"coarse{i % 8}" for i in range(70)}
 TOY = LabelSpace.from_map({"low": "tone", "high": "tone", "white": "noise", "clicks": "noise"})
@@ -316,7 +317,7 @@ def test_penalty_is_of_the_convolutions_and_of_training_alone() -> None:
     ],
 )
 def test_what_cannot_work_is_refused(space, duration_s, settings, message) -> None:
-    why = system(space, duration_s, **settings).refuses()
+    why = refusal(system(space, duration_s, **settings))
     assert why is not None and re.search(message, why), why
 
 
@@ -330,7 +331,7 @@ def test_what_cannot_work_is_refused(space, duration_s, settings, message) -> No
     ],
 )
 def test_what_can_work_is_not_refused(space, duration_s, settings) -> None:
-    assert system(space, duration_s, **settings).refuses() is None
+    assert refusal(system(space, duration_s, **settings)) is None
 
 
 @pytest.mark.parametrize(
@@ -457,7 +458,7 @@ def test_levels_of_the_protocols(name: str) -> None:
     protocol = protocols().get(name)
     task = Task(protocol.labels, (), protocol.clip_duration_s)
     one = HierarchicalCnn(task, HierarchicalCnnParams(), Budget.QUICK)
-    assert one.refuses() is None and set(one.levels) == {FINE, COARSE}
+    assert refusal(one) is None and set(one.levels) == {FINE, COARSE}
     assert one.facts()["n_chunks"] == (6 if protocol.clip_duration_s == 10 else 3)
     names = protocol.labels.coarse
     assert len(names) == (5 if name.startswith("esc") else 3)

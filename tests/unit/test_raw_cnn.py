@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from asc_bench.api import FINE, Budget, Plateau
 from asc_bench.reporting.published import published_values
 from asc_bench.runs.variant import parse_variants
-from tests.unit.small_sets import accuracy, context, task, waves
+from tests.unit.small_sets import accuracy, context, refusal, task, waves
 
 COUNTS = {
     "M3": (221_194, 236_614),
@@ -139,9 +139,9 @@ def test_a_clip_too_short_is_refused_and_the_shortest_is_not(settings, n_samples
     (variant,) = parse_variants(f"raw-cnn[{settings}]")
     rate = variant.params.sample_rate_hz
     shortest = variant.build(task(3, duration_s=n_samples / rate), Budget.SMOKE)
-    assert shortest.refuses() is None
+    assert refusal(shortest) is None
     assert shortest.build().eval()(torch.randn(1, n_samples)).isfinite().all()
-    reason = variant.build(task(3, duration_s=(n_samples - 1) / rate), Budget.SMOKE).refuses()
+    reason = refusal(variant.build(task(3, duration_s=(n_samples - 1) / rate), Budget.SMOKE))
     assert f"have {n_samples - 1:,} samples at {rate:,} Hz" in reason and f"at least {n_samples:,}" in reason
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from asc_bench import registry
 from asc_bench.errors import ConfigError
-from asc_bench.systems.base import System
+from asc_bench.systems.base import Reason, System
 
 BROKEN = """
 import a_package_that_nobody_has
@@ -28,6 +28,17 @@ class Newer(System):
 
 THIEF = NEWER.replace('"newer"', '"sb-cnn"').replace("    api_version = 99\n", "")
 BADLY_NAMED = THIEF.replace('"sb-cnn"', '"../../x"')
+WITHOUT_PACKAGE = (
+    THIEF.replace('"sb-cnn"', '"needy"')
+    + """
+    @classmethod
+    def why_not(cls, params=None, *, built=None):
+        return Reason("missing-dependency", "it needs tflite: pip install tflite")
+"""
+)
+WITHOUT_FILE = WITHOUT_PACKAGE.replace("return", "return None if params is None else").replace(
+    '"missing-dependency", "it needs tflite: pip install tflite"', '"missing-file", "no weights here"'
+)
 WRONG_BASE = "class NotASystem:\n    pass\n"
 
 
@@ -64,6 +75,7 @@ def test_a_typo_is_answered_with_the_near_name(typo: str, meant: str) -> None:
         (NEWER, "written for version 99"),
         (THIEF, "its name is taken by .*sb_cnn.py"),
         (BADLY_NAMED, "not lower-case words"),
+        (WITHOUT_PACKAGE, "^it needs tflite: pip install tflite$"),
     ],
 )
 def test_a_bad_plugin_is_unavailable_with_its_reason_and_breaks_nothing(
@@ -86,6 +98,23 @@ def test_an_unavailable_system_says_why_when_it_is_asked_for(plugged: Path) -> N
     (plugged / "bad.py").write_text(NEWER)
     with pytest.raises(ConfigError, match="'newer' is unavailable: it was written for version 99"):
         registry.systems().get("newer")
+
+
+def test_a_system_that_lacks_a_file_for_its_defaults_is_found_with_a_remark(plugged: Path) -> None:
+    (plugged / "needy.py").write_text(WITHOUT_FILE)
+    needy = registry.systems().get("needy")
+    assert registry.remark(needy) == "unavailable: no weights here"
+    assert registry.remark(registry.systems().get("sb-cnn")) == ""
+
+
+def test_a_reason_is_of_a_known_kind_and_says_something() -> None:
+    with pytest.raises(
+        ConfigError,
+        match="kind is 'no-luck', but must be one of missing-dependency, missing-file, unsupported-task",
+    ):
+        Reason("no-luck", "text")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="'missing-file' has an empty text"):
+        Reason("missing-file", " ")
 
 
 def test_a_plugin_folder_that_is_none_is_an_error(plugged: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from asc_bench.runs.variant import parse_variants
 from asc_bench.systems.probes import probe
 from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.training.sampling import torch_seed
-from tests.unit.small_sets import context, task
+from tests.unit.small_sets import context, refusal, task
 from tests.unit.transfer_nets import (
     SEED,
     ConvNet,
@@ -99,18 +99,18 @@ def test_wrong_settings_say_what_is_right(text: str, message: str) -> None:
 def test_what_can_be_transferred(text: str, one_label: str | None, several_labels: str | None) -> None:
     (variant,) = parse_variants(f"transfer[{text}]")
     for of, expected in ((task(), one_label), (several(), several_labels)):
-        refusal = variant.build(of, Budget.SMOKE).refuses()
-        assert (refusal is None) == (expected is None) and (refusal or "").startswith(expected or "")
+        why = refusal(variant.build(of, Budget.SMOKE))
+        assert (why is None) == (expected is None) and (why or "").startswith(expected or "")
 
 
 def test_a_system_that_refuses_the_target_is_not_transferred_to_it() -> None:
     (variant,) = parse_variants("transfer[system=hierarchical-cnn,variant=retrain]")
-    refusal = variant.build(task(duration_s=0.1), Budget.SMOKE).refuses()
-    assert refusal is not None and "clips of 0.1 s have 1,600 samples" in refusal
+    why = refusal(variant.build(task(duration_s=0.1), Budget.SMOKE))
+    assert why is not None and "clips of 0.1 s have 1,600 samples" in why
     # Of clips with several labels it is given windows, so their length counts.
     (short,) = parse_variants("transfer[system=hierarchical-cnn,variant=retrain,window_s=0.1]")
-    refusal = short.build(several(), Budget.SMOKE).refuses()
-    assert refusal is not None and "clips of 0.1 s have 1,600 samples" in refusal
+    why = refusal(short.build(several(), Budget.SMOKE))
+    assert why is not None and "clips of 0.1 s have 1,600 samples" in why
 
 
 @pytest.mark.parametrize("settings", [{}, {"layers": "all"}, {"variant": "svm"}, {"variant": "lr"}])

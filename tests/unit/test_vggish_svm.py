@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from asc_bench.api import FINE, DataError, StoreError
+from asc_bench.api import FINE, DataError, Reason, StoreError
 from asc_bench.data.weights import weight_files, weights_folder
 from tests.unit.small_sets import clips, context, task
 
@@ -232,7 +232,7 @@ def test_fit_save_load_and_cost(tmp_path: Path) -> None:
     params = VggishSvmParams(weights=str(path))
     system, other = Narrow(task(3), params), Narrow(task(3), params)
     train, test = scenes(8), scenes(3, seed=1)
-    assert system.lacks(params) is None
+    assert system.why_not(params) is None
     system.fit(train, None, context(tmp_path))
     probabilities = system.predict(test)
     assert system.cost is not None
@@ -273,13 +273,14 @@ def listed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
 def test_without_weights_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     listed(monkeypatch, tmp_path)
     reason = "fetch them with `asc-bench prepare vggish --download`, or name them with weights=FILE"
-    assert VggishSvm.lacks(VggishSvmParams()) == f"no weights here: {reason}"
+    assert VggishSvm.why_not(VggishSvmParams()) == Reason("missing-file", f"no weights here: {reason}")
+    assert VggishSvm.why_not() is None  # other settings may name a file
     assert VggishSvm(task(3)).external_files() == ()
-    both = VggishSvm.lacks(VggishSvmParams(postprocess="pca"))
+    both = VggishSvm.why_not(VggishSvmParams(postprocess="pca"))
     assert both is not None
-    assert both.endswith("weights=FILE and pca=FILE")
-    assert VggishSvm.lacks(VggishSvmParams(weights="w.pth")) is None
-    assert "pca=FILE" in str(VggishSvm.lacks(VggishSvmParams(weights="w.pth", postprocess="pca")))
+    assert both.text.endswith("weights=FILE and pca=FILE")
+    assert VggishSvm.why_not(VggishSvmParams(weights="w.pth")) is None
+    assert "pca=FILE" in str(VggishSvm.why_not(VggishSvmParams(weights="w.pth", postprocess="pca")))
 
 
 def test_the_cache_is_used_only_if_its_content_is_the_published_one(
@@ -287,7 +288,7 @@ def test_the_cache_is_used_only_if_its_content_is_the_published_one(
 ) -> None:
     place = listed(monkeypatch, tmp_path)
     path = written(place, torch_state(network()), NETWORK_FILE)
-    assert VggishSvm.lacks(VggishSvmParams()) is None
+    assert VggishSvm.why_not(VggishSvmParams()) is None
     assert VggishSvm(task(3)).external_files() == (path,)
     with pytest.raises(DataError, match=r"is not the published file: its sha256 is .*, not 10086976...; delete it"):
         Narrow(task(3)).fit(scenes(8), None, context(tmp_path))

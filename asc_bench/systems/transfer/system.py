@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,17 @@ from asc_bench.clips import Clips, LabelledClips
 from asc_bench.errors import SystemFailure
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.labels import FINE
-from asc_bench.systems.base import Context, DeviceUse, MultiLabelTask, Params, Probabilities, System, Task
+from asc_bench.systems.base import (
+    AnyParams,
+    Context,
+    DeviceUse,
+    MultiLabelTask,
+    Params,
+    Probabilities,
+    Reason,
+    System,
+    Task,
+)
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import FINE_TUNING_FACTOR, TransferParams
 
@@ -73,15 +83,18 @@ class TransferredSystem(System):
         trains = self.params.variant in ("retrain", "finetune")
         return self.several_labels or (trains and self.inner.uses_validation)
 
-    def refuses(self) -> str | None:
+    @classmethod
+    def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Only a network that is trained in one go can be taken apart and put together again."""
-        inner = self.inner
+        if built is None:
+            return None
+        inner, name = built.inner, built.params.system
         if not isinstance(inner, TorchSystem):
-            return f"{self.params.system} is no neural network; there is nothing to transfer"
+            return Reason("unsupported-task", f"{name} is no neural network; there is nothing to transfer")
         own_fit = type(inner).fit is not TorchSystem.fit
-        if own_fit and (self.several_labels or self.params.variant == "finetune"):
-            return f"{self.params.system} is trained in several steps, which cannot be taken apart"
-        return inner.refuses()
+        if own_fit and (built.several_labels or built.params.variant == "finetune"):
+            return Reason("unsupported-task", f"{name} is trained in several steps, which cannot be taken apart")
+        return inner.why_not(inner.params, built=inner)
 
     def front_end(self) -> FrontEnd:
         """That of the inner system, on whole clips."""
