@@ -14,6 +14,7 @@ class MobileProtocol(Protocol):
 
     labels = LabelSpace.from_map(tut_mobile.COARSE_OF_SCENE, coarse=("indoor", "outdoor", "transportation"))
     clip_duration_s = 10.0
+    devices = tut_mobile.DEVICES
     measures = (
         Measure("average", strata="device", of=tut_mobile.DEVICES),
         *(Measure(device, strata="device", of=(device,)) for device in tut_mobile.DEVICES),

@@ -22,6 +22,7 @@ class Esc10Devices(Protocol):
     datasets = ("esc-10-devices",)
     labels = Esc10.labels
     clip_duration_s = 5.0
+    devices = MobileProtocol.devices
     measures = MobileProtocol.measures
     notes = (
         "The recordings are real, the devices are simulated: each recording was played to a model of three "

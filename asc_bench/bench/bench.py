@@ -117,9 +117,7 @@ class Bench:
 
     def task(self, fold: Fold) -> Task:
         """What a system may know before it is built."""
-        devices = sorted(set(self.select(fold.train)["device"]) - {""})
-        kind = MultiLabelTask if self.protocol.multi_label else Task
-        return kind(self.protocol.labels, tuple(devices), self.protocol.clip_duration_s)
+        return task_of(self.protocol, sorted(set(self.select(fold.train)["device"]) - {""}))
 
     def expected(self) -> dict[str, dict[str, int]]:
         """Test clips by fold and device (``""`` where there is none)."""
@@ -137,6 +135,12 @@ class Bench:
         missing = self.dataset.missing
         files = (f"{len(missing)} audio files are missing, such as {missing[0]}",) if missing else ()
         return (*self.dataset.shortfalls, *files)
+
+
+def task_of(protocol: Protocol | type[Protocol], devices: Sequence[str]) -> Task:
+    """The task of a protocol whose training clips were recorded by these devices, in order."""
+    kind = MultiLabelTask if protocol.multi_label else Task
+    return kind(protocol.labels, tuple(devices), protocol.clip_duration_s)
 
 
 def _rebuild(protocol: str | Protocol, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:

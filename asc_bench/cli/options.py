@@ -39,9 +39,7 @@ Data = Annotated[
 
 Folder = Annotated[
     Path | None,
-    typer.Option(
-        "--folder", help="A folder of your own recordings, for a protocol; needs --csv and --label."
-    ),
+    typer.Option("--folder", help="A folder of your own recordings, for a protocol; needs --csv and --label."),
 ]
 Csv = Annotated[str, typer.Option("--csv", help="Of --folder: the table with a row for each file.")]
 Label = Annotated[str, typer.Option(help="Of --csv: the column of the class.")]

@@ -27,6 +27,8 @@ class FrontEnd(ABC):
 
     numerics_version: ClassVar[int | None] = None
     """As in ``System``: raised in a class when its output moves; one that declares none is keyed by its code."""
+    axes: ClassVar[tuple[str, ...]] = ()
+    """What each axis of the output counts, in order; empty where a class does not say."""
 
     sample_rate_hz: int
 
@@ -60,6 +62,7 @@ class Waveform(FrontEnd):
     """The samples themselves, for systems that learn their own filters."""
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("samples",)
 
     def shape(self, duration_s: float) -> tuple[int, ...]:
         """``(n_samples,)``."""
@@ -112,6 +115,7 @@ class LogMel(FrontEnd):
     """
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("frames", "mel bands")
 
     n_fft: int
     window_length: int

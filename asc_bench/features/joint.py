@@ -24,6 +24,7 @@ class JointFrontEnd(FrontEnd):
     """
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("values of all parts",)
 
     parts: tuple[FrontEnd, ...]
 

@@ -28,6 +28,7 @@ class Mfcc(LogMel):
     """
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("frames", "coefficients")
 
     n_coefficients: int
     delta_width: int = 9

@@ -31,6 +31,7 @@ class SpectralFrontEnd(FrontEnd):
     """
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("frames", "mel bands")
 
     n_fft: int
     window_length: int

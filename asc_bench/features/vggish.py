@@ -34,6 +34,7 @@ class VggishExamples(FrontEnd):
     """
 
     numerics_version: ClassVar[int | None] = 1
+    axes: ClassVar[tuple[str, ...]] = ("examples", "frames", "mel bands")
 
     sample_rate_hz: int = field(default=SAMPLE_RATE_HZ, init=False)
 

@@ -6,12 +6,13 @@ import csv
 import difflib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
 from asc_bench.errors import ConfigError
 from asc_bench.registry import systems
-from asc_bench.systems.base import Published
+from asc_bench.systems.base import Card, Params, Published
 
 _NAMES_THE_MEASURE = ("device", "dataset", "level", "top_k", "metric", "measure")
 _VALUES = ("accuracy", "value")
@@ -41,21 +42,87 @@ def published_values(published: Published) -> dict[str, float]:
     ConfigError
         For an unknown table or column, if no row is left, or if more than one system's rows are.
     """
+    return {name: _number(published.table, row) for name, row in _by_measure(published).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedNumber:
+    """One number of a system's card, and where it was printed.
+
+    Attributes
+    ----------
+    protocol, measure : str
+        What it is of; measures as in ``published_values``.
+    printed : str
+        As it was printed, in percent for accuracies.
+    value : float
+        The same as a number.
+    entry : Published
+        Table, row and settings.
+    source : str
+        Publication, where the table names one for each row; empty where it is that of the card.
+    """
+
+    protocol: str
+    measure: str
+    printed: str
+    value: float
+    entry: Published
+    source: str
+
+
+def published_numbers(card: Card, *, protocol: str = "", params: Params | None = None) -> list[PublishedNumber]:
+    """Every published number that a card names, in its order.
+
+    Parameters
+    ----------
+    card : Card
+        Of a system.
+    protocol : str
+        Those of this protocol only; empty for all.
+    params : Params, optional
+        Those of these settings only.
+    """
+    return [
+        PublishedNumber(
+            protocol=entry.protocol,
+            measure=measure,
+            printed=row[_value_column(row)],
+            value=_number(entry.table, row),
+            entry=entry,
+            source=row.get("source", ""),
+        )
+        for entry in card.published
+        if protocol in ("", entry.protocol) and (params is None or same_settings(entry, asdict(params)))
+        for measure, row in _by_measure(entry).items()
+    ]
+
+
+def same_settings(entry: Published, params: Mapping[str, object]) -> bool:
+    """Whether a published number is of these settings, as far as its table names settings."""
+    return all(str(params.get(k, v)) == v for k, v in {**entry.where, **entry.when}.items())
+
+
+def _by_measure(published: Published) -> dict[str, dict[str, str]]:
+    """Its rows, by the name of the measure."""
     columns, rows = _read(published.table)
     chosen = _select(published.table, columns, rows, published.where)
-    values: dict[str, float] = {}
-    column = next(c for c in _VALUES if c in columns)
+    found: dict[str, dict[str, str]] = {}
     for row in chosen:
         named = [row[c] if c != "top_k" else f"top-{row[c]}" for c in _NAMES_THE_MEASURE if c in columns]
         name = _AVERAGE if published.table in _AVERAGES_ONLY else " ".join(named) or "accuracy"
-        if name in values:
+        if name in found:
             keys = " or ".join(c for c in _keys(columns) if c not in published.where)
             raise ConfigError(
                 f"published table {published.table}: {len(chosen)} rows match {dict(published.where)}, "
                 f"more than one for {name!r}; {f'add {keys}' if keys else 'the table repeats itself'}"
             )
-        values[name] = _number(published.table, column, row)
-    return values
+        found[name] = row
+    return found
+
+
+def _value_column(row: Mapping[str, str]) -> str:
+    return next(c for c in _VALUES if c in row)
 
 
 def contradiction(table: str, where: Mapping[str, str]) -> str | None:
@@ -107,9 +174,7 @@ def _published_entries(protocol: str, manifests: Sequence[Mapping[str, Any]]) ->
         if manifest["system"] in systems().found:
             params = manifest["params"]
             for entry in systems().get(manifest["system"]).card.published:
-                asked = {**entry.where, **entry.when}
-                same_settings = all(str(params.get(k, v)) == v for k, v in asked.items())
-                if entry.protocol == protocol and same_settings:
+                if entry.protocol == protocol and same_settings(entry, params):
                     yield manifest["variant"], entry
 
 
@@ -160,7 +225,8 @@ def _select(
     return rows
 
 
-def _number(table: str, column: str, row: Mapping[str, str]) -> float:
+def _number(table: str, row: Mapping[str, str]) -> float:
+    column = _value_column(row)
     try:
         return float(row[column])
     except (TypeError, ValueError):

@@ -20,7 +20,7 @@ from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.slugs import slug
-from asc_bench.systems.base import MultiLabelTask, Params, Task
+from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.systems.transfer.system import TransferredSystem
@@ -225,16 +225,21 @@ class _Told:
         return selection is Selection.HELD_OUT or self.uses_validation
 
 
+def why_not(system: System) -> Reason | None:
+    """Why a system cannot run on the task that it is built for, or None; a fusion cannot where a member cannot."""
+    if isinstance(system.task, MultiLabelTask) and not isinstance(system, TransferredSystem | FusedSystem):
+        return Reason("unsupported-task", _SEVERAL_LABELS)
+    return system.why_not(system.params, built=system)
+
+
 def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
     try:
         system = variant.build(task, budget)
-        reason = system.why_not(variant.params, built=system)
+        reason = why_not(system)
         refusal = reason.text if reason else None
         if isinstance(system, FusedSystem):
             members = tuple(parse_variants(",".join(system.members)))
             return _Told(uses_validation=system.uses_validation, members=members, refusal=refusal)
-        if isinstance(task, MultiLabelTask) and not isinstance(system, TransferredSystem):
-            refusal = _SEVERAL_LABELS
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
         files = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
     except AscBenchError:
