@@ -177,8 +177,11 @@ def _register(
             registry.unavailable[label] = Unavailable(label, reason, label)
         return
     for cls in classes:
-        reason_or_none = fault(cls)
         name = _name(cls) or label
+        try:
+            reason_or_none = fault(cls)
+        except Exception as error:  # noqa: BLE001 - foreign code, as above
+            reason_or_none = f"{type(error).__name__}: {error}"
         if reason_or_none is None and name in registry.found:
             other = registry.found[name]
             if other is cls:

@@ -36,6 +36,7 @@ WITHOUT_PACKAGE = (
         return Reason("missing-dependency", "it needs tflite: pip install tflite")
 """
 )
+RAISING = WITHOUT_PACKAGE.replace("return", "1 / 0; return")
 WITHOUT_FILE = WITHOUT_PACKAGE.replace("return", "return None if params is None else").replace(
     '"missing-dependency", "it needs tflite: pip install tflite"', '"missing-file", "no weights here"'
 )
@@ -76,6 +77,7 @@ def test_a_typo_is_answered_with_the_near_name(typo: str, meant: str) -> None:
         (THIEF, "its name is taken by .*sb_cnn.py"),
         (BADLY_NAMED, "not lower-case words"),
         (WITHOUT_PACKAGE, "^it needs tflite: pip install tflite$"),
+        (RAISING, "^ZeroDivisionError: division by zero$"),
     ],
 )
 def test_a_bad_plugin_is_unavailable_with_its_reason_and_breaks_nothing(
