@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from asc_bench.data.layouts import FolderLayout
     from asc_bench.experiment import Experiment, run
     from asc_bench.external import score
-    from asc_bench.results import Results, load_results
+    from asc_bench.results import Results
+    from asc_bench.stored_results import load_results
 
 __version__ = "0.1.0"
 
@@ -62,7 +63,7 @@ _HOMES = {
     "list_protocols": "catalogue",
     "list_systems": "catalogue",
     "load_dataset": "catalogue",
-    "load_results": "results",
+    "load_results": "stored_results",
     "run": "experiment",
     "score": "external",
 }

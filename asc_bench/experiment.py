@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol as Contract
 from typing import TypedDict, TypeVar, Unpack, get_args
 
 from asc_bench.bench.augmentation import Augmentation
@@ -17,49 +15,17 @@ from asc_bench.errors import ConfigError, IncompleteDataError
 from asc_bench.names import near
 from asc_bench.registry import ProtocolLike
 from asc_bench.results import Results, tables_folder
-from asc_bench.runs.parallel import Backend, Monitor, Workers
+from asc_bench.runs.parallel import Backend, Workers
 from asc_bench.runs.plan import RunSpec, plan
-from asc_bench.runs.settings import Progress, Settings
-from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.settings import Settings
+from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
+from asc_bench.screen import Screen, Unwatched, Watcher
 from asc_bench.synthetic import sizes
 
 PathLike = str | Path
 Choice = TypeVar("Choice", bound=str)
-
-
-class Watcher(Monitor, Contract):
-    """Shows what happens from the first look at the recordings to the last run."""
-
-    def phase(self, title: str) -> AbstractContextManager[Progress]:
-        """A step of preparation begins; it reports through the callback that is given."""
-
-    def expect(self, n_runs: int) -> None:
-        """So many runs are computed now."""
-
-    def say(self, text: str) -> None:
-        """One line."""
-
-
-class Unwatched:
-    """A watcher that shows nothing."""
-
-    def phase(self, title: str) -> AbstractContextManager[Progress]:
-        """See `Watcher`."""
-        return nullcontext(lambda fraction, text: None)
-
-    def expect(self, n_runs: int) -> None:
-        """See `Watcher`."""
-
-    def say(self, text: str) -> None:
-        """See `Watcher`."""
-
-    def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
-        """See `Monitor`."""
-
-    def finished(self, spec: RunSpec, run: StoredRun) -> None:
-        """See `Monitor`."""
 
 
 class Options(TypedDict, total=False):
@@ -352,8 +318,6 @@ def run(
     ... )
     >>> results.scores()  # doctest: +SKIP
     """
-    from asc_bench.screen import Screen
-
     experiment = Experiment.of(**options)
     variants = variants_of(systems)
     with Screen(quiet=not progress) as screen:

@@ -1,8 +1,11 @@
-"""Hints for names that are unknown."""
+"""Names: hints for those that are unknown, and those that become paths."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -13,3 +16,38 @@ def near(name: str, names: Iterable[str]) -> str:
     if close:
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
     return f"; there are: {', '.join(known)}" if known else ""
+
+
+_MAX_LENGTH = 60
+_LOOKS_DIGESTED = re.compile(r"-[0-9a-f]{8}\Z")
+
+
+def slug(text: str) -> str:
+    """Turn any name into a safe, unique name for a file or folder.
+
+    Parameters
+    ----------
+    text : str
+        Name of a system, protocol or data set, as given by anybody.
+
+    Returns
+    -------
+    str
+        Words of ``[a-z0-9]`` joined by single hyphens, at most 60 characters, followed by a hyphen and the
+        first 8 hexadecimal digits of the name's sha256 unless the name is such a word chain itself. Different
+        names give different slugs, also on file systems that fold case.
+
+    Examples
+    --------
+    >>> slug("sb-cnn")
+    'sb-cnn'
+    >>> slug("../../x")
+    'x-19cba4ee'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:_MAX_LENGTH].rstrip("-")
+    # A name that already ends like a digest gets one more: it could be the slug of another name.
+    if plain and plain == text and not _LOOKS_DIGESTED.search(text):
+        return plain
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain or 'unnamed'}-{digest}"

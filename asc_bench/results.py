@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from asc_bench.bench.augmentation import Augmentation
-from asc_bench.bench.bench import Selection
-from asc_bench.budget import Budget
 from asc_bench.data.tags import DETECTION
 from asc_bench.errors import ConfigError
 from asc_bench.labels import FINE
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
-from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
 from asc_bench.reporting.comparisons import significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
-from asc_bench.reporting.figures import draw_confusions, figure_bytes, save_figure
-from asc_bench.reporting.report import confusion_panels, confusion_title
+from asc_bench.reporting.plots import Plots
 from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, probability_measures, report
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_runs
-from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.runs.store import StoredRun
 from asc_bench.runs.variant import split_items
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
-from asc_bench.stored_protocol import DEFINITION, StoredProtocol
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FORMATS = ("text", "markdown", "latex", "html", "csv")
 
@@ -266,7 +256,7 @@ class Results:
     @property
     def plot(self) -> Plots:
         """Figures."""
-        return Plots(self)
+        return Plots(self.evaluation)
 
     def _repr_html_(self) -> str:
         return self.table("html")
@@ -288,164 +278,6 @@ class Results:
         return measures[name] if name else next(iter(measures.values()))
 
 
-@dataclass(frozen=True)
-class Plots:
-    """Figures of some results."""
-
-    results: Results
-
-    def scores(self) -> Picture:
-        """Every measure of every system with its interval."""
-        return Picture(self.results.evaluation.score_figure())
-
-    def confusion(self, system: str, device: str | None = None) -> Picture:
-        """Confusion matrices of a system, one for each recording device.
-
-        Raises
-        ------
-        ConfigError
-            For a system without a score, or an unknown device.
-        """
-        found = self.results.evaluation.confusions
-        if system not in found:
-            raise ConfigError(f"{system!r} has no confusion matrix here{near(system, found)}")
-        panels = confusion_panels(found[system])
-        if device is not None and device not in panels:
-            raise ConfigError(f"{system} has no device {device!r}{near(device, panels)}")
-        chosen = panels if device is None else {device: panels[device]}
-        return Picture(draw_confusions(chosen, title=confusion_title(system, self.results.evaluation.setting)))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A matplotlib figure that a notebook shows."""
-
-    figure: Figure
-
-    def save(self, stem: Path | str) -> tuple[Path, Path]:
-        """Write ``stem`` with ``.png`` and ``.svg``; raises StoreError if they cannot be written."""
-        return save_figure(self.figure, Path(stem))
-
-    def _repr_png_(self) -> bytes:
-        return figure_bytes(self.figure, "png")
-
-
 def tables_folder(results: Path, tag: str, budget: str, folds: Sequence[str] = ()) -> Path:
     """Where the tables of one protocol, data set and budget go; those of some folds alone in a folder below."""
     return results / "tables" / tag / budget / "-".join(folds)
-
-
-def load_results(
-    results: Path | str,
-    protocol: ProtocolLike,
-    *,
-    budget: str = "quick",
-    systems: str = "*",
-    folds: str | Iterable[str] | None = None,
-    synthetic: bool = False,
-    selection: str = "own",
-    augment: str = "",
-    dataset: str = "",
-) -> Results:
-    """What is stored of a protocol: the newest run of each system, fold and repeat. No recordings are needed.
-
-    Parameters
-    ----------
-    results : path
-        Folder of results.
-    protocol : str, Protocol or type
-        By name, or one of your own.
-    budget, folds, selection, augment
-        As in `run`.
-    systems : str
-        Names and globs, separated by commas.
-    synthetic : bool
-        Runs on synthetic data instead of real recordings.
-    dataset : str
-        Which data, where results of several are stored: a name of a folder below ``results/runs``.
-
-    Raises
-    ------
-    ConfigError
-        If nothing is stored that fits, or on several data sets.
-
-    Examples
-    --------
-    >>> import asc_bench
-    >>> results = asc_bench.load_results("results/reference", "esc10")  # doctest: +SKIP
-    >>> results.compare(reference="logmel-svm")  # doctest: +SKIP
-    """
-    found = stored_results(
-        Path(results),
-        protocol,
-        budget=budget,
-        systems=systems,
-        folds=folds,
-        synthetic=synthetic,
-        selection=selection,
-        augment=augment,
-    )
-    if dataset and dataset not in found:
-        raise ConfigError(f"no run on the data {dataset!r} is stored{near(dataset, found)}")
-    if not dataset and len(found) > 1:
-        raise ConfigError(f"runs on several data are stored: {', '.join(found)}; name one as `dataset`")
-    return found[dataset or next(iter(found))]
-
-
-def _protocol(given: ProtocolLike, results: Path) -> Protocol:
-    """As `protocol_of`; by a name that is registered nowhere, as it is kept with its newest run."""
-    if isinstance(given, str) and given not in protocols().found and given not in layouts().found:
-        kept = [
-            run.manifest[DEFINITION]
-            for run in ResultsStore(results).iterate(f"{given}*")
-            if run.manifest["protocol"] == given and DEFINITION in run.manifest
-        ]
-        if kept:
-            return StoredProtocol(kept[-1])
-    return protocol_of(given)
-
-
-def stored_results(
-    results: Path,
-    protocol: ProtocolLike,
-    *,
-    budget: str = "quick",
-    systems: str = "*",
-    folds: str | Iterable[str] | None = None,
-    synthetic: bool = False,
-    selection: str = "own",
-    augment: str = "",
-) -> dict[str, Results]:
-    """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
-    if budget not in list(Budget):
-        raise ConfigError(f"budget is {budget!r}{near(budget, [str(b) for b in Budget])}")
-    patterns, chosen = list(split_items(systems)), tuple([folds] if isinstance(folds, str) else folds or ())
-    instance = _protocol(protocol, results)
-    augment = str(Augmentation.parse(augment)) if augment else ""
-    newest: dict[tuple[str, str, str, int], StoredRun] = {}
-    for run in ResultsStore(results).iterate(f"{instance.name}*", budget):
-        m = run.manifest
-        wanted = any(fnmatch.fnmatchcase(m["variant"], p) or m["variant"] == p for p in patterns)
-        same = m["protocol"] == instance.name and m["synthetic"] == synthetic
-        # Runs stored before there was a choice have none in their manifest.
-        same &= m.get("selection", Selection.OWN) == selection
-        same &= m.get("augmentation", "") == augment
-        if same and wanted:
-            newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
-    if not newest:
-        kind = "synthetic" if synthetic else "real"
-        how = "" if selection == Selection.OWN else f" with selection {selection}"
-        how += f" with augmentation {augment}" if augment else ""
-        raise ConfigError(
-            f"{results} holds no run of {instance.name} at budget {budget} on {kind} data{how} for {systems}; "
-            "see `asc-bench run` and `asc-bench status`"
-        )
-    tags: dict[str, list[StoredRun]] = {}
-    for (tag, *_), run in newest.items():
-        tags.setdefault(tag, []).append(run)
-    return {
-        tag: Results(
-            protocol=instance, runs=tuple(runs), folder=tables_folder(results, tag, budget, chosen), folds=chosen
-        )
-        for tag, runs in tags.items()
-    }

@@ -8,13 +8,50 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from typing import Protocol as Contract
+
+from asc_bench.runs.parallel import Monitor
+from asc_bench.runs.plan import RunSpec
+from asc_bench.runs.settings import Progress
+from asc_bench.runs.store import StoredRun
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
-    from asc_bench.runs.plan import RunSpec
-    from asc_bench.runs.store import StoredRun
+
+class Watcher(Monitor, Contract):
+    """Shows what happens from the first look at the recordings to the last run."""
+
+    def phase(self, title: str) -> contextlib.AbstractContextManager[Progress]:
+        """A step of preparation begins; it reports through the callback that is given."""
+
+    def expect(self, n_runs: int) -> None:
+        """So many runs are computed now."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+
+
+class Unwatched:
+    """A watcher that shows nothing."""
+
+    def phase(self, title: str) -> contextlib.AbstractContextManager[Progress]:
+        """See `Watcher`."""
+        return contextlib.nullcontext(lambda fraction, text: None)
+
+    def expect(self, n_runs: int) -> None:
+        """See `Watcher`."""
+
+    def say(self, text: str) -> None:
+        """See `Watcher`."""
+
+    def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
+        """See `Monitor`."""
+
+    def finished(self, spec: RunSpec, run: StoredRun) -> None:
+        """See `Monitor`."""
 
 
 def console(*, stderr: bool = True) -> Console:
@@ -35,11 +72,12 @@ class Screen:
 
     def __init__(self, *, quiet: bool = False) -> None:
         from rich.logging import RichHandler
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
 
         self.console = console()
         self.quiet = quiet
-        self._bars: Progress = Progress(
+        self._bars: Bars = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -115,7 +153,7 @@ class Screen:
 class Phase:
     """Progress callback of one step; a bar is moved at most ten times a second."""
 
-    def __init__(self, bars: Progress, task: TaskID) -> None:
+    def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars = bars
         self._task = task
         self._last = 0.0

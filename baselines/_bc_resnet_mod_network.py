@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from asc_bench.modules.residual_norm import ResidualNorm
-from asc_bench.modules.sub_spectral_norm import SubSpectralNorm
+from asc_bench.modules.norms import ResidualNorm, SubSpectralNorm
 
 STAGES = ((1.0, 1.0), (1.5, 1.5), (2.0, 2.0), (2.5, 2.5, 2.5))
 """Widths of the blocks of each stage, in units of the base width."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from asc_bench.modules.conv import AddChannel
-from asc_bench.modules.excerpt import RandomExcerpt
-from asc_bench.modules.pooled_group import he_normal, normalised_convolution, pooled_group
+from asc_bench.modules.conv import AddChannel, normalised_convolution, pooled_group
+from asc_bench.modules.initialise import he_normal
+from asc_bench.modules.inputs import RandomExcerpt
 
 
 class FullyConvolutional(nn.Module):

@@ -89,7 +89,7 @@ class BcResnetMod(TorchSystem):
         """Rolling, which is there in the training of the paper's budget only, and the network."""
         from torch import nn
 
-        from asc_bench.modules.layout import BandsFirst
+        from asc_bench.modules.inputs import BandsFirst
         from asc_bench.modules.mixstyle import TimeRoll
 
         from ._bc_resnet_mod_network import network

@@ -109,8 +109,7 @@ class CnnEnsembleMember(TorchSystem):
         """Four groups of two convolutions and a pooling, the mean over the bins, one dense layer."""
         from torch import nn
 
-        from asc_bench.modules.conv import AddChannel
-        from asc_bench.modules.pooled_group import normalised_convolution, pooled_group
+        from asc_bench.modules.conv import AddChannel, normalised_convolution, pooled_group
 
         widths = [width // 8 for width in _WIDTHS] if self.budget is Budget.SMOKE else list(_WIDTHS)
         groups: list[nn.Module] = []

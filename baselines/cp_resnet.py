@@ -77,7 +77,7 @@ class CpResnet(TorchSystem):
         """Rolling, which is there in training only, and the network."""
         from torch import nn
 
-        from asc_bench.modules.layout import BandsFirst
+        from asc_bench.modules.inputs import BandsFirst
         from asc_bench.modules.mixstyle import TimeRoll
 
         from ._cp_resnet_network import network

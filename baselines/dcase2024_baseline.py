@@ -86,7 +86,7 @@ class Dcase2024Baseline(TorchSystem):
         """Rolling and Freq-MixStyle, which are there in training only, and the network."""
         from torch import nn
 
-        from asc_bench.modules.layout import BandsFirst
+        from asc_bench.modules.inputs import BandsFirst
         from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
 
         from ._dcase2024_baseline_network import network

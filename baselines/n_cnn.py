@@ -136,7 +136,7 @@ class NCnn(TorchSystem):
         """Cross-entropy or L_q of the fine logits."""
         if self.params.loss == "cce":
             return super().loss(outputs, batch)
-        from asc_bench.modules.lq import lq_loss
+        from asc_bench.modules.losses import lq_loss
 
         return lq_loss(outputs, batch.labels[FINE], q=self.params.q)
 

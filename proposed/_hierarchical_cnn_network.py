@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from asc_bench.modules.chunks import chunked, pre_emphasis
 from asc_bench.modules.dropout import ByteDropout
+from asc_bench.modules.inputs import chunked, pre_emphasis
 from asc_bench.modules.losses import L2Softmax, on_unit_sphere, squared_distances
 from asc_bench.modules.orthogonal import orthogonal, soft_orthogonality, spectral_residue
-from asc_bench.modules.statistics import SharedAttention, statistics_pooling
+from asc_bench.modules.pooling import SharedAttention, statistics_pooling
 
 from ._hierarchical_cnn_settings import Layer
 

@@ -261,7 +261,7 @@ class HierarchicalCnn(TorchSystem):
 
     def facts(self) -> Mapping[str, str | int | float]:
         """Arithmetic of the training, the label levels that were there, and the chunks of a clip."""
-        from asc_bench.modules.chunks import n_chunks
+        from asc_bench.modules.inputs import n_chunks
 
         (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
         return {

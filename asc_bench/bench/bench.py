@@ -16,9 +16,9 @@ from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
+from asc_bench.names import slug
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocol_of, protocols
-from asc_bench.slugs import slug
 from asc_bench.systems.base import MultiLabelTask, Task
 
 

@@ -24,7 +24,7 @@ def command(
     """Paired tests of two systems from their stored predictions."""
     from asc_bench.errors import ConfigError
     from asc_bench.names import near
-    from asc_bench.results import stored_results
+    from asc_bench.stored_results import stored_results
 
     found = stored_results(
         results,

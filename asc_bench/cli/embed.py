@@ -114,7 +114,7 @@ def command(
 def _stem(specs: Sequence[RunSpec], split: str) -> str:
     """File name of these folds; a digest of the run keys keeps what was computed from other runs."""
     from asc_bench.bench import keys
-    from asc_bench.slugs import slug
+    from asc_bench.names import slug
 
     return f"{slug(str(specs[0].variant))}-{split}-{keys.digest([spec.key for spec in specs])[:8]}"
 

@@ -122,8 +122,8 @@ def _draw(
     from asc_bench.analysis.spectrogram import log_mel_of
     from asc_bench.errors import ConfigError
     from asc_bench.labels import FINE
+    from asc_bench.names import slug
     from asc_bench.reporting.figures import save_figure
-    from asc_bench.slugs import slug
 
     maps = attention_maps(system, clips)
     front_end = log_mel_of(system.front_end())

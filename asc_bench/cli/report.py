@@ -26,7 +26,7 @@ def command(
 
     Takes the newest run of every system stored for the protocol; the recordings are not needed.
     """
-    from asc_bench.results import stored_results
+    from asc_bench.stored_results import stored_results
 
     found = stored_results(
         results,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from asc_bench.modules.dropout import ByteDropout
+
 
 class AddChannel(nn.Module):
     """(n, time, mel) to (n, 1, time, mel), or (n, samples) to (n, 1, samples)."""
@@ -62,3 +64,23 @@ class ConvStack(nn.Module):
             # ReLU after the maximum gives the same numbers as before it, on a quarter of the bins.
             x = self.activation(self.pool(self.get_submodule(f"bn{i}")(x)))
         return x
+
+
+def normalised_convolution(
+    n_in: int, n_out: int, *, kernel: int = 3, stride: int = 1, padding: int | None = None
+) -> list[nn.Module]:
+    """A square convolution and its batch normalisation; by default the padding keeps the size at stride 1."""
+    padding = kernel // 2 if padding is None else padding
+    convolution = nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=padding, bias=False)
+    return [convolution, nn.BatchNorm2d(n_out)]
+
+
+def pooled_group(first: list[nn.Module], *others: list[nn.Module], dropout: float) -> list[nn.Module]:
+    """Normalised convolutions with ReLU after each, max pooling by two and dropout of single elements.
+
+    The last ReLU comes after the maximum: the same numbers on a quarter of the bins.
+    """
+    layers = [*first]
+    for convolution in others:
+        layers += [nn.ReLU(inplace=True), *convolution]
+    return [*layers, nn.MaxPool2d(2), nn.ReLU(inplace=True), ByteDropout(dropout)]

@@ -28,3 +28,14 @@ def glorot_uniform(module: nn.Module) -> nn.Module:
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
     return module
+
+
+def he_normal(module: nn.Module) -> nn.Module:
+    """Draw every convolution's weights from a normal distribution of variance 2 / fan_in. In place.
+
+    Source: He et al. 2015, equation 10.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return module

@@ -1,4 +1,4 @@
-"""Heads and losses on an embedding of bounded length: l2-softmax and class prototypes."""
+"""Losses, and heads on an embedding of bounded length: L_q, l2-softmax and class prototypes."""
 
 from __future__ import annotations
 
@@ -95,3 +95,33 @@ def prototype_loss(distances: Tensor, labels: Tensor, *, margin: float = 1.0) ->
     pull = (own * distances).sum(dim=1)
     push = ((1 - own) * (margin - distances).clamp_min(0.0)).sum(dim=1) / (distances.shape[1] - 1)
     return (pull + push).mean()
+
+
+def lq_loss(logits: Tensor, labels: Tensor, *, q: float = 0.7) -> Tensor:
+    """Mean over the clips of ``(1 - p_y**q) / q``, with ``p_y`` the softmax probability of the label.
+
+    Its limit for q to 0 is cross-entropy; with q = 1 it is the mean absolute error but for a factor.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_classes)
+    labels : Tensor, shape (n,)
+        Class indices.
+    q : float
+        Above 0, at most 1.
+
+    Raises
+    ------
+    ConfigError
+        For any other q.
+
+    References
+    ----------
+    Z. Zhang and M. R. Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy
+    labels", NeurIPS 2018, equation 6.
+    """
+    if not 0 < q <= 1:
+        raise ConfigError(f"loss L_q: q is {q}, must be above 0 and at most 1")
+    log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+    # expm1 keeps the digits of 1 - p**q where p is nearly 1; and the gradient of a vanished p stays finite.
+    return (-torch.expm1(q * log_p) / q).mean()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asc_bench.errors import ConfigError
+from asc_bench.names import slug
 from asc_bench.papers.figure import Drawn, Material, PaperFigure, Part, silent
 from asc_bench.papers.item import Cut, described, inside
 from asc_bench.reporting.figures import save_figure
@@ -15,7 +16,6 @@ from asc_bench.reporting.setting import Setting
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.variant import parse_variants
 from asc_bench.runs.work import Work
-from asc_bench.slugs import slug
 
 
 def asked_parts(item: PaperFigure, cut: Cut) -> list[Part]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from asc_bench.files import write_atomic
-from asc_bench.reporting.complementary import complementarity_table
+from asc_bench.names import slug
 from asc_bench.reporting.report_runs import Report, report
+from asc_bench.reporting.setting import Manifest, Setting
+from asc_bench.reporting.table import Table
+from asc_bench.reporting.text import percent
 from asc_bench.runs.work import Work
 from asc_bench.scoring.complementarity import complementarity, right_answers
 from asc_bench.scoring.predictions import stack_runs
-from asc_bench.slugs import slug
 
 
 def report_fusions(work: Work, place: Path, *, folds: Sequence[str] = ()) -> Report:
@@ -47,3 +51,42 @@ def report_fusions(work: Work, place: Path, *, folds: Sequence[str] = ()) -> Rep
     for ending, content in (("md", table.to_markdown()), ("csv", table.to_csv()), ("tex", table.to_latex())):
         write_atomic(folder / f"complementarity.{ending}", content)
     return Report(folder, f"{written.text}\n\n{table.to_text()}")
+
+
+def complementarity_table(
+    pairs: pd.DataFrame, manifests: Sequence[Manifest], *, measure: str, oracle: float
+) -> Table:
+    """One row per pair.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        ``complementarity`` of ``asc_bench.scoring.complementarity``.
+    manifests : sequence of mapping
+        The runs, for the title.
+    measure : str
+        The measure that says what right means.
+    oracle : float
+        Share of clips on which one system at least is right.
+    """
+    setting = Setting.of(manifests)
+    rows = [
+        (
+            str(row["system_a"]),
+            str(row["system_b"]),
+            f"{row['n']:,}",
+            *(percent(row[name]) for name in ("both", "only_a", "only_b", "neither", "oracle")),
+        )
+        for row in pairs.to_dict("records")
+    ]
+    return Table(
+        f"{setting.title}: complementarity",
+        ("system A", "system B", "n", "both right", "only A right", "only B right", "neither", "oracle"),
+        tuple(rows),
+        (
+            *setting.caveats,
+            f"Percent of test clips, all alike, by {measure}; exactly one is right on the sum of the two middle "
+            "columns. Oracle: always follows a member that is right.",
+            f"Oracle over all members: {percent(oracle)}.",
+        ),
+    )

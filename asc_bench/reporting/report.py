@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from asc_bench.files import write_atomic
+from asc_bench.names import slug
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.figures import confusion_figure, save_figure
 from asc_bench.reporting.page import html_page
@@ -15,7 +16,6 @@ from asc_bench.reporting.setting import Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import one_line
 from asc_bench.reporting.tidy import tidy_runs
-from asc_bench.slugs import slug
 
 ALL_CLIPS = "all clips"
 

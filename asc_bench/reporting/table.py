@@ -12,9 +12,8 @@ from itertools import groupby, pairwise
 from textwrap import wrap
 
 from asc_bench.errors import ConfigError
-from asc_bench.names import near
+from asc_bench.names import near, slug
 from asc_bench.reporting.text import latex, markdown, one_line
-from asc_bench.slugs import slug
 
 WIDTH = 118
 """Characters in a line of text of a grouped table; a terminal of 120 columns shows it whole."""

@@ -15,11 +15,10 @@ from asc_bench.budget import Budget
 from asc_bench.digests import file_digest
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.features.frontends import FrontEnd
-from asc_bench.names import near
+from asc_bench.names import near, slug
 from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
 from asc_bench.runs.variant import Variant, parse_variants
-from asc_bench.slugs import slug
 from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.transfer.settings import TransferParams

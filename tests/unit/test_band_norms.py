@@ -6,9 +6,8 @@ from asc_bench.baselines._dcase2018_baseline_network import BandBatchNorm
 from torch import nn
 
 from asc_bench.api import ConfigError
-from asc_bench.modules.layout import BandsFirst
-from asc_bench.modules.residual_norm import ResidualNorm
-from asc_bench.modules.sub_spectral_norm import SubSpectralNorm
+from asc_bench.modules.inputs import BandsFirst
+from asc_bench.modules.norms import ResidualNorm, SubSpectralNorm
 
 
 def maps(*shape: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from asc_bench.baselines.cnn_ivector import CnnIvector, CnnIvectorParams
 
 from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, StoreError, SystemFailure
-from asc_bench.modules.excerpt import RandomExcerpt
+from asc_bench.modules.inputs import RandomExcerpt
 from asc_bench.systems.calibration import fit_fusion, fused_probabilities
 from tests.unit.small_sets import accuracy, clips, context, refusal, task
 from tests.unit.texture_sets import texture_arrays

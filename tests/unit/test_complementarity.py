@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from asc_bench.api import DataError, Measure
-from asc_bench.reporting.complementary import complementarity_table
+from asc_bench.reporting.fusion_report import complementarity_table
 from asc_bench.scoring.complementarity import complementarity, right_answers
 
 TOP1 = Measure("accuracy")

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from asc_bench.api import ConfigError
-from asc_bench.modules.chunks import chunked, n_chunks, pre_emphasis
 from asc_bench.modules.dropout import ByteDropout
+from asc_bench.modules.inputs import chunked, n_chunks, pre_emphasis
 from asc_bench.modules.losses import (
     L2Softmax,
     l2_softmax_scale,
@@ -20,7 +20,7 @@ from asc_bench.modules.losses import (
     squared_distances,
 )
 from asc_bench.modules.orthogonal import orthogonal, soft_orthogonality, spectral_residue
-from asc_bench.modules.statistics import SharedAttention, statistics_pooling
+from asc_bench.modules.pooling import SharedAttention, statistics_pooling
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from asc_bench.proposed.hierarchical_cnn_table5 import Table5
+from asc_bench.proposed.hierarchical_cnn_tables import Table5
 
 from asc_bench.papers.fill_table import asked, table_cells
 from asc_bench.papers.item import Cut

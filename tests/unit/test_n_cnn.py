@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from asc_bench.api import FINE, Budget, ConfigError, DataError, Plateau
 from asc_bench.features.levelled import LevelledLogMel
-from asc_bench.modules.lq import lq_loss
+from asc_bench.modules.losses import lq_loss
 from asc_bench.reporting.published import published_values
 from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch

@@ -12,11 +12,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from asc_bench.errors import ConfigError, StoreError
+from asc_bench.names import slug
 from asc_bench.protocol import Reference
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.report import write_report
 from asc_bench.scoring.measure import Measure
-from asc_bench.slugs import slug
 from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance
 
 CAA = "caa-net[pooling=att]"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asc_bench.slugs import slug
+from asc_bench.names import slug
 
 
 @pytest.mark.parametrize(

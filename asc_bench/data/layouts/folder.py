@@ -16,8 +16,7 @@ from asc_bench.data.audio import MISSING_END
 from asc_bench.data.layouts.base import Layout, refuse_spread
 from asc_bench.data.manifest import Dataset, Split, clip_table
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.names import near
-from asc_bench.slugs import slug
+from asc_bench.names import near, slug
 
 N_FOLDS = 5
 SUFFIXES = (".wav", ".flac", ".ogg")
