@@ -1,4 +1,4 @@
-"""Writing files: whole or absent, with room asked for first, and a refusal told as what it is."""
+"""Writing files: whole or absent, with room asked for first, and every refusal a StoreError that names the file."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _EPS = 1e-3
 class BandBatchNorm(nn.Module):
     """Batch normalisation of each band over clips, channels and time.
 
-    Keras was told to normalise axis 1 of maps whose channels come last: the bands, not the channels. The printed
+    Keras was set to normalise axis 1 of maps whose channels come last: the bands, not the channels. The printed
     parameter counts of the source (160 and 32 for 40 and 8 bands) show it.
     """
 

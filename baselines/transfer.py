@@ -26,9 +26,9 @@ class Transfer(TransferredSystem):
             "With one label a clip, retraining and fine-tuning keep the system's own heads, losses and schedule. "
             "With several, a linear layer with sigmoids on the embedding takes their place, for all four variants, "
             "and binary cross-entropy that of the losses, penalties of the system's own included.",
-            "Several labels: a segment of 1 s is judged from a window of 2 s about its middle (window_s; systems "
+            "Several labels: a segment of 1 s is scored from a window of 2 s about its middle (window_s; systems "
             "that train on excerpts take their length). Trained on windows at random, each with all labels of its "
-            "clip; a clip scores the mean of its windows. pooling=attention and pooling=noisy-or judge whole clips "
+            "clip; a clip scores the mean of its windows. pooling=attention and pooling=noisy-or score whole clips "
             "instead (multiple instances).",
             "Thresholds, where there are several labels: one for segments and one for clips, over all classes, the "
             "best micro F-score on validation clips cut from the training clips, whose segments are held to have "

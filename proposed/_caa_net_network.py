@@ -168,11 +168,11 @@ class CaaNetwork(nn.Module):
         Raises
         ------
         ConfigError
-            If the network must be told the device of each clip.
+            If the network needs the device of each clip.
         """
         if self.shape.n_devices and not self.shape.predicts_device:
             raise ConfigError(
-                "caa-net: training=teacher-forcing must be told the device of each clip, so that clips alone have "
+                "caa-net: training=teacher-forcing needs the device of each clip, so that clips alone have "
                 "no embedding; use training=joint or multi-task"
             )
         maps, _ = self.maps(features)

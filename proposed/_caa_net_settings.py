@@ -54,8 +54,8 @@ class CaaNetParams(Params):
     pooling : {"flatten", "max", "avg", "roi", "att", "roi+att"}
         Global pooling (section III.D). ``flatten`` needs local pooling, ``roi`` its absence.
     training : {"single-device", "joint", "teacher-forcing", "multi-task"}
-        One network for each device; one for all devices, which are not told apart; one that is told the device,
-        also at test time; one that predicts it (section III.B).
+        One network for each device; one for all devices, which it does not distinguish; one that is given the
+        device, also at test time; one that predicts it (section III.B).
     condition_layer : {1, 2, 3, 4}
         Where the device is added. Nothing reads it unless training is conditional: it is reset to its default
         then, so that equal runs have equal names.

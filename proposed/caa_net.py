@@ -86,7 +86,7 @@ class CaaNet(TorchSystem):
 
     @property
     def needs_device(self) -> DeviceUse:
-        """Single-device training and teacher forcing are told the device of every test clip."""
+        """Single-device training and teacher forcing use the device label of every test clip."""
         uses: dict[str, DeviceUse] = {"joint": "no", "multi-task": "training"}
         return uses.get(self.params.training, "test")
 
@@ -326,8 +326,8 @@ class CaaNet(TorchSystem):
         with reproducible(self._device), torch.inference_mode():
             for rows in np.array_split(np.arange(len(clips)), -(-len(clips) // 16)):
                 batch = store.batch(rows)
-                told = batch.device if self.params.training == "teacher-forcing" else None
-                maps, _ = module.eval().maps(batch.features, told)
+                device = batch.device if self.params.training == "teacher-forcing" else None
+                maps, _ = module.eval().maps(batch.features, device)
                 found.append(module.attention.attention(maps).cpu().numpy())
         return np.concatenate(found)
 

@@ -30,7 +30,7 @@ class Figure5(PaperFigure):
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = Table1.axes
     notes = (
         "Lines: 95 % intervals, bootstrap over recording locations.",
-        "Teacher forcing: the networks were told the device of every test clip.",
+        "Teacher forcing: the networks use the device label of every test clip.",
     )
 
     def parts(self) -> Sequence[Part]:

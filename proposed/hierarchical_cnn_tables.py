@@ -131,7 +131,7 @@ class Table5(TransferTable):
         "another's detection: these two are not one pair.",
         "Greatest Hits: random division of the actions, as the paper has it; neighbours of one recording are on "
         "both sides. The protocol greatest-hits-by-recording keeps recordings whole.",
-        "Fine-tuning trains the classification layer alone. What else the paper leaves open is told by "
+        "Fine-tuning trains the classification layer alone. What else the paper leaves open stands in "
         "`asc-bench info transfer`.",
     )
 

@@ -43,7 +43,7 @@ def outside_clip(path: Path, system: System, *, start_s: float = 0.0, recorder: 
     start_s : float
         Where the clip begins in the file, in s.
     recorder : str
-        Recording device, for a system that is told it at test time.
+        Recording device, for a system that uses it at test time.
 
     Raises
     ------
@@ -61,11 +61,11 @@ def _device(system: System, recorder: str) -> np.ndarray[tuple[int], np.dtype[np
     name, known = system.card.name, system.task.devices
     if system.needs_device != "test":
         if recorder:
-            raise ConfigError(f"{name} with these settings is not told the recorder; leave --recorder out")
+            raise ConfigError(f"{name} with these settings does not use the recording device; leave --recorder out")
         return None
     if not recorder:
         raise ConfigError(
-            f"{name} with these settings must be told what the clip was recorded with: --recorder {'|'.join(known)}"
+            f"{name} with these settings uses the recording device of the clip: give --recorder {'|'.join(known)}"
         )
     if recorder not in known:
         raise ConfigError(f"--recorder is {recorder!r}{near(recorder, known)}")

@@ -69,8 +69,8 @@ def refuse_without_embedding(name: str) -> None:
     found = systems()
     if not can_embed(found.get(name)):
         able = [other for other in found.names() if can_embed(found.found[other])]
-        told = f"those that give them: {', '.join(able)}" if able else "no registered system gives them"
-        raise ConfigError(f"{name} gives no embeddings (it has no method embed(clips)); {told}")
+        others = f"those that give them: {', '.join(able)}" if able else "no registered system gives them"
+        raise ConfigError(f"{name} gives no embeddings (it has no method embed(clips)); {others}")
 
 
 def embedded(system: System, bench: Bench, fold: Fold, settings: Settings, *, split: str = "test") -> Embedded:

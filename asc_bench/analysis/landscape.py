@@ -177,7 +177,7 @@ def landscape(
         Where points are kept as they are found, in a file for each landscape; an interrupted call goes on from
         there, and a finished one costs nothing again. A damaged file is computed again, with a warning.
     identity : mapping, optional
-        What the loss depends on beside the weights (data, code), as JSON values: told in the file, and part of its
+        What the loss depends on beside the weights (data, code), as JSON values: kept in the file, and part of its
         name.
     progress : callable
         Given the finished fraction and a few words.

@@ -59,7 +59,7 @@ def averaged(
     means: dict[str, npt.NDArray[np.float32]] = {}
     for level, values in probabilities.items():
         array = np.asarray(values)
-        # A wrong number of rows is told by whoever checks predictions, in its own words.
+        # A wrong number of rows is reported by the check of predictions.
         whole = array.ndim == 2 and len(array) == len(owner)
         means[level] = (
             (np.add.reduceat(array, starts, axis=0) / n_each[:, None]).astype(np.float32) if whole else array

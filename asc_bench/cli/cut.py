@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from asc_bench.registry import Registry
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""What typer must be told of a verb that takes such options."""
+"""Settings of typer for a verb that takes such options."""
 
 Item = TypeVar("Item", bound="PaperItem")
 

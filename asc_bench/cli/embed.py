@@ -99,14 +99,14 @@ def command(
     setting = Setting.of(manifests)
     tag = bench.tagged(selection, copies)
     folder = out if out is not None else results / "embeddings" / tag / budget
-    told = f"{specs[0].variant}{f', repeat {repeat}' if repeat else ''}, {split} clips"
+    about = f"{specs[0].variant}{f', repeat {repeat}' if repeat else ''}, {split} clips"
     stem = folder / _stem(specs, split)
     written = [_write(stem, parts, bench, setting, manifests, split=split)]
-    typer.echo(f"{setting.title}\n{told}\n\n{_distances(parts, bench.protocol.labels)}\n")
+    typer.echo(f"{setting.title}\n{about}\n\n{_distances(parts, bench.protocol.labels)}\n")
     for sentence in (*setting.caveats, *_notes(specs, bench, parts, split)):
         typer.echo(sentence)
     typer.echo(str(written[0]))
-    heading = f"{told}\n{setting.title}"
+    heading = f"{about}\n{setting.title}"
     for path in _draw(stem, parts, bench.protocol.labels, heading, setting, method=projection, seed=seed):
         typer.echo(str(path))
 

@@ -35,7 +35,9 @@ def command(
     fold: Annotated[str, typer.Option(help="Fold that it was trained on; the first if not given.")] = "",
     repeat: Annotated[int, typer.Option(help="Which repeat, counted from 0.", min=0)] = 0,
     scene: Annotated[str, typer.Option(help="Class whose attention is shown; else the most probable one.")] = "",
-    recorder: Annotated[str, typer.Option(help="Recording device, such as A, for systems that are told it.")] = "",
+    recorder: Annotated[
+        str, typer.Option(help="Recording device, such as A, for systems that use it at test time.")
+    ] = "",
     start: Annotated[float, typer.Option(help="Where the clip begins in the file, in s.", min=0.0)] = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the picture; else RESULTS/explained.")] = None,
     synthetic: options.Synthetic = False,
@@ -88,14 +90,14 @@ def command(
         clips = outside_clip(file, fitted, start_s=start, recorder=recorder)
         progress(1.0, "predicting")
         probabilities = _probabilities(fitted, clips)
-    told = _setting(spec, bench, recorder)
-    typer.echo(told)
+    heading = _setting(spec, bench, recorder)
+    typer.echo(heading)
     typer.echo(_taken(file, facts, start, wanted.clip_duration_s))
     for level, row in probabilities.items():
         typer.echo(f"\n{_table(wanted.labels, level, row)}\n")
     folder = out if out is not None else results / "explained"
     stem = folder / "-".join(part for part in (spec.key[:8], recorder) if part)
-    for path in _draw(file, fitted, clips, probabilities, scene=scene, title=told, stem=stem):
+    for path in _draw(file, fitted, clips, probabilities, scene=scene, title=heading, stem=stem):
         typer.echo(str(path))
 
 
@@ -150,10 +152,10 @@ def _setting(spec: RunSpec, bench: Bench, recorder: str) -> str:
 
     dataset = bench.dataset
     kind = " (synthetic)" if dataset.synthetic else ""
-    told = f", told recorder {recorder}" if recorder else ""
+    device = f", device {recorder}" if recorder else ""
     chosen = f", selection {spec.selection}" if spec.selection is not Selection.OWN else ""
     chosen += f", augmentation {spec.augmentation}" if spec.augmentation else ""
-    return f"{spec.title}{told}, {spec.protocol} on {dataset.name}{kind}, {spec.budget} budget{chosen}"
+    return f"{spec.title}{device}, {spec.protocol} on {dataset.name}{kind}, {spec.budget} budget{chosen}"
 
 
 def _taken(file: Path, facts: AudioFacts, start_s: float, duration_s: float) -> str:

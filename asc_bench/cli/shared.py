@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """What every verb is told that may compute runs."""
+    """Options of every verb that may compute runs."""
 
     budget: options.BudgetName = "quick"
     synthetic: options.Synthetic = False

@@ -36,7 +36,7 @@ Pooling = Annotated[
     typer.Option(help="Labels of clips for training on several labels: replicated, attention or noisy-or."),
 ]
 WindowS = Annotated[
-    float | None, typer.Option(help="Seconds that a segment is judged from, if clips have several labels.")
+    float | None, typer.Option(help="Seconds that a segment is scored from, if clips have several labels.")
 ]
 Mode = Annotated[str, typer.Option(help="Of lr: logistic or closed_form.")]
 SourceBudget = Annotated[str, typer.Option(help="Budget of the training on the source; else that of the target.")]
@@ -174,9 +174,9 @@ def transferred(
         if work is None:
             continue
         named = {str(s.variant): s.variant for s in work.specs}
-        spelt = {p.variant: name for name, v in named.items() if isinstance(p := v.params, TransferParams)}
+        written = {p.variant: name for name, v in named.items() if isinstance(p := v.params, TransferParams)}
         filled.append(
-            Filled([replace(cell, variant=spelt[asked[cell.variant].variant]) for cell in ours], work)  # type: ignore[attr-defined]
+            Filled([replace(cell, variant=written[asked[cell.variant].variant]) for cell in ours], work)  # type: ignore[attr-defined]
         )
     return filled, tag
 

@@ -150,8 +150,8 @@ def _rows(table: pd.DataFrame, ids: Sequence[str], by: str) -> pd.DataFrame:
     wanted = set(ids)
     rows = table[table["clip_id"].isin(wanted)]
     if len(rows) != len(wanted):
-        stranger = min(wanted - set(rows["clip_id"]))
-        raise DataError(f"clip {stranger!r} is not in the clip table")
+        unknown = min(wanted - set(rows["clip_id"]))
+        raise DataError(f"clip {unknown!r} is not in the clip table")
     spread = rows.groupby("recording_id")[by].nunique()
     if (spread > 1).any():
         raise DataError(

@@ -14,7 +14,7 @@ SEPARATOR = "|"
 """Between two labels in the column ``scene``. No label holds it."""
 
 TAGGING, DETECTION = "tagging", "detection"
-"""What clips with several labels are judged by: the labels of the whole clip, and those of each segment."""
+"""What clips with several labels are scored by: the labels of the whole clip, and those of each segment."""
 
 SEGMENT_S = 1.0
 """Length of a segment, in seconds, as in DCASE 2017 task 4."""

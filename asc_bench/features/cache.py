@@ -146,7 +146,7 @@ def feature_key_parts(
     DataError
         For a file without a digest.
     ConfigError
-        If the front end's settings or source code cannot be told.
+        If the front end's settings or source code cannot be read.
     """
     from asc_bench.data import audio
     from asc_bench.data import views as binaural

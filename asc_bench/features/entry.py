@@ -41,7 +41,7 @@ class DamagedEntry(StoreError):  # noqa: N818 - a state of the store, as its bas
 def open_entry(folder: Path, expected: Mapping[str, object]) -> npt.NDArray[np.float32] | None:
     """Map an entry into memory, or give None where there is none.
 
-    The digest is computed once per process for each state of the file, as told by its inode, size and time of
+    The digest is computed once per process for each state of the file, known by its inode, size and time of
     change; what rots on disk afterwards is found by the next process.
 
     Parameters

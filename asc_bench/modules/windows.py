@@ -78,7 +78,7 @@ def weak_label_loss(outputs: dict[str, Tensor], present: Tensor, *, pooling: Poo
     present : Tensor, shape (n, n_classes)
         Ones and zeros.
     pooling : {"replicated", "attention", "noisy-or"}
-        With "replicated" every window is held to have all labels of its clip; else the clip alone is judged.
+        With "replicated" every window is held to have all labels of its clip; else only the clip is scored.
     """
     if pooling == "replicated":
         logits = outputs["logits"]

@@ -19,7 +19,7 @@ from asc_bench.runs.work import Work
 
 
 def asked_parts(item: PaperFigure, cut: Cut) -> list[Part]:
-    """The parts that a cut leaves, with their variants spelt as everywhere else.
+    """The parts that a cut leaves, with their variants written canonically.
 
     Raises
     ------

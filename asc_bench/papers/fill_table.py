@@ -39,10 +39,10 @@ class Reproduced:
 
 
 def table_cells(item: Reproduction) -> list[Cell]:
-    """Every cell, with its variant spelt as everywhere else."""
+    """Every cell, with its variant written canonically."""
     cells = item.cells()
-    spelt = {text: str(variant) for text in {c.variant for c in cells} for variant in parse_variants(text)}
-    return [replace(cell, variant=spelt[cell.variant]) for cell in cells]
+    canonical = {text: str(variant) for text in {c.variant for c in cells} for variant in parse_variants(text)}
+    return [replace(cell, variant=canonical[cell.variant]) for cell in cells]
 
 
 def asked(item: Reproduction, cells: Sequence[Cell], cut: Cut) -> list[Cell]:
@@ -143,7 +143,7 @@ def _frame(
                 **{name: score.get(name, math.nan) for name in NUMBERS},
                 "published": _published(item, cell) if beside else math.nan,
                 "flaw": (contradiction(beside.table, beside.where) if beside else None) or "",
-                "told": bool(outcome and outcome.given_device),
+                "given_device": bool(outcome and outcome.given_device),
                 "status": status,
                 "reason": reason,
                 "protocol": setting.protocol,

@@ -60,7 +60,7 @@ def classes_table(classes: pd.DataFrame, *, title: str, notes: Sequence[str] = (
 def threshold_notes(runs: Sequence[SegmentRun]) -> tuple[str, ...]:
     """Sentences on what F and F1 count, and on the thresholds of each system."""
     per_class = any(run.per_class for run in runs)
-    told = [
+    ranges = [
         f"{system} {', '.join(_range(own, level) for level in (DETECTION, TAGGING))}"
         for system, own in runs_by_system(runs).items()
     ]
@@ -68,7 +68,7 @@ def threshold_notes(runs: Sequence[SegmentRun]) -> tuple[str, ...]:
         "F (detection) and F1 (tagging) are different measures: the one counts segments, the other whole clips.",
         f"{'A threshold for each class' if per_class else 'One threshold for all classes'}, chosen for the highest "
         "F (F1) on validation clips, whose segments have the weak labels of the clip. Detection, tagging (lowest "
-        f"to highest over runs{' and classes' if per_class else ''}): {'; '.join(told)}.",
+        f"to highest over runs{' and classes' if per_class else ''}): {'; '.join(ranges)}.",
     )
 
 

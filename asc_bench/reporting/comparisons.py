@@ -77,7 +77,7 @@ def significance_text_table(
     in_points = [m.name for m in measures if m.unit == "percent"]
     points_of = "" if not in_points else f" Differences of {', '.join(in_points)} are in points." if several else ""
     undefined = [m.name for m in measures if not m.proportion]
-    told = (
+    explained = (
         f"A is better than B in {names}. In brackets: 95 % interval of the paired bootstrap.{points_of}",
         *(_OF_PROPORTIONS if any(m.proportion for m in measures) else ()),
         *([f"{NOT_DEFINED}: tests of proportions do not apply to {', '.join(undefined)}."] if undefined else []),
@@ -90,7 +90,7 @@ def significance_text_table(
         f"{setting.title}: pairwise tests",
         (*(("measure",) if several else ()), *titles),
         tuple(rows),
-        (*setting.caveats, *(told if rows else ("There is no pair to test.",)), *notes),
+        (*setting.caveats, *(explained if rows else ("There is no pair to test.",)), *notes),
     )
 
 

@@ -71,10 +71,10 @@ class Outcome:
             if runs:
                 error: Mapping[str, Any] = next((m["error"] for m in runs if m.get("error")), {})
                 lines = str(error.get("message", "")).strip().splitlines()
-                told = ": ".join(filter(None, (str(error.get("type", "")), lines[0] if lines else "")))
-                told = told or self.incomplete
+                detail = ": ".join(filter(None, (str(error.get("type", "")), lines[0] if lines else "")))
+                detail = detail or self.incomplete
                 share = f" ({len(runs)} of {len(self.manifests)} runs)" if len(self.manifests) > 1 else ""
-                return one_line(f"{status}{share}{': ' if told else ''}{told}", limit=_MAX_SENTENCE)
+                return one_line(f"{status}{share}{': ' if detail else ''}{detail}", limit=_MAX_SENTENCE)
         return one_line(f"incomplete: {self.incomplete}") if self.incomplete else ""
 
 
@@ -97,10 +97,10 @@ def outcomes(scores: pd.DataFrame, manifests: Sequence[Manifest], measures: Sequ
     for record in scores.to_dict("records"):
         row = {str(key): value for key, value in record.items()}
         rows.setdefault(str(row["system"]), {})[str(row["measure"])] = row
-    strangers = sorted(set(rows) - set(by_system))
-    if strangers:
+    unknown = sorted(set(rows) - set(by_system))
+    if unknown:
         known = ", ".join(sorted(by_system))
-        raise ConfigError(f"scores of {strangers[0]!r} have no run; there are runs of {known}")
+        raise ConfigError(f"scores of {unknown[0]!r} have no run; there are runs of {known}")
     found = [_outcome(system, tuple(runs), rows.get(system, {})) for system, runs in by_system.items()]
     return sorted(found, key=lambda o: (_rank(o, measures[0]), o.system))
 

@@ -44,7 +44,7 @@ def paper_table(
         One row per cell, in the order of the paper: the columns ``row_titles``, ``group``, ``column``,
         ``variant``, ``measure``, ``value``, ``low``, ``high`` and ``published`` (fractions if ``in_percent``, which
         may also be a column, cell by cell),
-        ``told`` (whether the system uses the device label at test time), ``status`` (empty where there is a
+        ``given_device`` (whether the system uses the device label at test time), ``status`` (empty where there is a
         value, else ``not run``, ``failed``, ``skipped``, ``incomplete`` or ``undefined``), ``reason`` (a
         sentence) and ``flaw`` (how the published number disagrees with others, or empty). Several rows of one
         place stand together, the later ones in brackets.
@@ -72,13 +72,14 @@ def paper_table(
         label = tuple(str(record[t]) for t in row_titles)
         place = by_row.setdefault(label, {}).setdefault((record["group"], record["column"]), [])
         place.append({str(k): v for k, v in record.items()})
-    told = [_told(cells, column) for column in columns]
+    marked_whole = [_all_given_device(cells, column) for column in columns]
     rows: list[tuple[str, ...]] = []
     bold: set[tuple[int, int]] = set()
     for label, found in by_row.items():
         row = [found.get(column, []) for column in columns]
         texts = tuple(
-            _together([_measured(c, intervals, marked=not told[j]) for c in place]) for j, place in enumerate(row)
+            _together([_measured(c, intervals, marked=not marked_whole[j]) for c in place])
+            for j, place in enumerate(row)
         )
         best = _best([p[0] if p else None for p in row], best_of)
         bold |= {(len(rows), len(label) + j) for j in best}
@@ -88,7 +89,7 @@ def paper_table(
         )
         if setting.comparable and any(text not in ("", MISSING) for text in printed):
             rows.append((*[""] * (len(label) - 1), PUBLISHED, *printed))
-    headed = _headed(columns, told)
+    headed = _headed(columns, marked_whole)
     return Table(
         title,
         (*row_titles, *(column for _, column in headed)),
@@ -107,18 +108,20 @@ def paper_table(
     )
 
 
-def _told(cells: pd.DataFrame, column: tuple[str, str]) -> bool:
+def _all_given_device(cells: pd.DataFrame, column: tuple[str, str]) -> bool:
     """Whether every system of a column uses the device label at test time: then its title bears the mark."""
     scored = cells[(cells["group"] == column[0]) & (cells["column"] == column[1]) & cells["value"].notna()]
-    return bool(len(scored)) and bool(scored["told"].all())
+    return bool(len(scored)) and bool(scored["given_device"].all())
 
 
-def _headed(columns: Sequence[tuple[str, str]], told: Sequence[bool]) -> tuple[tuple[str, str], ...]:
+def _headed(columns: Sequence[tuple[str, str]], marked_whole: Sequence[bool]) -> tuple[tuple[str, str], ...]:
     groups = {group for group, _ in columns}
-    whole = {g for g in groups if g and all(t for (group, _), t in zip(columns, told, strict=True) if group == g)}
+    whole = {
+        g for g in groups if g and all(t for (group, _), t in zip(columns, marked_whole, strict=True) if group == g)
+    }
     return tuple(
         (f"{group} {DEVICE}", title) if group in whole else (group, f"{title} {DEVICE}" if marked else title)
-        for (group, title), marked in zip(columns, told, strict=True)
+        for (group, title), marked in zip(columns, marked_whole, strict=True)
     )
 
 
@@ -138,7 +141,7 @@ def _measured(cell: Row, intervals: bool, *, marked: bool) -> str:
     formatted = _formatted(cell)
     value = cell["value"]
     text = with_interval(value, cell["low"], cell["high"], formatted) if intervals else formatted(value)
-    return f"{text}{DEVICE}" if marked and cell["told"] else text
+    return f"{text}{DEVICE}" if marked and cell["given_device"] else text
 
 
 def _best(row: Sequence[Row | None], best_of: str) -> frozenset[int]:
@@ -153,7 +156,7 @@ def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool, in_percent
     notes = [f"{'Percent. ' if in_percent else ''}{len(scored)} of {len(cells)} cells measured."]
     if intervals and scored["low"].notna().any():
         notes[0] += " In brackets: 95 % percentile interval of a bootstrap over recording locations."
-    if scored["told"].any():
+    if scored["given_device"].any():
         notes.append(f"{DEVICE} uses the recording-device label at test time.")
     notes += [f"{_SHORT[s]} {meaning}." for s, meaning in _LEGEND.items() if (cells["status"] == s).any()]
     beside = scored[scored["published"].notna() & scored["low"].notna()]

@@ -245,8 +245,8 @@ def units(measures: Sequence[Measure]) -> str:
     names: dict[str, list[str]] = {}
     for measure in measures:
         names.setdefault(measure.unit, []).append(measure.name)
-    told = [text.format(names=", ".join(names[unit])) for unit, text in _UNITS.items() if unit in names]
-    return "; ".join(told)
+    texts = [text.format(names=", ".join(names[unit])) for unit, text in _UNITS.items() if unit in names]
+    return "; ".join(texts)
 
 
 def _counts(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> list[str]:

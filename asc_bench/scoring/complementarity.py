@@ -11,7 +11,7 @@ from asc_bench.errors import DataError
 from asc_bench.scoring.measure import Measure
 
 COMPLEMENTARITY_COLUMNS = ("system_a", "system_b", "n", "both", "only_a", "only_b", "neither", "oracle")
-"""``n`` counts clips, once for each repeat; the others are shares of them. ``oracle`` is the accuracy of a judge
+"""``n`` counts clips, once for each repeat; the others are shares of them. ``oracle`` is the accuracy of an oracle
 who always follows a system that is right."""
 
 

@@ -19,7 +19,7 @@ def f_score(true_positives: Counts, n_reference: Counts, n_estimated: Counts) ->
     """Harmonic mean of precision and recall, ``2 TP / (n_reference + n_estimated)``.
 
     NaN only where there is nothing in the reference and nothing was estimated. Where one of the two is empty it is
-    zero; sed_eval gives NaN there, unless told ``empty_system_output_handling="zero_score"``, because one of
+    zero; sed_eval gives NaN there, unless given ``empty_system_output_handling="zero_score"``, because one of
     precision and recall is not defined.
     """
     return ratio(2 * np.asarray(true_positives), np.asarray(n_reference) + n_estimated)

@@ -22,7 +22,7 @@ def segment_roll(
     An event occupies the segments ``floor(onset / segment)`` to ``ceil(offset / segment) - 1``, so one that ends on
     a boundary does not touch the segment behind it. An event of no length marks the segment it falls into, and
     nothing if it lies on a boundary. What reaches beyond the end of the clip is cut off there, as sed_eval does
-    when it is told the length.
+    when it is given the length.
 
     Parameters
     ----------

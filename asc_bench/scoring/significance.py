@@ -75,7 +75,7 @@ def stratified_z(accuracies_a: Sequence[float], accuracies_b: Sequence[float], n
     ``v_s = (a_s (1 - a_s) + b_s (1 - b_s)) / n_s``. Pooling within strata instead would move z
     by 0.2 % where the systems are close, and by 3 % where they are far apart.
 
-    It mends one fault of the published test, that the 180 clips of a device weigh as many thousands. Clips
+    It removes one fault of the published test, that the 180 clips of a device weigh as many thousands. Clips
     are still taken as independent, and the systems as scored on different clips. Where every accuracy is 0 or
     1 the variance is zero, and z is 0 or infinite.
 

@@ -102,9 +102,9 @@ def _score(y: Array, scores: Array, several: bool) -> float:
         return float((scores.argmax(axis=1) == y.argmax(axis=1)).mean())
     from sklearn.metrics import average_precision_score
 
-    told = np.flatnonzero((y.min(axis=0) == 0) & (y.max(axis=0) == 1))
-    if not len(told):
+    scorable = np.flatnonzero((y.min(axis=0) == 0) & (y.max(axis=0) == 1))
+    if not len(scorable):
         raise SystemFailure(
             f"nothing can be chosen by cross-validation: in a fold of {len(y)} clips each class has all or none"
         )
-    return float(np.mean([average_precision_score(y[:, c], scores[:, c]) for c in told]))
+    return float(np.mean([average_precision_score(y[:, c], scores[:, c]) for c in scorable]))

@@ -117,14 +117,14 @@ class LrProbe(Probe):
         """lambda, its score in the folds, and how the last descent ended."""
         if self._model is None or self._weight is None:
             return {}
-        told: Facts = {
+        found: Facts = {
             "lambda": self._weight.value,
             "lambda_average_precision" if self.several else "lambda_accuracy": round(self._weight.score, 4),
             "lambda_folds": self._weight.n_folds,
         }
         if self.mode == "logistic":
-            told |= {"n_iterations": self._model.n_iterations, "converged": str(self._model.converged).lower()}
-        return told
+            found |= {"n_iterations": self._model.n_iterations, "converged": str(self._model.converged).lower()}
+        return found
 
     def _fit(self, x: Array, hot: Array, location: npt.NDArray[np.str_] | None, seed: int) -> None:
         how: dict[str, Any] = {"mode": self.mode, "beta": self.beta, "several": self.several}

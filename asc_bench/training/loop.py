@@ -167,7 +167,7 @@ class _Training:
         """The blended batch with its own labels, its share of the loss, and the same with its partners' labels."""
         if batch.device is not None:
             raise SystemFailure(
-                "mixup blends clips of different recording devices; a system that is told the "
+                "mixup blends clips of different recording devices; a system that uses the "
                 "device cannot be trained with it"
             )
         share, order = mixup_draw(self.plan.mixup, size=len(batch.features), seed=self.seed, step=batch.step)

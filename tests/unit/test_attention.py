@@ -244,10 +244,10 @@ def test_files_that_hold_no_clip_are_refused(file: Path, tmp_path: Path) -> None
 
 
 def test_the_recorder_is_asked_for_exactly_where_it_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="not told the recorder; leave --recorder out"):
+    with pytest.raises(ConfigError, match="does not use the recording device; leave --recorder out"):
         outside_clip(file, fixed(()), recorder="A")
     monkeypatch.setattr(Fixed, "needs_device", "test")
-    with pytest.raises(ConfigError, match=r"fixed .* must be told .*: --recorder A\|B$"):
+    with pytest.raises(ConfigError, match=r"fixed .* uses the recording device of the clip: give --recorder A\|B$"):
         outside_clip(file, fixed(()))
     with pytest.raises(ConfigError, match="--recorder is 'D'; there are: A, B"):
         outside_clip(file, fixed(()), recorder="D")

@@ -59,7 +59,7 @@ def test_numbers_of_one_place_stand_together() -> None:
             "high": math.nan,
             "published": published,
             "flaw": "",
-            "told": False,
+            "given_device": False,
             "status": status,
             "reason": "",
         }

@@ -227,7 +227,7 @@ def test_networks_without_an_embedding(module: nn.Module, message: str) -> None:
 
 def test_settings_without_an_embedding() -> None:
     system = made("caa-net[training=teacher-forcing]")
-    with pytest.raises(ConfigError, match=r"must be told the device of each clip.*use training=joint"):
+    with pytest.raises(ConfigError, match=r"needs the device of each clip.*use training=joint"):
         embed_clips(system, some(system))
     system = made("cnn-ivector")
     for n in (1, 3):

@@ -195,8 +195,8 @@ class Dcase2017Task4Layout(OfficialLayout):
                     raise row.error(f"label {label!r} is not one of {'; '.join(self.scenes)}")
             listed.add(file_name)
         if len(listed) != len(truth):
-            stranger = min(set(truth) - listed)
-            raise DataError(f"{path}: {stranger!r} of the weak truth is missing")
+            missing = min(set(truth) - listed)
+            raise DataError(f"{path}: {missing!r} of the weak truth is missing")
 
 
 def _truth(root: Path, kind: str, part: str) -> Path:

@@ -137,7 +137,7 @@ class GreatestHitsLayout(OfficialLayout):
 
 
 def _length_s(path: Path) -> float | None:
-    """Length of a recording by its header; None for a broken file, whose fault is told when it is read whole."""
+    """Length of a recording by its header; None for a broken file, whose fault the index finds."""
     import soundfile
 
     try:

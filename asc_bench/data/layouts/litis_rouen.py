@@ -142,9 +142,9 @@ def _divisions(path: Path, files: Mapping[int, tuple[str, str]]) -> list[tuple[i
     divisions = []
     for row in _rows(path):
         ids = tuple(_identifier(row, word) for word in row.values)
-        strangers = [number for number in ids if number not in files]
-        if strangers:
-            raise row.error(f"id {strangers[0]} is not in {RELATION}")
+        unknown = [number for number in ids if number not in files]
+        if unknown:
+            raise row.error(f"id {unknown[0]} is not in {RELATION}")
         if len(set(ids)) != len(ids):
             raise row.error("an id stands twice")
         divisions.append(ids)

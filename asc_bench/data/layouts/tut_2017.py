@@ -104,8 +104,8 @@ class Tut2017Layout(OfficialLayout):
             if row.values[0] not in evaluated:
                 raise row.error(f"{row.values[0]!r} is not in fold{number}_evaluate.txt, the labelled twin")
         if len(test) != len(evaluated):
-            stranger = min(evaluated - {row.values[0] for row in test})
-            raise test[0].error(f"{stranger!r} of fold{number}_evaluate.txt, the labelled twin, is missing here")
+            missing = min(evaluated - {row.values[0] for row in test})
+            raise test[0].error(f"{missing!r} of fold{number}_evaluate.txt, the labelled twin, is missing here")
         trained = {row.values[0]: row for row in train}
         for row in test:
             if row.values[0] in trained:

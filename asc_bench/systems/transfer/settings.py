@@ -1,4 +1,4 @@
-"""What a transfer is told."""
+"""Settings of a transfer."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TransferParams(Params):
         What ``finetune`` trains: what depends on the classes alone, as the paper has it, or every layer.
     pooling : {"replicated", "attention", "noisy-or"}
         How the labels of a clip reach its windows, where clips have several labels: each window is held to have
-        all of them, as the paper has it, or the windows are judged together (multiple instances).
+        all of them, as the paper has it, or the windows are scored together (multiple instances).
     mode : {"logistic", "closed_form"}
         Of ``lr``, see ``asc_bench.systems.autoencoder_lr``.
     window_s : float
-        Seconds that a segment of such a clip is judged from; a system that trains on excerpts takes their length.
+        Seconds that a segment of such a clip is scored from; a system that trains on excerpts takes their length.
     """
 
     system: str = ""
@@ -66,7 +66,7 @@ class TransferParams(Params):
         """Whether it starts from a trained network."""
         return self.variant != "retrain"
 
-    def judge(self) -> Probe:
+    def probe(self) -> Probe:
         """The classifier on frozen embeddings that ``variant`` names, not yet fitted."""
         from asc_bench.systems.probes import probe
 

@@ -188,7 +188,7 @@ class TransferredSystem(System):
         self.source().move_to(context.device)
         embedding = self._embedded(train)
         context.progress(0.6, f"{len(embedding)} clips embedded")
-        self._probe = self.params.judge()
+        self._probe = self.params.probe()
         self._probe.fit(
             embedding,
             train.labels[FINE],

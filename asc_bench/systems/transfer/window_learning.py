@@ -1,4 +1,4 @@
-"""What the training loop is told of clips with several labels: windows, a head on their embedding, weak labels."""
+"""How networks are trained on clips with several labels: windows, a head on their embedding, weak labels."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _CLIPS_AT_ONCE = 4
 
 @dataclass
 class WindowedModel:
-    """A fitted model of clips with several labels: ``head`` or ``judge`` is there.
+    """A fitted model of clips with several labels: ``head`` or ``probe`` is there.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class WindowedModel:
         What the windows of a clip come to.
     head : WindowHead, optional
         A linear layer; ``scale`` standardises its input where it was trained alone.
-    judge : Probe, optional
+    probe : Probe, optional
         Another classifier.
     """
 
@@ -65,7 +65,7 @@ class WindowedModel:
     pooling: Pooling = "replicated"
     head: WindowHead | None = None
     scale: Statistics | None = None
-    judge: Probe | None = None
+    probe: Probe | None = None
 
     def embed(self, clips: Clips) -> npt.NDArray[np.float32]:
         """Embeddings of all windows, shape (n_clips, n_windows, size)."""
@@ -81,8 +81,8 @@ class WindowedModel:
     def scores(self, clips: Clips) -> dict[str, npt.NDArray[np.float32]]:
         """``tagging``, (n_clips, n_classes), and ``detection``, (n_clips, n_segments, n_classes), in [0, 1]."""
         vectors = self.embed(clips)
-        if self.judge is not None:
-            flat = self.judge.predict(vectors.reshape(-1, vectors.shape[-1]).astype(np.float64))
+        if self.probe is not None:
+            flat = self.probe.predict(vectors.reshape(-1, vectors.shape[-1]).astype(np.float64))
             detection = flat.reshape(*vectors.shape[:2], -1).astype(np.float32)
             return {TAGGING: detection.mean(axis=1), DETECTION: detection}
         assert self.head is not None
@@ -99,8 +99,8 @@ class WindowedModel:
 
     def facts(self) -> dict[str, str | int | float]:
         """Windows, and what the classifier tells."""
-        told = dict(self.judge.facts()) if self.judge is not None else {}
-        return {"n_windows": len(self.cut.starts), "window_frames": self.cut.length, **told}
+        found = dict(self.probe.facts()) if self.probe is not None else {}
+        return {"n_windows": len(self.cut.starts), "window_frames": self.cut.length, **found}
 
     def complexity(self) -> dict[str, int]:
         """Parameters of the trunk and the head; other classifiers are not counted."""
@@ -153,8 +153,8 @@ def fit_windowed(
         n_windows = len(cut.starts)
         # Windows of one clip must stay together where the classifier is cross-validated.
         places = np.arange(len(train)).astype(str) if train.location is None else train.location
-        model.judge = params.judge()
-        model.judge.fit(
+        model.probe = params.probe()
+        model.probe.fit(
             vectors.reshape(-1, vectors.shape[-1]).astype(np.float64),
             np.repeat(train.labels[FINE], n_windows, axis=0),
             n_classes=len(system.task.labels.fine),
@@ -188,7 +188,7 @@ def _train_all(
     assert model.head is not None
     n_windows = len(model.cut.starts)
     whole = model.pooling != "replicated"
-    # With replicated labels an excerpt at random is a window with its clip's labels; else whole clips are judged.
+    # With replicated labels an excerpt at random is a window with its clip's labels; else whole clips are scored.
     cut = model.cut if whole else replace(model.cut, starts=(0,))
     plan = replace(
         plan,
