@@ -87,6 +87,12 @@ class Asked:
         for option, value in (("--csv", self.csv), ("--label", self.label)):
             if not value:
                 raise ConfigError(f"--folder needs {option}: the table of the files, and its column of classes")
+        where = str(getattr(self, "device", "auto"))
+        if where not in ("auto", "cpu") and not where.startswith("cuda"):
+            raise ConfigError(
+                f"--device {where}: this is where systems compute (auto, cpu, cuda or cuda:N); the column of the "
+                "recording device is named with --device-column"
+            )
         from asc_bench.data.layouts import FolderLayout
 
         return FolderLayout(

@@ -60,6 +60,7 @@ def test_wrong_input_is_one_sentence(cli, tmp_path: Path) -> None:
             2,
             "no column 'wat' for the label; did you",
         ),
+        (("--folder", "lab", *TABLE, "--device", "mic"), 2, "is named with --device-column"),
         (("--folder", "nowhere", *TABLE), 3, "nowhere is not a folder"),
         (("--folder", "lab", *TABLE, "--synthetic"), 2, "there is no synthetic dataset for it"),
     ):

@@ -12,10 +12,11 @@ import soundfile
 from asc_bench import registry
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.source import Source
-from asc_bench.data.layouts import FolderLayout
+from asc_bench.data.layouts import LAYOUTS, FolderLayout
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.folder_protocol import FolderProtocol
 from asc_bench.stored_protocol import StoredProtocol, definition
+from tests.real_data import real_esc10
 from tests.unit.own_folder import CLASSES, N_SITES, RATE_HZ, write_folder
 
 
@@ -252,3 +253,25 @@ def test_the_clip_table_is_the_table_of_the_user(tmp_path: Path) -> None:
     for ours, theirs in (("scene", "what"), ("location", "where"), ("device", "mic")):
         assert clips[ours].tolist() == given[theirs].tolist()
     assert [Path(p).name for p in clips["path"]] == [Path(n).name for n in given["name"]]
+
+
+def test_esc10_as_a_folder_of_ones_own_has_the_official_folds(tmp_path: Path) -> None:
+    """The real files, described by a table, against the layout that knows them."""
+    official = LAYOUTS["esc-10"].read(real_esc10())
+    files = [Path(path) for path in official.clips["path"]]
+    rows = [
+        {"file": path.relative_to(real_esc10()).as_posix(), "class": path.parent.name, "fold": path.name[0]}
+        | {"source": path.stem.split("-")[1]}
+        for path in files
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "esc.csv", index=False)
+    table = str(tmp_path / "esc.csv")
+    own = FolderLayout(real_esc10(), csv=table, label="class", location="source", fold="fold", clip_duration_s=5.0)
+    found = own.read(own.folder_path)
+    assert found.complete and len(found.clips) == 400
+    for ours, theirs in zip(found.splits, official.splits, strict=True):
+        paths = [dict(zip(d.clips["clip_id"], d.clips["path"], strict=True)) for d in (found, official)]
+        assert {paths[0][c] for c in ours.test} == {paths[1][c] for c in theirs.test}
+        assert ours.name == theirs.name
+    n_sources = official.clips["location"].nunique()
+    assert found.clips["location"].nunique() == n_sources
