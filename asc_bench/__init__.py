@@ -1,8 +1,8 @@
 """asc-bench: published acoustic scene classification systems under shared, official protocols.
 
-What a notebook or a script needs is here and loaded when it is first used: `run`, `load_results` and `score`;
-`list_systems`, `list_protocols`, `list_datasets`, `get_system`, `get_protocol` and `load_dataset`; `check`; and
-every name of ``asc_bench.api`` for systems, protocols and statistics of one's own.
+What a notebook or a script needs is here and loaded when it is first used: `run`, `transfer`, `load_results` and
+`score`; `list_systems`, `list_protocols`, `list_datasets`, `get_system`, `get_protocol` and `load_dataset`;
+`check`; and every name of ``asc_bench.api`` for systems, protocols and statistics of one's own.
 
 Examples
 --------
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asc_bench.external import score
     from asc_bench.results import Results
     from asc_bench.stored_results import load_results
+    from asc_bench.transfer_experiment import transfer
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ __all__ = [
     "load_results",
     "run",
     "score",
+    "transfer",
 ]
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "load_results": "stored_results",
     "run": "experiment",
     "score": "external",
+    "transfer": "transfer_experiment",
 }
 """Modules that the names come from."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +11,14 @@ from asc_bench.cli import options
 from asc_bench.cli.shared import Computing, takes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from asc_bench.experiment import Experiment
     from asc_bench.papers.fill_table import Filled
     from asc_bench.papers.table import Cell, TransferTable
-    from asc_bench.runs.transfer import Route
     from asc_bench.runs.work import Work
     from asc_bench.screen import Screen
+    from asc_bench.transfer_experiment import TransferPlan
 
 Source = Annotated[str, typer.Option("--source", help="Protocol to train on first, such as merged.")]
 Target = Annotated[str, typer.Option("--target", help="Protocol to transfer to, such as audioset-dcase2017.")]
@@ -69,68 +69,31 @@ def command(
     joins data sets; --force computes the target's runs again.
     """
     from asc_bench.cli.work import conclude, experiment_of
-    from asc_bench.reporting.report_runs import report
-    from asc_bench.results import tables_folder
     from asc_bench.screen import Screen
+    from asc_bench.transfer_experiment import find_route, plan_transfers
 
     experiment = experiment_of(given, folds=folds)
+    settings = {k: v for k, v in (("pooling", pooling), ("window_s", window_s), ("mode", mode)) if v}
     with Screen(quiet=given.quiet) as screen:
-        route = route_of(experiment, screen, source, target, system, synthetic_source=synthetic_source)
-        settings = {k: v for k, v in (("pooling", pooling), ("window_s", window_s), ("mode", mode)) if v}
-        work = carry_over(
+        route = find_route(experiment, source, target, system, synthetic_source=synthetic_source, watcher=screen)
+        planned = plan_transfers(
             experiment,
-            screen,
             route,
             options.split(variant),
             layers=options.split(layers),
             settings=settings,
-            source_budget=source_budget or given.budget,
-            dry_run=given.dry_run,
+            source_budget=source_budget or None,
         )
+        work = carry_over(experiment, screen, planned, dry_run=given.dry_run)
         if work is None:
             return
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            tag = f"{work.bench.tag}-from-{route.source.tag}"
-            place = tables_folder(given.results, tag, given.budget, experiment.folds)
-            written = report(work.bench.protocol, work.runs, place, folds=experiment.folds)
+            written = planned.results(experiment, work).report()
     typer.echo(written.text)
     if not given.quiet:
         typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))
-
-
-def route_of(
-    experiment: Experiment,
-    screen: Screen,
-    source: str,
-    target: str,
-    systems: str,
-    *,
-    synthetic_source: bool = False,
-) -> Route:
-    """Both tasks with their recordings.
-
-    Raises
-    ------
-    ConfigError
-        If the source's clips have several labels.
-    """
-    from asc_bench.errors import ConfigError
-    from asc_bench.registry import protocols
-    from asc_bench.runs.transfer import Route
-    from asc_bench.runs.variant import parse_variants
-
-    variants = parse_variants(systems)
-    protocols().get(target)
-    if protocols().get(source).multi_label:
-        raise ConfigError(f"clips of {source} have several labels; systems are trained on sources with one label")
-    origin = replace(experiment.source, synthetic=experiment.source.synthetic or synthetic_source)
-    with screen.phase("recordings of the source") as progress:
-        first = origin.bench(source, progress)
-    with screen.phase("recordings of the target") as progress:
-        second = replace(experiment.source, sources=()).bench(target, progress)
-    return Route(first, second, tuple(variants))
 
 
 def transferred(
@@ -150,6 +113,7 @@ def transferred(
     from asc_bench.papers.fill_table import Filled
     from asc_bench.runs.variant import parse_variants
     from asc_bench.systems.transfer.settings import TransferParams
+    from asc_bench.transfer_experiment import find_route, plan_transfers
 
     screen.say(heading)
     filled, tag = [], ""
@@ -158,19 +122,11 @@ def transferred(
         asked = {cell.variant: parse_variants(cell.variant)[0].params for cell in ours}
         settings = [params for params in asked.values() if isinstance(params, TransferParams)]
         (system,) = {params.system for params in settings}
-        route = route_of(experiment, screen, item.protocol, target, system)
+        route = find_route(experiment, item.protocol, target, system, watcher=screen)
         tag = f"from-{route.source.tag}"
         variants = list(dict.fromkeys(params.variant for params in settings))
-        work = carry_over(
-            experiment,
-            screen,
-            route,
-            variants,
-            layers=["classifier"],
-            settings={},
-            source_budget=budget,
-            dry_run=dry_run,
-        )
+        planned = plan_transfers(experiment, route, variants, settings={}, source_budget=budget)
+        work = carry_over(experiment, screen, planned, dry_run=dry_run)
         if work is None:
             continue
         named = {str(s.variant): s.variant for s in work.specs}
@@ -182,58 +138,16 @@ def transferred(
 
 
 def carry_over(
-    experiment: Experiment,
-    screen: Screen,
-    route: Route,
-    variants: Sequence[str],
-    *,
-    layers: Sequence[str],
-    settings: Mapping[str, Any],
-    source_budget: str,
-    dry_run: bool = False,
+    experiment: Experiment, screen: Screen, planned: TransferPlan, *, dry_run: bool = False
 ) -> Work | None:
     """Train on the source what is not stored, then on the target; None after ``dry_run``."""
     from asc_bench.cli.work import carry_out_on, conclude
-    from asc_bench.errors import ConfigError
-    from asc_bench.runs.plan import plan
-    from asc_bench.runs.transfer import VARIANTS
+    from asc_bench.transfer_experiment import on_source
 
-    for name in variants:
-        options.one_of("--variant", name, VARIANTS)
-    for name in layers:
-        options.one_of("--layers", name, ("classifier", "all"))
-    if source_budget != experiment.budget:
-        # Rows must tell apart what was trained for longer.
-        settings = {**settings, "source": f"{route.source.tag}-{source_budget}"}
-    transfers = route.transfers(variants, layers=layers, settings=settings)
-    sources = (
-        route.sources(
-            budget=options.budget(source_budget), repeats=range(experiment.repeats), folds=experiment.folds
-        )
-        if set(variants) != {"retrain"}
-        else []
-    )
-    refused = next((spec for spec in sources if spec.refusal), None)
-    if refused is not None:
-        raise ConfigError(f"{refused.variant} refuses {route.source.protocol.name}: {refused.refusal}")
-    specs = plan(
-        route.target,
-        transfers,
-        budget=experiment.budget,
-        repeats=range(experiment.repeats),
-        folds=experiment.folds,
-        origins=route.origins(sources),
-    )
-    if all(spec.refusal for spec in specs):
-        raise ConfigError(f"nothing can be transferred: {specs[0].refusal}")
-    todo = experiment.survey(route.target, specs).todo
-    needed = {spec.origin.spec.key: spec.origin.spec for spec in todo if spec.origin is not None}
-    if needed:
-        keeping = replace(
-            experiment, settings=replace(experiment.settings, keep_weights=True), force=False, only=""
-        )
-        runs = list(needed.values())
-        done = carry_out_on(keeping, screen, route.source, runs, heading="source", dry_run=dry_run)
+    route = planned.route
+    if planned.sources:
+        keeping = on_source(experiment)
+        done = carry_out_on(keeping, screen, route.source, planned.sources, heading="source", dry_run=dry_run)
         if done is not None:
             conclude(done.unfinished, len(done.wanted))
-    return carry_out_on(experiment, screen, route.target, specs, heading="target", dry_run=dry_run)
+    return carry_out_on(experiment, screen, route.target, planned.specs, heading="target", dry_run=dry_run)

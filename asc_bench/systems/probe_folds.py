@@ -43,7 +43,7 @@ def folds(
     n_folds = min(N_FOLDS, n_groups, n if several else n_most)
     if n_folds < 2:
         raise SystemFailure(
-            f"nothing can be chosen by cross-validation: {n} training clips of {n_groups} locations, at most "
+            f"settings cannot be chosen by cross-validation: {n} training clips of {n_groups} locations, at most "
             f"{n_most} of a class; at least 2 are needed of each"
         )
     with warnings.catch_warnings():
@@ -54,7 +54,7 @@ def folds(
     for number, (train, test) in enumerate(found, start=1):
         if len(test) == 0 or not _differ(y[train]):
             raise SystemFailure(
-                f"nothing can be chosen by cross-validation: without its clips of fold {number} ({len(test)} of "
+                f"settings cannot be chosen by cross-validation: without fold {number} ({len(test)} clips of "
                 f"{n}), all training clips have the same labels, or fold {number} is empty"
             )
     return found
@@ -105,6 +105,6 @@ def _score(y: Array, scores: Array, several: bool) -> float:
     scorable = np.flatnonzero((y.min(axis=0) == 0) & (y.max(axis=0) == 1))
     if not len(scorable):
         raise SystemFailure(
-            f"nothing can be chosen by cross-validation: in a fold of {len(y)} clips each class has all or none"
+            f"settings cannot be chosen by cross-validation: in a fold of {len(y)} clips each class has all or none"
         )
     return float(np.mean([average_precision_score(y[:, c], scores[:, c]) for c in scorable]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from asc_bench.digests import file_digest
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.labels import FINE
 from asc_bench.systems.base import Context
+from asc_bench.systems.probe_folds import folds
 from asc_bench.systems.sklearn_system import SklearnSystem
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Pooling = Literal["mean", "mean+std"]
 
 COSTS = (0.1, 1.0, 10.0)
-N_FOLDS = 5
 
 _FILE = "svm.json"
 
@@ -96,37 +95,19 @@ def choose_cost(
     labels : int array, shape (n_clips,)
         Their classes.
     locations : str array, shape (n_clips,), optional
-        Clips of one location, copies of one clip included, stay in one of the five folds. Without it each clip
-        stands for itself. There are fewer folds where there are fewer locations, or fewer clips of each class.
+        Clips of one location, copies of one clip included, stay in one fold; see ``folds``.
 
     Raises
     ------
     SystemFailure
         If the clips cannot be parted in two in any sensible way.
     """
-    from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+    from sklearn.model_selection import GridSearchCV
 
-    groups = np.arange(len(labels)) if locations is None else np.unique(locations, return_inverse=True)[1]
-    n_groups, n_most = len(np.unique(groups)), int(np.unique(labels, return_counts=True)[1].max())
-    n_folds = min(N_FOLDS, n_groups, n_most)
-    if n_folds < 2:
-        raise SystemFailure(
-            f"C cannot be chosen by cross-validation: {len(labels)} training clips of {n_groups} locations, at "
-            f"most {n_most} of a class; at least 2 are needed of each"
-        )
-    with warnings.catch_warnings():
-        # A class of fewer clips than folds is no mistake here: it is simply absent from some folds.
-        warnings.filterwarnings("ignore", message="The least populated class in y", category=UserWarning)
-        folds = list(StratifiedGroupKFold(n_folds).split(embedding, labels, groups))
-    for number, (train, test) in enumerate(folds, start=1):
-        if len(test) == 0 or len(np.unique(labels[train])) < 2:
-            raise SystemFailure(
-                f"C cannot be chosen by cross-validation: without its clips of fold {number} ({len(test)} of "
-                f"{len(labels)}), the training split has a single class, or fold {number} is empty"
-            )
-    search = GridSearchCV(polynomial_svm(1.0), {"svc__C": list(COSTS)}, cv=folds, refit=False, error_score="raise")
+    parts = folds(np.eye(int(labels.max()) + 1)[labels], locations)
+    search = GridSearchCV(polynomial_svm(1.0), {"svc__C": list(COSTS)}, cv=parts, refit=False, error_score="raise")
     search.fit(embedding, labels)
-    return Cost(float(search.best_params_["svc__C"]), float(search.best_score_), n_folds)
+    return Cost(float(search.best_params_["svc__C"]), float(search.best_score_), len(parts))
 
 
 class SvmSystem(SklearnSystem):

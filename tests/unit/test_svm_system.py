@@ -96,7 +96,7 @@ def test_fewer_locations_give_fewer_folds_and_a_rare_class_no_warning(recwarn: p
     [
         ([0, 0, 1, 1], ["a"] * 4, "4 training clips of 1 locations"),
         ([0, 1, 2, 3], None, "at most 1 of a class"),
-        ([0, 0, 1, 1], ["a", "a", "b", "b"], "has a single class"),
+        ([0, 0, 1, 1], ["a", "a", "b", "b"], "all training clips have the same labels"),
     ],
 )
 def test_what_cannot_be_cross_validated(labels: list[int], places: list[str] | None, message: str) -> None:
