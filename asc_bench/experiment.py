@@ -263,13 +263,13 @@ class Experiment:
         watcher.expect(len(work.todo))
         return compute(work, self.store, settings, self.workers, watcher)
 
-    def results(self, work: Work) -> Results:
-        """What is there of some runs, with their tables below the folder of results."""
+    def results(self, work: Work, table: str) -> Results:
+        """What is there of some runs; their tables lie below the folder of results, under the name of the set."""
         tag = work.bench.tagged(self.selection, self.augmentation)
         return Results(
             protocol=work.bench.protocol,
             runs=tuple(work.runs),
-            folder=tables_folder(self.store.root, tag, str(self.budget), self.folds),
+            folder=tables_folder(self.store.root, tag, str(self.budget), table, self.folds),
             folds=self.folds,
             unfinished=tuple(spec.title for spec in work.unfinished),
         )
@@ -279,6 +279,7 @@ def run(
     protocol: ProtocolLike,
     systems: SystemLike | Iterable[SystemLike] = "all",
     *,
+    table: str = "",
     progress: bool = True,
     **options: Unpack[Options],
 ) -> Results:
@@ -291,6 +292,9 @@ def run(
     systems : str, System, type or variant, or several of them
         Names, globs and ``name[setting=value]``, separated by commas; classes and instances that need not be
         registered; what `get_system` gives.
+    table : str
+        Name of this set of systems: `Results.report` writes its tables into a folder of this name. By default made
+        of the systems' own names.
     progress : bool
         Show progress.
     **options
@@ -324,7 +328,12 @@ def run(
         bench = experiment.bench(protocol, screen)
         work = experiment.survey(bench, experiment.plan(bench, variants))
         screen.say(work.summary())
-        return experiment.results(experiment.compute(work, screen))
+        return experiment.results(experiment.compute(work, screen), table or named(variants))
+
+
+def named(variants: Iterable[Variant]) -> str:
+    """A name for the tables of some systems."""
+    return ",".join(str(variant) for variant in variants)
 
 
 def refuse_incomplete(bench: Bench) -> None:

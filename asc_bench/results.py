@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +14,9 @@ import pandas as pd
 
 from asc_bench.data.tags import DETECTION
 from asc_bench.errors import ConfigError
+from asc_bench.files import write_atomic
 from asc_bench.labels import FINE
-from asc_bench.names import near
+from asc_bench.names import near, slug
 from asc_bench.protocol import Protocol
 from asc_bench.reporting.comparisons import significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
@@ -27,6 +29,9 @@ from asc_bench.runs.variant import split_items
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
+
+TABLE = "table.json"
+"""What a table is made of: systems, folds and repeats, and how they are compared."""
 
 FORMATS = ("text", "markdown", "latex", "html", "csv")
 
@@ -60,8 +65,8 @@ class Results:
         """Systems with their settings, in the order of the runs."""
         return list(dict.fromkeys(str(run.manifest["variant"]) for run in self.runs))
 
-    def only(self, *systems: str) -> Results:
-        """Of these systems alone; names, globs and ``name[setting=value]``.
+    def only(self, *systems: str, repeats: Sequence[int] = ()) -> Results:
+        """Of these systems alone (names, globs and ``name[setting=value]``), and of some repeats.
 
         Raises
         ------
@@ -74,7 +79,8 @@ class Results:
             if not found:
                 raise ConfigError(f"no run of {pattern!r} is among these{near(pattern, known)}")
             wanted.update(found)
-        return replace(self, runs=tuple(run for run in self.runs if run.manifest["variant"] in wanted))
+        chosen = [run for run in self.runs if run.manifest["variant"] in wanted]
+        return replace(self, runs=tuple(run for run in chosen if not repeats or run.manifest["repeat"] in repeats))
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -228,7 +234,7 @@ class Results:
     def report(
         self, folder: Path | str | None = None, *, reference: str | None = None, probability_scores: bool = True
     ) -> Report:
-        """Write every table and figure, and a web page of them.
+        """Write every table and figure, a web page of them, and ``table.json``, by which they are made again.
 
         Parameters
         ----------
@@ -244,7 +250,7 @@ class Results:
         Report
             ``folder``, and ``text`` for the terminal.
         """
-        return report(
+        written = report(
             self.protocol,
             self.runs,
             self.folder if folder is None else Path(folder),
@@ -252,6 +258,15 @@ class Results:
             reference=reference,
             probability_scores=probability_scores,
         )
+        made_of = {
+            "systems": self.systems,
+            "repeats": sorted({int(run.manifest["repeat"]) for run in self.runs}),
+            "folds": list(self.folds),
+            "reference": reference,
+            "probability_scores": probability_scores,
+        }
+        write_atomic(written.folder / TABLE, json.dumps(made_of, indent=1) + "\n")
+        return written
 
     @property
     def plot(self) -> Plots:
@@ -278,6 +293,20 @@ class Results:
         return measures[name] if name else next(iter(measures.values()))
 
 
-def tables_folder(results: Path, tag: str, budget: str, folds: Sequence[str] = ()) -> Path:
-    """Where the tables of one protocol, data set and budget go; those of some folds alone in a folder below."""
-    return results / "tables" / tag / budget / "-".join(folds)
+def tables_folder(results: Path, tag: str, budget: str, table: str, folds: Sequence[str] = ()) -> Path:
+    """Where the tables of one set of systems go; those of some folds alone in a folder below.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of results.
+    tag : str
+        Protocol and data, as the folders below ``results/runs`` are called.
+    budget : str
+        Of the runs.
+    table : str
+        Name of the set of systems; the text that named them will do.
+    folds : sequence of str
+        Those that were asked for; empty for all.
+    """
+    return results / "tables" / tag / budget / slug(table) / "-".join(folds)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Selection
 from asc_bench.budget import Budget
-from asc_bench.errors import ConfigError
+from asc_bench.errors import ConfigError, StoreError
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
-from asc_bench.results import Results, tables_folder
+from asc_bench.results import TABLE, Results, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import split_items
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
+
+STORED = "stored"
+"""Name of the set of all systems that are stored."""
 
 
 def load_results(
@@ -76,6 +81,58 @@ def load_results(
     return found[dataset or next(iter(found))]
 
 
+def stored_tables(
+    results: Path,
+    protocol: ProtocolLike,
+    *,
+    budget: str = "quick",
+    folds: Sequence[str] = (),
+    synthetic: bool = False,
+    selection: str = "own",
+    augment: str = "",
+) -> Iterator[tuple[Results, str | None, bool]]:
+    """The results of each set of systems that a table was made of, in that table's folder.
+
+    Parameters are those of `load_results`; with ``folds`` each table of all folds is taken in these, in a folder
+    below its own.
+
+    Yields
+    ------
+    results : Results
+        Of the systems of one table.
+    reference : str or None
+        The system that others are compared with there.
+    probability_scores : bool
+        Whether scores of probabilities are shown there.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is stored that fits, or no run of a system of a table.
+    StoreError
+        If a ``table.json`` cannot be read.
+    """
+    whole = stored_results(
+        results, protocol, budget=budget, synthetic=synthetic, selection=selection, augment=augment
+    )
+    for tag, found in whole.items():
+        for path in sorted((results / "tables" / tag / budget).rglob(TABLE)):
+            try:
+                made_of = json.loads(path.read_bytes())
+                systems, repeats, own_folds = made_of["systems"], made_of["repeats"], tuple(made_of["folds"])
+                shown = made_of["reference"], bool(made_of["probability_scores"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise StoreError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+            if folds and own_folds:
+                continue
+            try:
+                chosen = found.only(*systems, repeats=repeats)
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {error}; run it again, or remove the table's folder") from None
+            place = path.parent / "-".join(folds)
+            yield replace(chosen, folder=place, folds=tuple(folds) or own_folds), *shown
+
+
 def _protocol(given: ProtocolLike, results: Path) -> Protocol:
     """As `protocol_of`; by a name that is registered nowhere, as it is kept with its newest run."""
     if isinstance(given, str) and given not in protocols().found and given not in layouts().found:
@@ -129,7 +186,10 @@ def stored_results(
         tags.setdefault(tag, []).append(run)
     return {
         tag: Results(
-            protocol=instance, runs=tuple(runs), folder=tables_folder(results, tag, budget, chosen), folds=chosen
+            protocol=instance,
+            runs=tuple(runs),
+            folder=tables_folder(results, tag, budget, STORED if systems == "*" else systems, chosen),
+            folds=chosen,
         )
         for tag, runs in tags.items()
     }

@@ -8,10 +8,10 @@ from typing import Unpack
 
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, SystemFailure
-from asc_bench.experiment import Experiment, Options
+from asc_bench.experiment import Experiment, Options, named
 from asc_bench.names import near
 from asc_bench.registry import ProtocolLike, protocol_of
-from asc_bench.results import Results, tables_folder
+from asc_bench.results import Results
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.transfer import VARIANTS, Route
 from asc_bench.runs.variant import SystemLike, variants_of
@@ -40,10 +40,8 @@ class TransferPlan:
     sources: list[RunSpec]
 
     def results(self, experiment: Experiment, work: Work) -> Results:
-        """What is there of the runs on the target; their tables lie apart from those of systems trained there."""
-        tag = f"{self.route.target.tag}-from-{self.route.source.tag}"
-        place = tables_folder(experiment.store.root, tag, str(experiment.budget), experiment.folds)
-        return replace(experiment.results(work), folder=place)
+        """What is there of the runs on the target."""
+        return experiment.results(work, named(dict.fromkeys(spec.variant for spec in self.specs)))
 
 
 def transfer(

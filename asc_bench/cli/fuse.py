@@ -80,7 +80,7 @@ def command(
         work = compute(work, store, settings, Workers(), screen)
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            place = tables_folder(results, bench.tagged(selection, copies), budget) / "fusions"
+            place = tables_folder(results, bench.tagged(selection, copies), budget, "fusions")
             report = report_fusions(work, place, folds=options.split(folds))
     typer.echo(report.text)
     if not quiet:

@@ -96,6 +96,10 @@ ProbabilityScores = Annotated[
         help="Log loss, Brier and calibration error in tables.",
     ),
 ]
+Table = Annotated[
+    str,
+    typer.Option(help="Name of this set of systems and of its tables' folder; else the text of --systems."),
+]
 StrictCode = Annotated[
     bool, typer.Option("--strict-code", help="Compute again what other code computed, whatever it declares.")
 ]

@@ -15,30 +15,56 @@ def command(
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
     augment: options.Augment = "",
-    systems: Annotated[str, typer.Option("--systems", "-s", help="Globs over stored systems.")] = "*",
+    systems: Annotated[
+        str, typer.Option("--systems", "-s", help="Names and globs over stored systems, for a table of their own.")
+    ] = "",
     synthetic: options.Synthetic = False,
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
     results: options.Results = options.RESULTS,
 ) -> None:
-    """Write the tables again, from stored runs alone.
+    """Write the tables again, from stored runs alone; the recordings are not needed.
 
-    Takes the newest run of every system stored for the protocol; the recordings are not needed.
+    Each table is made again of the systems that it was made of, with their newest runs; with --folds, in a folder
+    below its own. With --systems another table is made; so is one of all stored systems where there is none yet.
     """
-    from asc_bench.stored_results import stored_results
+    from pathlib import Path
 
-    found = stored_results(
-        results,
-        protocol,
-        budget=budget,
-        systems=systems,
-        folds=options.split(folds),
-        synthetic=synthetic,
-        selection=options.selection(as_published, hold_out),
-        augment=augment,
+    from asc_bench.stored_results import stored_results, stored_tables
+
+    chosen = options.selection(as_published, hold_out)
+    some_folds = options.split(folds)
+    tables = (
+        []
+        if systems
+        else list(
+            stored_tables(
+                Path(results),
+                protocol,
+                budget=budget,
+                folds=some_folds,
+                synthetic=synthetic,
+                selection=chosen,
+                augment=augment,
+            )
+        )
     )
-    for stored in found.values():
-        written = stored.report(reference=reference or None, probability_scores=probability_scores)
-        typer.echo(written.text)
-        typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
+    if not tables:
+        stored = stored_results(
+            Path(results),
+            protocol,
+            budget=budget,
+            systems=systems or "*",
+            folds=some_folds,
+            synthetic=synthetic,
+            selection=chosen,
+            augment=augment,
+        )
+        tables = [(found, None, True) for found in stored.values()]
+    for found, compared_with, with_probabilities in tables:
+        report = found.report(
+            reference=reference or compared_with, probability_scores=probability_scores and with_probabilities
+        )
+        typer.echo(report.text)
+        typer.echo(f"\nTables, figures and report: {report.folder}", err=True)

@@ -16,6 +16,7 @@ def command(
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
+    table: options.Table = "",
     *,
     given: Running,
 ) -> None:
@@ -35,7 +36,7 @@ def command(
             return
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
-            report = experiment.results(work).report(
+            report = experiment.results(work, table or systems).report(
                 reference=reference or None, probability_scores=probability_scores
             )
     typer.echo(report.text)

@@ -67,7 +67,7 @@ def test_a_table_with_copies_has_other_runs_and_another_folder_and_says_so(ab: C
     assert fits(tmp_path / "toy.log") == {"toy-a": 4}, "nothing is computed twice"
     report = ab("report", "-p", "dcase2018", "--synthetic", "-b", "smoke", "--augment", "2")
     assert report.exit_code == 0, report.output
-    (table,) = (tmp_path / "results" / "tables").glob("*-augment-2/smoke/results.csv")
+    (table,) = (tmp_path / "results" / "tables").glob("*-augment-2/smoke/*/results.csv")
     assert set(pd.read_csv(table)["augmentation"].astype(str)) == {"2"}
 
 

@@ -11,21 +11,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from asc_bench.names import slug
 from tests.conftest import Cli
 from tests.real_data import real_esc10
 from tests.reliability.test_resume import start
 
 
 def test_it_runs_and_says_that_devices_and_sounds_are_made_up(cli: Cli, tmp_path: Path) -> None:
+    systems = "logmel-svm,logmel-svm-one-device"
     done = cli(
         *("run", "-p", "esc10-devices", "--synthetic", "--synthetic-size", "tiny", "-b", "smoke"),
-        *("-s", "logmel-svm,logmel-svm-one-device"),
+        *("-s", systems),
     )
     assert done.returncode == 0, done.stderr
     title = done.stdout.splitlines()[0]
     assert title.startswith("ESC-10 through three simulated devices")
     assert "synthetic (tiny)" in title
-    frame = pd.read_csv(tmp_path / "results/tables/esc10-devices-synthetic-tiny/smoke/results.csv")
+    frame = pd.read_csv(tmp_path / f"results/tables/esc10-devices-synthetic-tiny/smoke/{slug(systems)}/results.csv")
     of_a = frame[frame["measure"] == "A"]
     assert set(of_a["n"]) == {100}
     assert set(frame.loc[frame["measure"] == "average", "n_locations"]) == set(of_a["n_locations"])
@@ -71,7 +73,9 @@ def test_killed_and_interrupted_it_ends_with_the_same_files_and_the_devices_matt
     run = ("run", "-p", "esc10-devices", "-s", "logmel-svm-one-device", "--data", data)
     done = cli(*run, ASC_BENCH_CACHE=str(tmp_path / "whole"))
     assert done.returncode == 0, done.stderr
-    frame = pd.read_csv(tmp_path / "results/tables/esc10-devices-esc-10-devices/quick/results.csv")
+    frame = pd.read_csv(
+        tmp_path / "results/tables/esc10-devices-esc-10-devices/quick/logmel-svm-one-device/results.csv"
+    )
     score = frame.set_index("measure")["value"]
     assert frame.set_index("measure")["n"].to_dict() == {"average": 1200, "A": 400, "B": 400, "C": 400, "B/C": 800}
     assert score["A"] > 0.74

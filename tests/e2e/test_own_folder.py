@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asc_bench.names import slug
 from tests.unit.own_folder import write_folder
 
 TABLE = ("--csv", "meta.csv", "--label", "what")
@@ -20,7 +21,8 @@ def test_from_a_csv_to_the_tables(cli, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "lab, 5 folds by location: lab, smoke budget, 1 seed" in done.stdout
     assert "independent" not in done.stdout.partition("\n\n")[0]
-    scores = pd.read_csv(tmp_path / "results/tables/lab/smoke/results.csv").set_index(["measure", "system"])
+    table = tmp_path / "results/tables/lab/smoke" / slug("toy-a,toy-b")
+    scores = pd.read_csv(table / "results.csv").set_index(["measure", "system"])
     assert set(scores.index.unique("measure")) >= {"accuracy", "a", "b", "log loss"}
     assert scores.loc[("accuracy", "toy-a"), "value"] > 0.6
     assert scores.loc[("accuracy", "toy-a"), "n_locations"] == 18
@@ -43,7 +45,7 @@ def test_without_a_location_the_table_says_so(cli, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Clips are taken as independent, since the table names no recording location" in done.stdout
     for ending in ("md", "tex"):
-        text = (tmp_path / f"results/tables/lab/smoke/fold1/results.{ending}").read_text(encoding="utf-8")
+        text = (tmp_path / f"results/tables/lab/smoke/toy-a/fold1/results.{ending}").read_text(encoding="utf-8")
         assert "taken as independent" in text
 
 

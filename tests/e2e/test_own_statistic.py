@@ -16,7 +16,7 @@ ON_TINY = ("-p", "in-nats", "--synthetic", "--synthetic-size", "tiny", "-b", "sm
 def test_lower_is_better_in_tables_tests_and_figures(cli, tmp_path: Path) -> None:
     done = cli("run", *ON_TINY, "-s", "logmel-svm,toy-a", "--threads", "1", ASC_BENCH_PLUGINS=PLUGINS)
     assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.glob("results/tables/*/smoke")
+    (folder,) = tmp_path.glob("results/tables/*/smoke/*")
     scores = pd.read_csv(folder / "results.csv").set_index(["measure", "system"])
     own = scores.loc["surprise"]
     assert set(own["unit"]) == {"nats"} and not own["higher_is_better"].any()

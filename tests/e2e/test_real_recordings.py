@@ -18,7 +18,7 @@ def accuracy(cli: Cli, tmp_path: Path, system: str) -> float:
     data = str(real_esc10().resolve())
     done = cli("run", "-p", "esc10", "-s", system, "-b", "quick", "--data", data, OMP_NUM_THREADS="2")
     assert done.returncode == 0, done.stderr
-    (path,) = (tmp_path / "results" / "tables").glob("*/quick/results.csv")
+    (path,) = (tmp_path / "results" / "tables").glob("*/quick/*/results.csv")
     frame = pd.read_csv(path)
     assert set(frame["n"]) == {400}
     return float(frame.loc[frame["measure"] == "accuracy", "value"].iloc[0])

@@ -180,8 +180,8 @@ def test_a_dry_run_prints_the_plan_and_computes_nothing(cli: Cli, done) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--variant", "svn"], "--variant is 'svn'; did you mean 'svm'"),
-        (["--layers", "al"], "--layers is 'al'; did you mean 'all'"),
+        (["--variant", "svn"], "variant is 'svn'; did you mean 'svm'"),
+        (["--layers", "al"], "layers is 'al'; did you mean 'all'"),
         (["--pooling", "max"], "transfer: pooling is 'max', but must be one of replicated, attention, noisy-or"),
         (["--mode", "closed"], "transfer: mode is 'closed', but must be one of logistic, closed_form"),
         (["--window-s", "-1"], "transfer: window_s is -1.0, must be positive"),
@@ -194,7 +194,7 @@ def test_a_dry_run_prints_the_plan_and_computes_nothing(cli: Cli, done) -> None:
         (["--system", "sb-cn"], "no system 'sb-cn'; did you mean 'sb-cnn'"),
         (["--sources", "esc-50"], "esc10 does not join data sets"),
         (["--folds", "fold1"], "has no fold 'fold1'"),
-        (["--source-budget", "quik"], "--budget is 'quik'; did you mean 'quick'"),
+        (["--source-budget", "quik"], "source_budget is 'quik'; did you mean 'quick'"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_is_right(cli: Cli, done, arguments: list[str], message: str) -> None:
@@ -208,7 +208,7 @@ def test_wrong_usage_exits_2_and_says_what_is_right(cli: Cli, done, arguments: l
 def test_clips_with_several_labels_have_the_report_of_any_other(cli: Cli, done) -> None:
     written = cli("report", "-p", AUDIOSET, "-b", "smoke", "--synthetic", "--reference", NAMES[0])
     assert written.returncode == 0, written.stderr
-    folder = Path("results/tables") / f"{AUDIOSET}-synthetic-tiny" / "smoke"
+    (folder,) = (Path("results/tables") / f"{AUDIOSET}-synthetic-tiny" / "smoke").iterdir()
     names = {path.name for path in folder.iterdir()}
     assert {"results.csv", "significance.csv", "classes.csv", "runs.csv", "scores.png", "report.html"} <= names
     pairs = pd.read_csv(folder / "significance.csv")
