@@ -21,7 +21,6 @@ from asc_bench.budget import Budget
 from asc_bench.clips import Clips, Features
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError
-from asc_bench.features.cache import feature_array
 from asc_bench.labels import FINE, LabelSpace
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.runs.variant import SystemLike, Variant, expand, parse_variants, variant_of
@@ -90,19 +89,14 @@ class Subject:
     def array(self, bench: Bench | None = None) -> npt.NDArray[np.float32]:
         """Features of all clips."""
         chosen = bench or self.bench
-        return feature_array(
-            chosen.waveforms,
-            self.system().front_end(),
-            file_digests=chosen.dataset.file_digests,
-            cache=self.cache,
-        ).array
+        return chosen.features(self.system().front_end(), cache=self.cache).array
 
     def fitted(self, folder: Path, bench: Bench | None = None) -> tuple[System, Clips]:
         """A system trained with the fixed seed, and the test clips."""
         chosen = bench or self.bench
         task = chosen.task(chosen.folds[0])
         system = self.system(task)
-        fold = limited(chosen.folds[0], chosen.clips, system.uses_validation)
+        fold = limited(chosen.folds[0], chosen.rows, system.uses_validation)
         array = self.array(chosen)
         self._scratch += 1
         scratch = folder / str(self._scratch)

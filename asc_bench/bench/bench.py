@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asc_bench.bench.augmentation import Augmentation
+from asc_bench.bench.augmentation import Augmentation, expanded
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
+from asc_bench.features.cache import FeatureArray, Progress, feature_array, feature_key_parts
+from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import slug
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocol_of, protocols
@@ -111,13 +114,66 @@ class Bench:
     def _waveform_rows(self) -> Mapping[str, npt.NDArray[np.int64]]:
         return waveform_rows(self.clips)
 
+    def features(
+        self,
+        front_end: FrontEnd,
+        *,
+        cache: Path,
+        n_jobs: int = 2,
+        augmentation: Augmentation | None = None,
+        progress: Progress = lambda fraction, message: None,
+    ) -> FeatureArray:
+        """Features of ``waveforms``, or of the deformed copies of an augmentation, from the cache.
+
+        The table is read once for each front end, not for each run. Parameters and errors are those of
+        ``feature_array``.
+        """
+        table = self.copies(augmentation)[0] if augmentation else self.waveforms
+        asked = (front_end, augmentation)
+        if asked not in self._feature_parts:
+            digests = self.dataset.file_digests
+            self._feature_parts[asked] = feature_key_parts(table, front_end, file_digests=digests)
+        return feature_array(
+            table,
+            front_end,
+            file_digests=self.dataset.file_digests,
+            cache=cache,
+            n_jobs=n_jobs,
+            progress=progress,
+            parts=self._feature_parts[asked],
+        )
+
+    @cached_property
+    def _feature_parts(self) -> dict[tuple[FrontEnd, Augmentation | None], Mapping[str, object]]:
+        return {}
+
+    def copies(self, augmentation: Augmentation) -> tuple[pd.DataFrame, Mapping[str, int]]:
+        """The table of deformed copies, and the first row of each clip in it; see ``expanded``."""
+        if augmentation not in self._copies:
+            self._copies[augmentation] = expanded(self.waveforms, self.folds, augmentation)
+        return self._copies[augmentation]
+
+    @cached_property
+    def _copies(self) -> dict[Augmentation, tuple[pd.DataFrame, Mapping[str, int]]]:
+        return {}
+
     def select(self, clip_ids: Sequence[str]) -> pd.DataFrame:
         """Clip table rows of these clips, in this order."""
         return self.clips.iloc[[self.rows[c] for c in clip_ids]].reset_index(drop=True)
 
+    def column(self, name: str, clip_ids: Sequence[str]) -> npt.NDArray[np.object_]:
+        """What one column of the clip table says of these clips, in this order."""
+        if name not in self._columns:
+            self._columns[name] = self.clips[name].to_numpy(dtype=object)
+        return self._columns[name][[self.rows[c] for c in clip_ids]]
+
+    @cached_property
+    def _columns(self) -> dict[str, npt.NDArray[np.object_]]:
+        return {}
+
     def task(self, fold: Fold) -> Task:
         """What a system may know before it is built."""
-        return task_of(self.protocol, sorted(set(self.select(fold.train)["device"]) - {""}))
+        return task_of(self.protocol, sorted(set(self.column("device", fold.train)) - {""}))
 
     def expected(self) -> dict[str, dict[str, int]]:
         """Test clips by fold and device (``""`` where there is none)."""

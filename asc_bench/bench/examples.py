@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from asc_bench.bench.bench import Bench, Selection
 from asc_bench.clips import Clips, Features, LabelledClips
@@ -19,20 +18,22 @@ from asc_bench.protocol import Fold
 from asc_bench.systems.base import Probabilities, System
 
 
-def limited(fold: Fold, table: pd.DataFrame, uses_validation: bool, selection: Selection = Selection.OWN) -> Fold:
+def limited(
+    fold: Fold, rows: Mapping[str, int], uses_validation: bool, selection: Selection = Selection.OWN
+) -> Fold:
     """The fold as a system sees it: training clips, and those to choose on (none if it chooses nothing).
 
-    The validation clips are training clips for a system that chooses nothing, unless they are held out.
+    The validation clips are training clips for a system that chooses nothing, unless they are held out; they stand
+    in the order of the clip table, of which ``rows`` gives the row of each clip.
     """
     if selection is Selection.HELD_OUT or (uses_validation and selection is Selection.OWN):
         return fold
-    order = {c: i for i, c in enumerate(table["clip_id"])}
-    train = sorted((*fold.train, *fold.validation), key=order.__getitem__)
+    train = sorted((*fold.train, *fold.validation), key=rows.__getitem__)
     chosen_on = fold.test if selection is Selection.TEST and uses_validation else ()
     return replace(fold, train=tuple(train), validation=chosen_on)
 
 
-def encode_devices(devices: Sequence[str], known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def encode_devices(devices: Iterable[str], known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Indices of device names into the devices of the training split.
 
     Raises
@@ -41,10 +42,11 @@ def encode_devices(devices: Sequence[str], known: Sequence[str]) -> np.ndarray[t
         For a device that the training split lacks.
     """
     index = {name: i for i, name in enumerate(known)}
-    unknown = sorted(set(devices) - set(index))
+    given = list(devices)
+    unknown = sorted(set(given) - set(index))
     if unknown:
         raise DataError(f"devices {unknown} do not occur in training, where there are {list(known)}")
-    return np.array([index[d] for d in devices], dtype=np.int64)
+    return np.array([index[d] for d in given], dtype=np.int64)
 
 
 def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> Clips:
@@ -52,7 +54,7 @@ def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32
     rows, owner = bench.feature_rows(ids)
     device = None
     if system.needs_device == "test":
-        device = encode_devices(list(bench.select(ids)["device"]), system.task.devices)[owner]
+        device = encode_devices(bench.column("device", ids), system.task.devices)[owner]
     return Clips(Features(array, rows), device)
 
 
@@ -62,19 +64,20 @@ def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32],
     Where clips have several labels, their fine labels are rows of ones and zeros, (n_clips, n_classes).
     """
     rows, owner = bench.feature_rows(ids)
-    table = bench.select(ids).iloc[owner]
+    scenes = bench.column("scene", ids)[owner]
     labels = system.task.labels
     targets: dict[str, npt.NDArray[Any]] = {}
     if bench.protocol.multi_label:
-        targets[FINE] = multi_hot(table["scene"], labels)
+        targets[FINE] = multi_hot(scenes, labels)
     else:
-        targets[FINE] = labels.encode(table["scene"])
+        targets[FINE] = labels.encode(scenes)
         if labels.coarse:
             targets[COARSE] = labels.to_coarse(targets[FINE])
     device = None
     if system.needs_device != "no":
-        device = encode_devices(list(table["device"]), system.task.devices)
-    return LabelledClips(Features(array, rows), device, targets, table["location"].to_numpy(dtype=np.str_))
+        device = encode_devices(bench.column("device", ids)[owner], system.task.devices)
+    location = bench.column("location", ids)[owner].astype(np.str_)
+    return LabelledClips(Features(array, rows), device, targets, location)
 
 
 def by_level(given: Probabilities, labels: LabelSpace) -> Mapping[str, npt.NDArray[np.float32]]:

@@ -186,7 +186,7 @@ def _notes(specs: Sequence[RunSpec], bench: Bench, parts: Sequence[Embedded], sp
     if len(parts) > 1:
         notes.append("The networks of different folds share no space: do not mix their rows.")
     uses = specs[0].variant.build(bench.task(bench.folds[0]), specs[0].budget).uses_validation
-    seen = limited(bench.folds[0], bench.clips, uses, specs[0].selection)
+    seen = limited(bench.folds[0], bench.rows, uses, specs[0].selection)
     if set(parts[0].clips["clip_id"]) & set(seen.train):
         notes.append(f"The network was trained on these {split} clips.")
     return notes

@@ -75,6 +75,7 @@ def feature_array(
     cache: Path,
     n_jobs: int = 2,
     progress: Progress = lambda fraction, message: None,
+    parts: Mapping[str, object] | None = None,
 ) -> FeatureArray:
     """Take the features of a clip table from the cache, or compute them there first.
 
@@ -97,6 +98,8 @@ def feature_array(
         Threads. Decoding, resampling and the transform hold no interpreter lock, and threads start at once.
     progress : callable
         Called with the fraction done and a few words.
+    parts : mapping, optional
+        What ``feature_key_parts`` gives for the table and the front end, where it is known already.
 
     Raises
     ------
@@ -110,7 +113,8 @@ def feature_array(
     if n_jobs < 1:
         raise ConfigError(f"n_jobs is {n_jobs}, must be at least 1")
     duration_s = _common_duration(clips)
-    parts = feature_key_parts(clips, front_end, file_digests=file_digests)
+    if parts is None:
+        parts = feature_key_parts(clips, front_end, file_digests=file_digests)
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     try:
         shape = (len(clips), *front_end.shape(duration_s))

@@ -14,7 +14,6 @@ from asc_bench.bench.examples import labelled, unlabelled
 from asc_bench.budget import Budget
 from asc_bench.clips import Clips, LabelledClips
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
-from asc_bench.features.cache import feature_array
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import NOT_SAVED, ResultsStore, StoredRun
@@ -112,13 +111,7 @@ def run_command(spec: RunSpec, bench: Bench, store: ResultsStore) -> str:
 
 
 def _features(bench: Bench, system: System, settings: Settings) -> npt.NDArray[np.float32]:
-    return feature_array(
-        bench.waveforms,
-        system.front_end(),
-        file_digests=bench.dataset.file_digests,
-        cache=settings.cache,
-        n_jobs=settings.n_threads,
-    ).array
+    return bench.features(system.front_end(), cache=settings.cache, n_jobs=settings.n_threads).array
 
 
 def loaded(run: StoredRun, task: Task, *, device: str = "cpu") -> System:

@@ -125,6 +125,9 @@ def plan(
         if name not in known:
             raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
     chosen = [f for f in bench.folds if not folds or f.name in folds]
+    labels = bench.protocol.labels
+    label_digest = keys.digest([labels.fine, labels.coarse, labels.coarse_of])
+    fold_digests = {f.name: keys.digest([f.name, f.train, f.validation, f.test]) for f in chosen}
     data_digest = bench.dataset.digest()
     views = keys.NUMERICS["views"] if bench.protocol.views else None
     copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
@@ -162,8 +165,8 @@ def plan(
                     "numerics": numerics_of[told.front_end],
                     "variant": str(variant),
                     "protocol": f"{bench.protocol.name} v{bench.protocol.version}",
-                    "labels": keys.digest([task.labels.fine, task.labels.coarse, task.labels.coarse_of]),
-                    "fold": keys.digest([fold.name, fold.train, fold.validation, fold.test]),
+                    "labels": label_digest,
+                    "fold": fold_digests[fold.name],
                     "data": data_digest,
                     "features": told.front_end.key() if told.front_end else None,
                     "seed": seed,

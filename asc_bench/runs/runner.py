@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from filelock import Timeout
 
-from asc_bench.bench.augmentation import expanded, with_copies
+from asc_bench.bench.augmentation import with_copies
 from asc_bench.bench.bench import Bench, Selection
 from asc_bench.bench.examples import by_level, labelled, limited, unlabelled
 from asc_bench.bench.host import PeakMemory, host_facts, package_versions
 from asc_bench.bench.waveforms import averaged
 from asc_bench.errors import StoreError, SystemFailure
-from asc_bench.features.cache import feature_array
 from asc_bench.files import writing
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
@@ -38,6 +38,9 @@ from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _log = logging.getLogger("asc_bench")
 
@@ -135,25 +138,17 @@ def _fit_and_predict(
     system = spec.variant.build(task, spec.budget)
     if isinstance(system, TransferredSystem) and spec.origin is not None:
         system.pretrained = _pretrained(spec.origin, store)
-    fold = limited(official, bench.clips, system.uses_validation, spec.selection)
+    fold = limited(official, bench.rows, system.uses_validation, spec.selection)
     with watch("features"):
-        cached = partial(
-            feature_array,
-            front_end=system.front_end(),
-            file_digests=bench.dataset.file_digests,
-            cache=settings.cache,
-            n_jobs=settings.n_threads,
-        )
-        array = cached(bench.waveforms).array
+        cached = partial(bench.features, system.front_end(), cache=settings.cache, n_jobs=settings.n_threads)
+        array = cached().array
         train = labelled(bench, fold.train, array, system)
         if spec.augmentation:
-            table, first_row = expanded(bench.waveforms, bench.folds, spec.augmentation)
-            copies = cached(table).array
             train = with_copies(
                 train,
                 fold.train,
-                array=copies,
-                first_row=first_row,
+                array=cached(augmentation=spec.augmentation).array,
+                first_row=bench.copies(spec.augmentation)[1],
                 n_each=spec.augmentation.n_each,
                 owner=bench.feature_rows(fold.train)[1],
             )
@@ -235,13 +230,17 @@ def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]
 
 def limit_threads(n_threads: int) -> None:
     """Keep the numerical libraries of this process to so many threads."""
-    import sys
-
-    import threadpoolctl
-
-    threadpoolctl.threadpool_limits(limits=n_threads)
+    _thread_pools(len(sys.modules)).limit(limits=n_threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(n_threads)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """The libraries loaded so far, which are searched for again only once modules were imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 class Stopwatch:

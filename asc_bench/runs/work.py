@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asc_bench.bench.augmentation import Augmentation, expanded
+from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import n_cores
 from asc_bench.errors import StoreError
-from asc_bench.features.cache import feature_array
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.runs.parallel import Monitor, Workers, execute
 from asc_bench.runs.plan import RunSpec
@@ -215,26 +214,19 @@ def fill_cache(
     augmentation: Augmentation | None = None,
 ) -> None:
     """Compute every feature array that is not cached yet, with ``augmentation`` that of the copies too."""
-    tables = [bench.waveforms]
+    tables: dict[Augmentation | None, int] = {None: len(bench.waveforms)}
     if augmentation:
-        tables.append(expanded(bench.waveforms, bench.folds, augmentation)[0])
-    n_rows = len(ends) * sum(len(table) for table in tables)
+        tables[augmentation] = len(bench.copies(augmentation)[0])
+    n_rows = len(ends) * sum(tables.values())
     n_done = 0
-    for front_end, table in itertools.product(ends, tables):
+    for front_end, (copies, n_of_table) in itertools.product(ends, tables.items()):
 
-        def step(fraction: float, text: str, n_done: int = n_done, n: int = len(table)) -> None:
+        def step(fraction: float, text: str, n_done: int = n_done, n: int = n_of_table) -> None:
             progress((n_done + fraction * n) / n_rows, text)
 
-        n_done += len(table)
+        n_done += n_of_table
         try:
-            feature_array(
-                table,
-                front_end,
-                file_digests=bench.dataset.file_digests,
-                cache=cache,
-                n_jobs=n_cores(),
-                progress=step,
-            )
+            bench.features(front_end, cache=cache, n_jobs=n_cores(), augmentation=copies, progress=step)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a system's own front end; its runs will record the traceback

@@ -28,13 +28,21 @@ def write_rows(frame: pd.DataFrame, path: Path, fields: pa.Schema, about: Mappin
     """
     if set(frame.columns) != set(fields.names):
         raise StoreError(f"{path}: columns {list(frame.columns)}, expected {fields.names}")
-    columns = [pa.array(frame[field.name].to_numpy(), type=field.type) for field in fields]
+    columns = [_column(frame[field.name], field.type) for field in fields]
     schema = fields.with_metadata({_METADATA_KEY: json.dumps(about).encode()})
     try:
         # The checksums make a flipped bit an error on reading; Parquet has none by default.
         pq.write_table(pa.table(columns, schema=schema), path, compression="zstd", write_page_checksum=True)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"{path}: predictions could not be written: {error}") from error
+
+
+def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
+    if isinstance(values.dtype, pd.StringDtype):
+        whole = pa.array(values.array)
+        # Pandas may hold text in several pieces, or in pieces that begin inside a longer one.
+        return pa.concat_arrays(whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]).cast(kind)
+    return pa.array(values.to_numpy(), type=kind)
 
 
 def read_table(path: Path) -> pa.Table:

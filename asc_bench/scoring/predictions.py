@@ -126,27 +126,22 @@ def prediction_frame(
     fine = labels.encode(clips["scene"])
     frames = []
     for level in (name for name in labels.levels if name in probabilities):
-        classes = np.asarray(labels.classes(level), dtype=object)
+        classes = pd.Series(labels.classes(level), dtype="str")
         values = _checked(level, probabilities[level], len(classes), clips["clip_id"])
         true = fine if level == FINE else labels.to_coarse(fine)
         columns: dict[str, Any] = {
-            "split": split,
-            "level": level,
-            "label": classes[true],
-            "predicted": classes[values.argmax(axis=1)],
+            "split": pd.Series([split], dtype="str").repeat(len(clips)).array,
+            "level": pd.Series([level], dtype="str").repeat(len(clips)).array,
+            "label": classes.array.take(true),
+            "predicted": classes.array.take(values.argmax(axis=1)),
             "label_rank": label_ranks(values, true).astype(np.int16),
             "probabilities": pd.Series(list(values), dtype=object),
         }
         extra = _extra_columns(clips)
         for name in ("clip_id", "device", "city", "location", "recording_id", "scene", *extra):
-            columns[name] = clips[name].to_numpy(dtype=object)
-        frame = pd.DataFrame(columns, index=range(len(clips)))[[*PREDICTION_COLUMNS, *extra]]
-        frames.append(frame.astype(dict.fromkeys([*_text_columns(), *extra], "str")))
+            columns[name] = clips[name].astype("str").array
+        frames.append(pd.DataFrame({name: columns[name] for name in (*PREDICTION_COLUMNS, *extra)}))
     return pd.concat(frames, ignore_index=True)
-
-
-def _text_columns() -> list[str]:
-    return [field.name for field in _SCHEMA if pa.types.is_string(field.type)]
 
 
 def _extra_columns(frame: pd.DataFrame) -> list[str]:

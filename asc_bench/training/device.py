@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from asc_bench.errors import ConfigError
 from asc_bench.training.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 RESIDENT_SHARE = 0.4
 """Share of the free memory that a split's features may take to be held as one tensor on the device."""
@@ -25,27 +29,47 @@ def choose_device(name: str = "auto") -> str:
     ConfigError
         For an unknown name, or a GPU that torch does not see.
     """
+    kind, _, index = name.partition(":")
+    if name not in ("auto", "cpu") and (kind != "cuda" or (index and not index.isdigit())):
+        raise ConfigError(f"device {name!r} is none of auto, cpu, cuda, cuda:<number>")
+    # Torch takes a second to import, which a command of systems without a network need not wait for.
+    if name == "cpu" or (name == "auto" and not _has_gpu_driver()):
+        return "cpu"
+    import torch
+
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return "cuda" if n_gpus else "cpu"
-    if name == "cpu":
-        return name
-    kind, _, index = name.partition(":")
-    if kind != "cuda" or (index and not index.isdigit()):
-        raise ConfigError(f"device {name!r} is none of auto, cpu, cuda, cuda:<number>")
     if int(index or 0) >= n_gpus:
         raise ConfigError(f"device {name!r}: torch {torch.__version__} sees {n_gpus} GPUs here; use cpu or auto")
     return name
 
 
+def _has_gpu_driver() -> bool:
+    """Whether torch can see a GPU at all: on Linux it finds none without the driver of NVIDIA, AMD or Windows."""
+    if "torch" in sys.modules or sys.platform != "linux":
+        return True
+    if any(Path(node).exists() for node in ("/dev/kfd", "/dev/dxg")):
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def training_dtype(precision: str, device: str) -> torch.dtype:
     """Resolve a plan's precision: "auto" is bfloat16 only where the hardware multiplies it natively."""
+    import torch
+
     if precision == "auto":
         precision = "bfloat16" if _native_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def _native_bfloat16(device: str) -> bool:
+    import torch
+
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # torch has no public name for these two; a version without them is a CPU we know nothing of.
@@ -55,6 +79,8 @@ def _native_bfloat16(device: str) -> bool:
 
 def in_layout(module: nn.Module, plan: TrainingPlan) -> nn.Module:
     """The network itself, its weights in the memory layout of its plan: another layout rounds otherwise."""
+    import torch
+
     if plan.channels_last:
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module
@@ -67,6 +93,8 @@ def fits_on(device: str, n_bytes: int, *, share: float = RESIDENT_SHARE) -> bool
 
 def _free_bytes(device: str) -> int:
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.mem_get_info(device)[0]
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
@@ -80,6 +108,8 @@ def _free_bytes(device: str) -> int:
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
     """Seed freely inside, with repeatable convolutions in full float32; all is restored afterwards."""
+    import torch
+
     gpus = [torch.device(device)] if device.startswith("cuda") else []
     # Every flag is stated, because this context manager's own default switches cuDNN off.
     cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

@@ -24,7 +24,6 @@ from asc_bench.features.deform import VARIANTS
 from asc_bench.features.frontends import Waveform
 from asc_bench.registry import systems
 from asc_bench.reporting.setting import Setting
-from asc_bench.runs import runner
 from asc_bench.runs.fitted import run_command
 from asc_bench.runs.plan import plan
 from asc_bench.runs.runner import run_once
@@ -166,7 +165,7 @@ def test_only_training_clips_get_copies(
         seen.append(("predict", clips))
         return real_predict(self, clips)
 
-    real_fit, real_predict, real_array = cls.fit, cls.predict, runner.feature_array
+    real_fit, real_predict = cls.fit, cls.predict
     monkeypatch.setattr(cls, "fit", fit)
     monkeypatch.setattr(cls, "predict", predict)
     (spec,) = plan(
@@ -178,7 +177,7 @@ def test_only_training_clips_get_copies(
     )
     run = run_once(spec, bench, ResultsStore(tmp_path), Settings(cache), lambda fraction, text: None)
     assert run is not None and run.done, run
-    plain = real_array(bench.clips, spec.front_end, file_digests=bench.dataset.file_digests, cache=cache).array
+    plain = feature_array(bench.clips, spec.front_end, file_digests=bench.dataset.file_digests, cache=cache).array
 
     (fold,) = bench.folds
     ids = fold.train if selection is Selection.HELD_OUT else (*fold.train, *fold.validation)

@@ -52,8 +52,8 @@ def test_a_clip_in_two_splits_is_an_error(bench: Bench) -> None:
 
 def test_a_system_that_ignores_validation_trains_on_it_in_table_order(bench: Bench) -> None:
     fold = bench.folds[0]
-    assert limited(fold, bench.clips, True) == fold
-    whole = limited(fold, bench.clips, False)
+    assert limited(fold, bench.rows, True) == fold
+    whole = limited(fold, bench.rows, False)
     assert set(whole.train) == {*fold.train, *fold.validation}
     assert whole.validation == ()
     rows = [bench.rows[c] for c in whole.train]

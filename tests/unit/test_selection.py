@@ -33,7 +33,7 @@ def test_clips_by_selection(
 ) -> None:
     ids = dict(enumerate(bench.clips["clip_id"][:6]))
     fold = Fold("fold1", train=(ids[1], ids[2]), validation=(ids[3],), test=(ids[4], ids[5]))
-    seen = limited(fold, bench.clips, chooses, selection)
+    seen = limited(fold, bench.rows, chooses, selection)
     assert {i for i in ids if ids[i] in seen.train} == train
     assert {i for i in ids if ids[i] in seen.validation} == validation
     assert seen.test == fold.test and not set(seen.train) & set(seen.test)
