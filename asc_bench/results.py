@@ -111,7 +111,7 @@ class Results:
         """
         several = self.protocol.multi_label
         level = level or (DETECTION if several else FINE)
-        done = [run for run in self._asked if run.done]
+        done = [run for run in self._asked if run.done and run.intact]
         if not done:
             errors = [run.manifest["error"] for run in self._asked]
             why = f"; the first one: {errors[0]['type']}: {errors[0]['message']}" if errors else ""

@@ -34,9 +34,12 @@ TRANSPARENT = ("asc_bench.api",)
 DEPENDENCIES = ("torch", "numpy", "scipy", "scikit-learn", "librosa", "soxr")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def digest(value: object) -> str:
     """sha256 of the canonical JSON of ``value``."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
 def code_parts(system: type[System]) -> dict[str, str]:

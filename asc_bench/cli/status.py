@@ -63,15 +63,14 @@ def command(
             counts.setdefault(name, Counter())["skipped"] += 1
             notes[name] = spec.refusal
             continue
-        run = store.load(spec)
-        beat = read_heartbeat(store.scratch(spec) / HEARTBEAT)
+        run = store.load(spec, whole=False)
         state = str(run.manifest["status"]) if run else "left"
         if run and code_changed(run, spec):
             notes.setdefault(name, "code changed since, numbers declared equal (--strict-code computes again)")
         counts.setdefault(name, Counter())[state] += 1
         if run and not run.done:
             notes[name] = f"{run.manifest['error']['type']}: {run.manifest['error']['message']}".splitlines()[0]
-        elif run is None and beat:
+        elif run is None and (beat := read_heartbeat(store.scratch(spec) / HEARTBEAT)):
             notes[name] = f"{spec.fold}: {beat[0]:.0%} {beat[1]}"
     states = ("done", "failed", "left", "skipped")
     rows = [(n, *(c[s] for s in states), notes.get(n, "")) for n, c in counts.items()]

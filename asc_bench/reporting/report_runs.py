@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,8 @@ def report(
         If there is no run, if runs do not belong in one table, or if ``reference`` is not among them.
     """
     runs = [run for run in runs if not folds or run.manifest["fold"] in folds]
-    stamp = {
-        "runs": sorted(str(run.manifest["digest"]) for run in runs),
+    stamp: dict[str, object] = {
+        "runs": _digests(run.manifest for run in runs),
         "protocol": [protocol.name, protocol.version],
         "folds": sorted(folds),
         "reference": reference,
@@ -95,6 +95,7 @@ def report(
         figure.unlink()
     text = evaluation.text()
     write_atomic(folder / TEXT, text)
+    stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
     write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
     return Report(folder, text)
 
@@ -127,7 +128,7 @@ def evaluate(
     ConfigError
         If there is no run, if runs do not belong in one table, or if ``reference`` is not among them.
     """
-    runs = [run for run in runs if not folds or run.manifest["fold"] in folds]
+    runs = [run for run in runs if (not folds or run.manifest["fold"] in folds) and run.intact]
     manifests = [run.manifest for run in runs]
     done = [run for run in runs if run.done]
     sources = manifests[0].get("sources", ()) if manifests else ()
@@ -167,7 +168,8 @@ def evaluate(
 
 
 def predictions_of(protocol: Protocol, done: Sequence[StoredRun]) -> Predictions:
-    """What the runs predicted: rows of clips, or the decisions of clips with several labels."""
+    """What runs predicted: rows of clips, or decisions where clips have several labels; damaged runs are left out."""
+    done = [run for run in done if run.intact]
     if protocol.multi_label:
         return segment_runs(((run.manifest, run.segments) for run in done), protocol.labels)
     return stack_runs((run.manifest, run.predictions) for run in done)
@@ -251,6 +253,10 @@ def confusions(predictions: pd.DataFrame, labels: LabelSpace) -> dict[str, pd.Da
     if not devices:
         return {"": confusion(predictions, level, classes=classes)}
     return {device: confusion(predictions, level, device=device, classes=classes) for device in devices}
+
+
+def _digests(manifests: Iterable[Manifest]) -> list[str]:
+    return sorted(str(manifest["digest"]) for manifest in manifests)
 
 
 def _stamp(folder: Path) -> object:

@@ -154,6 +154,7 @@ def plan(
                     augmentation=augmentation,
                 ):
                     team.setdefault((member.fold, member.repeat), []).append(member)
+            features = told.front_end.key() if told.front_end else None
             for repeat in repeats:
                 members = tuple(team.get((fold.name, repeat), ()))
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
@@ -168,7 +169,7 @@ def plan(
                     "labels": label_digest,
                     "fold": fold_digests[fold.name],
                     "data": data_digest,
-                    "features": told.front_end.key() if told.front_end else None,
+                    "features": features,
                     "seed": seed,
                     "budget": str(budget),
                     "versions": keys.versions(),

@@ -1,4 +1,9 @@
-"""Finished runs on disk: one folder each, renamed into place when whole, checked when read."""
+"""Finished runs on disk: one folder each, renamed into place when whole, checked when read.
+
+A manifest holds a digest of itself and of every other file. Where a stored run takes the place of a computation,
+all of them are compared. A list of runs trusts the manifests, of which there may be ten thousand, and compares the
+predictions of a run once they are asked for.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +45,19 @@ _log = logging.getLogger("asc_bench")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run that was read back and found whole."""
+    """A run that was read back, and whose manifest was found whole."""
 
     folder: Path
     manifest: Mapping[str, Any]
+
+    @cached_property
+    def intact(self) -> bool:
+        """Whether its predictions are those that were stored; if they are not, it is put aside, with a warning."""
+        files = self.manifest.get("files", {})
+        fault = _fault(self.folder, {name: files[name] for name in files if not name.startswith(f"{WEIGHTS}/")})
+        if fault:
+            _put_aside(self.folder, fault)
+        return not fault
 
     @property
     def done(self) -> bool:
@@ -52,13 +66,18 @@ class StoredRun:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One row per split, label level and clip."""
-        return read_predictions(self.folder / PREDICTIONS)
+        """One row per split, label level and clip; raises StoreError if they are not what was stored."""
+        return read_predictions(self._sound(PREDICTIONS))
 
     @cached_property
     def segments(self) -> pd.DataFrame:
-        """Of a run on clips with several labels: one row per split, level, clip and segment."""
-        return read_segment_predictions(self.folder / SEGMENTS)
+        """Of a run on clips with several labels: one row per split, level, clip and segment; as ``predictions``."""
+        return read_segment_predictions(self._sound(SEGMENTS))
+
+    def _sound(self, name: str) -> Path:
+        if not self.intact:
+            raise StoreError(f"{self.folder}: the stored run was damaged and put aside; compute it again")
+        return self.folder / name
 
     @property
     def weights(self) -> Path | None:
@@ -84,6 +103,11 @@ class ResultsStore:
         """Where a run in progress keeps its checkpoints; survives a kill, is gone once the run is done."""
         return self.root / "scratch" / spec.key[:24]
 
+    def in_progress(self) -> list[Path]:
+        """Every folder that ``scratch`` named and that is there, those of killed processes among them."""
+        folder = self.root / "scratch"
+        return list(folder.iterdir()) if folder.is_dir() else []
+
     def lock(self, spec: RunSpec) -> FileLock:
         """Held by the process that computes this run. The operating system frees it when that process dies."""
         path = self.root / "locks" / f"{spec.key[:24]}.lock"
@@ -91,7 +115,7 @@ class ResultsStore:
             path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
 
-    def load(self, spec: RunSpec, *, with_weights: bool = False) -> StoredRun | None:
+    def load(self, spec: RunSpec, *, with_weights: bool = False, whole: bool = True) -> StoredRun | None:
         """The stored run of this key, or None. A damaged folder is put aside and counts as absent.
 
         Parameters
@@ -101,20 +125,22 @@ class ResultsStore:
         with_weights : bool
             A finished run without weights counts as absent too, and stays where it is. One whose system
             cannot be saved does not: computing it again would give no weights either.
+        whole : bool
+            Compare every file with its digest; if false, that of the manifest alone.
         """
         folder = self.runs / spec.folder
-        run = self._read(folder)
+        run = self._read(folder, whole=whole)
         if run is not None and run.manifest["key"] != spec.key:
-            self._quarantine(folder, f"its key is {run.manifest['key'][:12]}")
+            _put_aside(folder, f"its key is {run.manifest['key'][:12]}")
             return None
         if with_weights and run is not None and run.done and run.weights is None and NOT_SAVED not in run.manifest:
             return None
         return run
 
     def iterate(self, tag: str = "*", budget: str = "*") -> Iterator[StoredRun]:
-        """Every whole run, oldest first."""
+        """Every run whose manifest is whole, oldest first; its predictions are checked when they are asked for."""
         folders = [p.parent for p in self.runs.glob(f"{tag}/{budget}/*/*/{MANIFEST}") if not _hidden(p.parent)]
-        found = [run for folder in folders if (run := self._read(folder)) is not None]
+        found = [run for folder in folders if (run := self._read(folder, whole=False)) is not None]
         yield from sorted(found, key=lambda run: str(run.manifest["finished"]))
 
     def publish(
@@ -177,7 +203,7 @@ class ResultsStore:
             if path.stat().st_mtime < limit:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _read(self, folder: Path) -> StoredRun | None:
+    def _read(self, folder: Path, *, whole: bool) -> StoredRun | None:
         if not folder.is_dir():
             return None
         try:
@@ -189,20 +215,33 @@ class ResultsStore:
                 )
             if digest(manifest) != stated:
                 raise ValueError("the manifest was changed")
-            for name, sha256 in manifest["files"].items():
-                if _sha256(folder / name) != sha256:
-                    raise ValueError(f"{name} was changed")
+            fault = _fault(folder, manifest["files"]) if whole else ""
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self._quarantine(folder, f"{type(error).__name__}: {error}")
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            _put_aside(folder, fault)
             return None
         return StoredRun(folder, {**manifest, "digest": stated})
 
-    def _quarantine(self, folder: Path, reason: str) -> None:
-        place = self.root / "quarantine" / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
-        with writing(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(place)
-        _log.warning("damaged result put aside: %s (%s); it will be computed again", place, reason)
+
+def _fault(folder: Path, files: Mapping[str, str]) -> str:
+    """The first file that was changed or lost; empty if every one has the digest that is noted."""
+    for name, sha256 in files.items():
+        try:
+            if _sha256(folder / name) != sha256:
+                return f"{name} was changed"
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _put_aside(folder: Path, reason: str) -> None:
+    """Move a run from ``runs/<data>/<budget>/<system>/`` to ``quarantine/``."""
+    place = folder.parents[4] / "quarantine" / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(place)
+    _log.warning("damaged result put aside: %s (%s); it will be computed again", place, reason)
 
 
 def _hidden(folder: Path) -> bool:
