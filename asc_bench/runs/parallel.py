@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import cloudpickle
 import joblib
 
 from asc_bench.bench.bench import Bench
@@ -123,8 +126,9 @@ def _side_by_side(
         parallel = joblib.Parallel(n_jobs=workers.n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         # A front end of a plug-in could not be unpickled there; the runner asks the system for it anyway.
         portable = [replace(spec, front_end=None) for spec in specs]
+        packed = PackedBench.of(bench)
         jobs = (
-            joblib.delayed(undisturbed)(_work, i, spec, bench, store, settings, wait)
+            joblib.delayed(undisturbed)(_work, i, spec, packed, store, settings, wait)
             for i, spec in enumerate(portable)
         )
         for i, run in parallel(jobs):
@@ -132,9 +136,36 @@ def _side_by_side(
 
 
 def _work(
-    index: int, spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, wait: bool
+    index: int, spec: RunSpec, packed: PackedBench, store: ResultsStore, settings: Settings, wait: bool
 ) -> tuple[int, StoredRun | None]:
-    return index, run_once(spec, bench, store, settings, Heartbeat(store.scratch(spec) / HEARTBEAT), wait=wait)
+    heartbeat = Heartbeat(store.scratch(spec) / HEARTBEAT)
+    return index, run_once(spec, packed.bench, store, settings, heartbeat, wait=wait)
+
+
+@dataclass(frozen=True)
+class PackedBench:
+    """A bench on its way to workers: packed once, and unpacked once by each of them, however many runs it does.
+
+    What a bench keeps of its clip table and of the keys of features is then there for all runs of a worker.
+    """
+
+    content: bytes
+
+    @classmethod
+    def of(cls, bench: Bench) -> PackedBench:
+        """Pack a bench; protocols that were typed in a notebook go with it."""
+        return cls(cloudpickle.dumps(bench))
+
+    @property
+    def bench(self) -> Bench:
+        """The bench, the same one as at the last call in this process."""
+        return _unpacked(self.content)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(content: bytes) -> Bench:
+    bench: Bench = pickle.loads(content)  # noqa: S301 - packed by the process that started this one
+    return bench
 
 
 class Heartbeat:
@@ -163,13 +194,15 @@ def read_heartbeat(path: Path) -> tuple[float, str] | None:
 @contextlib.contextmanager
 def _watching(specs: Sequence[RunSpec], store: ResultsStore, monitor: Monitor) -> Iterator[None]:
     stop = threading.Event()
+    by_folder = {store.scratch(spec): spec for spec in specs}
 
     def watch() -> None:
         while not stop.wait(POLL_S):
-            for spec in specs:
-                beat = read_heartbeat(store.scratch(spec) / HEARTBEAT)
+            # Only runs in progress have a folder there.
+            for folder in store.in_progress():
+                beat = read_heartbeat(folder / HEARTBEAT) if folder in by_folder else None
                 if beat is not None:
-                    monitor.progress(spec, *beat)
+                    monitor.progress(by_folder[folder], *beat)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
