@@ -168,7 +168,7 @@ def evaluate(
 
 
 def predictions_of(protocol: Protocol, done: Sequence[StoredRun]) -> Predictions:
-    """What runs predicted: rows of clips, or decisions where clips have several labels; damaged runs are left out."""
+    """What runs predicted: rows of clips, or decisions where clips have several labels; of damaged ones nothing."""
     done = [run for run in done if run.intact]
     if protocol.multi_label:
         return segment_runs(((run.manifest, run.segments) for run in done), protocol.labels)
