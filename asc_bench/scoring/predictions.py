@@ -21,6 +21,9 @@ SPLITS = ("test", "validation")
 EXTRA_COLUMNS = ("source", "flag")
 """Columns of the clip table of joined data sets that predictions carry, too."""
 
+_TEXT = pd.Series(dtype="str").dtype
+"""What pandas calls ``str``: to look the name up takes longer than to make a column of it."""
+
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of a clip may sum from one."""
 
@@ -126,20 +129,21 @@ def prediction_frame(
     fine = labels.encode(clips["scene"])
     frames = []
     for level in (name for name in labels.levels if name in probabilities):
-        classes = pd.Series(labels.classes(level), dtype="str")
+        classes = pd.Series(labels.classes(level), dtype=_TEXT).array
         values = _checked(level, probabilities[level], len(classes), clips["clip_id"])
         true = fine if level == FINE else labels.to_coarse(fine)
         columns: dict[str, Any] = {
-            "split": pd.Series([split], dtype="str").repeat(len(clips)).array,
-            "level": pd.Series([level], dtype="str").repeat(len(clips)).array,
-            "label": classes.array.take(true),
-            "predicted": classes.array.take(values.argmax(axis=1)),
+            "split": pd.Series([split], dtype=_TEXT).array.repeat(len(clips)),
+            "level": pd.Series([level], dtype=_TEXT).array.repeat(len(clips)),
+            "label": classes.take(true),
+            "predicted": classes.take(values.argmax(axis=1)),
             "label_rank": label_ranks(values, true).astype(np.int16),
             "probabilities": pd.Series(list(values), dtype=object),
         }
         extra = _extra_columns(clips)
         for name in ("clip_id", "device", "city", "location", "recording_id", "scene", *extra):
-            columns[name] = clips[name].astype("str").array
+            text = clips[name]
+            columns[name] = (text if text.dtype == _TEXT else text.astype(_TEXT)).array
         frames.append(pd.DataFrame({name: columns[name] for name in (*PREDICTION_COLUMNS, *extra)}))
     return pd.concat(frames, ignore_index=True)
 
