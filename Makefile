@@ -8,7 +8,8 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow lint format golden bench-features bench-augment bench-caa-net bench-hierarchical-cnn reference clean
+.PHONY: help install demo test test-slow lint format golden bench-features bench-augment bench-overhead bench-caa-net \
+	bench-hierarchical-cnn reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
@@ -18,6 +19,7 @@ help:
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
+	@echo "make bench-overhead  what the harness costs for each run, beside benchopt where it is installed, minutes"
 	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
 	@echo "make bench-hierarchical-cnn  training steps of the hierarchical CNN against the floor of its arithmetic"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
@@ -57,6 +59,9 @@ bench-features: install
 
 bench-augment: install
 	$(BIN)/python tests/benchmarks/bench_augment.py
+
+bench-overhead: install
+	$(BIN)/python -m tests.benchmarks.bench_overhead
 
 bench-caa-net: install
 	$(BIN)/python -m tests.benchmarks.bench_caa_net
