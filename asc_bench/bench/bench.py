@@ -17,7 +17,7 @@ from asc_bench.bench.augmentation import Augmentation, expanded
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
-from asc_bench.features.cache import FeatureArray, Progress, feature_array, feature_key_parts
+from asc_bench.features.cache import FeatureArray, Progress, content_digest, feature_array
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import slug
 from asc_bench.protocol import Fold, Protocol
@@ -125,26 +125,25 @@ class Bench:
     ) -> FeatureArray:
         """Features of ``waveforms``, or of the deformed copies of an augmentation, from the cache.
 
-        The table is read once for each front end, not for each run. Parameters and errors are those of
-        ``feature_array``.
+        The table is read through once, not for each run; the code of the front end may change meanwhile.
+        Parameters and errors are those of ``feature_array``.
         """
         table = self.copies(augmentation)[0] if augmentation else self.waveforms
-        asked = (front_end, augmentation)
-        if asked not in self._feature_parts:
-            digests = self.dataset.file_digests
-            self._feature_parts[asked] = feature_key_parts(table, front_end, file_digests=digests)
+        digests = self.dataset.file_digests
+        if augmentation not in self._contents:
+            self._contents[augmentation] = content_digest(table, file_digests=digests)
         return feature_array(
             table,
             front_end,
-            file_digests=self.dataset.file_digests,
+            file_digests=digests,
             cache=cache,
             n_jobs=n_jobs,
             progress=progress,
-            parts=self._feature_parts[asked],
+            content=self._contents[augmentation],
         )
 
     @cached_property
-    def _feature_parts(self) -> dict[tuple[FrontEnd, Augmentation | None], Mapping[str, object]]:
+    def _contents(self) -> dict[Augmentation | None, str]:
         return {}
 
     def copies(self, augmentation: Augmentation) -> tuple[pd.DataFrame, Mapping[str, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -75,7 +76,7 @@ def feature_array(
     cache: Path,
     n_jobs: int = 2,
     progress: Progress = lambda fraction, message: None,
-    parts: Mapping[str, object] | None = None,
+    content: str = "",
 ) -> FeatureArray:
     """Take the features of a clip table from the cache, or compute them there first.
 
@@ -98,8 +99,8 @@ def feature_array(
         Threads. Decoding, resampling and the transform hold no interpreter lock, and threads start at once.
     progress : callable
         Called with the fraction done and a few words.
-    parts : mapping, optional
-        What ``feature_key_parts`` gives for the table and the front end, where it is known already.
+    content : str
+        What ``content_digest`` gives for the table, where it is known already.
 
     Raises
     ------
@@ -113,8 +114,7 @@ def feature_array(
     if n_jobs < 1:
         raise ConfigError(f"n_jobs is {n_jobs}, must be at least 1")
     duration_s = _common_duration(clips)
-    if parts is None:
-        parts = feature_key_parts(clips, front_end, file_digests=file_digests)
+    parts = feature_key_parts(clips, front_end, file_digests=file_digests, content=content)
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     try:
         shape = (len(clips), *front_end.shape(duration_s))
@@ -139,11 +139,12 @@ def feature_array(
 
 
 def feature_key_parts(
-    clips: pd.DataFrame, front_end: FrontEnd, *, file_digests: Mapping[str, str]
+    clips: pd.DataFrame, front_end: FrontEnd, *, file_digests: Mapping[str, str], content: str = ""
 ) -> dict[str, object]:
     """All that the features depend on, as JSON: settings, source code, libraries, content of the clips.
 
-    Paths and labels are left out: moving or relabelling a data set recomputes nothing.
+    Paths and labels are left out: moving or relabelling a data set recomputes nothing. Parameters are those of
+    ``feature_array``.
 
     Raises
     ------
@@ -160,25 +161,34 @@ def feature_key_parts(
         settings = json.loads(json.dumps(front_end.key()))
     except TypeError as error:
         raise ConfigError(f"{type(front_end).__name__}: settings must be JSON values: {error}") from None
+    modules = {c.__module__ for part in parts_of(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
+    return {
+        "front_end": settings,
+        "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})} | _foreign(modules),
+        "libraries": dict(_major_versions()),
+        "clips": content or content_digest(clips, file_digests=file_digests),
+        **({"deformations": _package_digest(deform)} if any(_deformations(clips)) else {}),
+        **({"views": _source_digest(binaural.__name__)} if any(_views(clips)) else {}),
+    }
+
+
+def content_digest(clips: pd.DataFrame, *, file_digests: Mapping[str, str]) -> str:
+    """sha256 over what is heard in every row of a clip table; parameters and errors as for ``feature_array``."""
     content = hashlib.sha256()
-    deformations = _deformations(clips)
-    views = _views(clips)
-    columns = (clips["path"], clips["start_s"], clips["duration_s"], _heard(clips), deformations, views)
-    for path, start_s, duration_s, heard_s, deformation, view in zip(*columns, strict=True):
+    columns = (clips["path"], clips["start_s"], clips["duration_s"])
+    of_rows = zip(*columns, _heard(clips), _deformations(clips), _views(clips), strict=True)
+    for path, start_s, duration_s, heard_s, deformation, view in of_rows:
         if path not in file_digests:
             raise DataError(f"{path} was not indexed, so its features cannot be cached")
         change = ("" if deformation is None else f" {deformation!r}") + (f" view {view}" if view else "")
         change += f" heard {float(heard_s)!r}" if heard_s != duration_s else ""
         content.update(f"{file_digests[path]} {float(start_s)!r} {float(duration_s)!r}{change}\n".encode())
-    modules = {c.__module__ for part in parts_of(front_end) for c in type(part).__mro__ if issubclass(c, FrontEnd)}
-    return {
-        "front_end": settings,
-        "source": {name: _source_digest(name) for name in sorted(modules | {audio.__name__})} | _foreign(modules),
-        "libraries": {name: version(name).split(".")[0] for name in _LIBRARIES},
-        "clips": content.hexdigest(),
-        **({"deformations": _package_digest(deform)} if any(deformations) else {}),
-        **({"views": _source_digest(binaural.__name__)} if any(views) else {}),
-    }
+    return content.hexdigest()
+
+
+@cache
+def _major_versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name).split(".")[0]) for name in _LIBRARIES)
 
 
 def _deformations(clips: pd.DataFrame) -> list[Deformation | None]:

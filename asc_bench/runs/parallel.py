@@ -6,8 +6,9 @@ import contextlib
 import pickle
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -146,25 +147,27 @@ def _work(
 class PackedBench:
     """A bench on its way to workers: packed once, and unpacked once by each of them, however many runs it does.
 
-    What a bench keeps of its clip table and of the keys of features is then there for all runs of a worker.
+    What a bench keeps of its clip table is then there for all runs of a worker.
     """
 
-    content: bytes
+    number: str
+    """Tells it from those of other commands, which the same workers may serve."""
+    content: bytes = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, bench: Bench) -> PackedBench:
-        """Pack a bench; protocols that were typed in a notebook go with it."""
-        return cls(cloudpickle.dumps(bench))
+        """Pack a bench; a protocol that was typed in a notebook goes with it."""
+        return cls(uuid.uuid4().hex, cloudpickle.dumps(bench))
 
     @property
     def bench(self) -> Bench:
-        """The bench, the same one as at the last call in this process."""
-        return _unpacked(self.content)
+        """The bench, the same one for every job of a command."""
+        return _unpacked(self)
 
 
 @lru_cache(maxsize=1)
-def _unpacked(content: bytes) -> Bench:
-    bench: Bench = pickle.loads(content)  # noqa: S301 - packed by the process that started this one
+def _unpacked(packed: PackedBench) -> Bench:
+    bench: Bench = pickle.loads(packed.content)  # noqa: S301 - packed by the process that started this one
     return bench
 
 

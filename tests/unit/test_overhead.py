@@ -21,6 +21,7 @@ from asc_bench.bench import bench as bench_module
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.experiment import Unwatched
+from asc_bench.features import cache as cache_module
 from asc_bench.runs import parallel
 from asc_bench.runs.parallel import PackedBench, Workers, execute
 from asc_bench.runs.plan import RunSpec, plan
@@ -31,6 +32,10 @@ from asc_bench.runs.variant import variant_of
 from asc_bench.training.device import choose_device
 from tests.conftest import PLUGINS
 
+FRONT_END = LogMel(
+    sample_rate_hz=8_000, n_fft=256, window_length=256, hop_length=4_000, n_mels=16, fmin_hz=0.0, fmax_hz=4_000.0
+)
+
 
 class Uniform(System):
     """Equal probabilities."""
@@ -38,15 +43,7 @@ class Uniform(System):
     card = Card(name="uniform", title="Uniform", citation="none: a test double", year=2026, input="log-mel")
 
     def front_end(self) -> FrontEnd:
-        return LogMel(
-            sample_rate_hz=8_000,
-            n_fft=256,
-            window_length=256,
-            hop_length=4_000,
-            n_mels=16,
-            fmin_hz=0.0,
-            fmax_hz=4_000.0,
-        )
+        return FRONT_END
 
     def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
         pass
@@ -79,16 +76,22 @@ def test_the_clip_table_is_read_for_features_once_for_all_runs(
     fresh: Bench, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: Counter[str] = Counter()
-    counted(monkeypatch, counts, bench_module, "feature_key_parts")
+    counted(monkeypatch, counts, bench_module, "content_digest")
     counted(monkeypatch, counts, bench_module, "feature_array")
     runs = execute(
         specs_of(fresh, 5), fresh, ResultsStore(tmp_path), Settings(cache), Workers(n_threads=1), Unwatched()
     )
     assert [run.manifest["status"] for run in runs] == ["done"] * 5
-    assert counts == {"feature_key_parts": 1, "feature_array": 5}
-    # What is remembered is remembered by the bench: the next command, whose code may have been edited, asks again.
-    replace(fresh).features(Uniform.front_end(None), cache=cache)  # type: ignore[arg-type] # needs no instance
-    assert counts["feature_key_parts"] == 2
+    assert counts == {"content_digest": 1, "feature_array": 5}
+
+
+def test_code_of_a_front_end_that_was_edited_meanwhile_is_seen(
+    fresh: Bench, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fresh.features(FRONT_END, cache=cache)
+    assert fresh.features(FRONT_END, cache=cache).key == before.key
+    monkeypatch.setattr(cache_module, "_source_digest", lambda module: "edited")
+    assert fresh.features(FRONT_END, cache=cache).key != before.key
 
 
 def test_a_bench_is_packed_once_for_all_workers_and_unpacked_once_in_each(
@@ -106,6 +109,7 @@ def test_a_bench_is_packed_once_for_all_workers_and_unpacked_once_in_each(
     first, second = (pickle.loads(pickle.dumps(packed)).bench for _ in range(2))
     assert first is second and first is not fresh
     assert first.folds == fresh.folds and first.clips.equals(fresh.clips)
+    assert PackedBench.of(fresh).bench is not first, "workers serve several commands"
 
 
 def test_thread_pools_are_searched_for_once_and_again_after_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
