@@ -50,7 +50,7 @@ class Outcome:
         return "\n".join([f"  {'ok  ' if self.passed else 'FAIL'}  {self.title}{note}", *fault])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examination:
     """All checks of one system."""
 
@@ -65,6 +65,8 @@ class Examination:
     def __str__(self) -> str:
         """A line for each check."""
         return "\n".join([self.system, *(str(outcome) for outcome in self.outcomes)])
+
+    __repr__ = __str__
 
 
 class Violation(Exception):  # noqa: N818 - a finding about a system, not an error of this program

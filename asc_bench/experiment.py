@@ -21,7 +21,7 @@ from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
-from asc_bench.screen import Screen, Unwatched, Watcher
+from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
 
 PathLike = str | Path
@@ -324,11 +324,11 @@ def run(
     """
     experiment = Experiment.of(**options)
     variants = variants_of(systems)
-    with Screen(quiet=not progress) as screen:
-        bench = experiment.bench(protocol, screen)
+    with screen(quiet=not progress) as watcher:
+        bench = experiment.bench(protocol, watcher)
         work = experiment.survey(bench, experiment.plan(bench, variants))
-        screen.say(work.summary())
-        return experiment.results(experiment.compute(work, screen), table or named(variants))
+        watcher.say(work.summary())
+        return experiment.results(experiment.compute(work, watcher), table or named(variants))
 
 
 def named(variants: Iterable[Variant]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,7 +37,7 @@ TABLE = "table.json"
 FORMATS = ("text", "markdown", "latex", "html", "csv")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Results:
     """Runs of some systems, and what can be said of them. All of it comes from stored predictions and manifests.
 
@@ -279,6 +280,12 @@ class Results:
     def __str__(self) -> str:
         """The table of results."""
         return self.table()
+
+    def __repr__(self) -> str:
+        """In short: a notebook keeps this text beside the table."""
+        states = Counter(str(run.manifest["status"]) for run in self.runs)
+        counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none"
+        return f"<Results of {self.protocol.name}: {', '.join(self.systems)}; runs: {counted}>"
 
     @property
     def _asked(self) -> list[StoredRun]:

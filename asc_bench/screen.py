@@ -1,13 +1,16 @@
-"""What is shown while something takes long: rich bars on a terminal, a line now and then elsewhere."""
+"""What is shown while something takes long: bars on a terminal, one text in a notebook, lines elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import time
-from collections.abc import Iterator
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from typing import Protocol as Contract
 
 from asc_bench.runs.parallel import Monitor
@@ -140,9 +143,7 @@ class Screen:
             seconds = sum(run.manifest["durations_s"].values())
             self.say(f"  done    {spec.title} ({seconds:.1f} s)")
         else:
-            error = run.manifest["error"]
-            first_line = str(error["message"]).splitlines()[0] if error["message"] else ""
-            self.say(f"  FAILED  {spec.title}: {error['type']}: {first_line} (traceback in {run.folder})")
+            self.say(_failure(spec, run))
 
     def _move_overall(self) -> None:
         if self._overall is not None:
@@ -163,3 +164,116 @@ class Phase:
         if now - self._last > 0.1 or fraction >= 1:
             self._last = now
             self._bars.update(self._task, completed=fraction, note=text)
+
+
+class Page:
+    """In a notebook: one text below the cell that is written anew, and ends as a line for all runs that are done.
+
+    Warnings and failed runs have lines of their own.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing but warnings.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._lines: list[str] = []
+        self._now = ""
+        self._n_runs = self._done = self._failed = 0
+        self._id = ""
+        self._last = self._started = 0.0
+        self._handler = _Lines(self._warn)
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("asc_bench").addHandler(self._handler)
+        self._filters.__enter__()
+        # tqdm says so when torch imports it, whoever shows the progress.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._filters.__exit__(kind, error, _)
+        logging.getLogger("asc_bench").removeHandler(self._handler)
+        if not self.quiet and (self._lines or self._now):
+            self._now = self._counted() if self._n_runs else ""
+            self._write()
+
+    def say(self, text: str) -> None:
+        """One line above the one that changes, unless quiet."""
+        if not self.quiet:
+            self._warn(text)
+
+    @contextlib.contextmanager
+    def phase(self, title: str) -> Iterator[Callable[[float, str], None]]:
+        """Show how far a step of preparation is."""
+        yield lambda fraction, text: self._show(f"{title}: {100 * fraction:.0f} % {text}")
+
+    def expect(self, n_runs: int) -> None:
+        """Begin to count runs."""
+        self._n_runs, self._started = n_runs, time.monotonic()
+        self._show(self._counted())
+
+    def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
+        """Show how far a run is."""
+        self._show(f"{self._counted()}; {spec.title}: {100 * fraction:.0f} % {text}")
+
+    def finished(self, spec: RunSpec, run: StoredRun) -> None:
+        """Count a run; a failed one gets a line."""
+        self._done += 1
+        if run.done:
+            self._show(self._counted())
+        else:
+            self._failed += 1
+            self.say(_failure(spec, run))
+
+    def _counted(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        seconds = time.monotonic() - self._started
+        return f"  {self._done} of {self._n_runs} runs computed{failed} ({seconds:.0f} s)"
+
+    def _warn(self, line: str) -> None:
+        self._lines.append(line)
+        self._write()
+
+    def _show(self, text: str) -> None:
+        """Change the last line, at most twice a second."""
+        self._now = text.rstrip()
+        if not self.quiet and time.monotonic() - self._last >= 0.5:
+            self._write()
+
+    def _write(self) -> None:
+        ipython: Any = importlib.import_module("IPython.display")
+        self._last = time.monotonic()
+        text = {"text/plain": "\n".join(filter(None, (*self._lines, self._now if not self.quiet else "")))}
+        if self._id:
+            ipython.update_display(text, raw=True, display_id=self._id)
+        else:
+            self._id = uuid.uuid4().hex
+            ipython.display(text, raw=True, display_id=self._id)
+
+
+class _Lines(logging.Handler):
+    """Gives the text of each message of the harness to a function."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(record.getMessage())
+
+
+def screen(*, quiet: bool = False) -> Screen | Page:
+    """What suits the place: a page in a notebook, else bars or lines."""
+    return Page(quiet=quiet) if console().is_jupyter else Screen(quiet=quiet)
+
+
+def _failure(spec: RunSpec, run: StoredRun) -> str:
+    error = run.manifest["error"]
+    first_line = str(error["message"]).splitlines()[0] if error["message"] else ""
+    return f"  FAILED  {spec.title}: {error['type']}: {first_line} (traceback in {run.folder})"

@@ -16,7 +16,7 @@ from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.transfer import VARIANTS, Route
 from asc_bench.runs.variant import SystemLike, variants_of
 from asc_bench.runs.work import Work
-from asc_bench.screen import Screen, Unwatched, Watcher
+from asc_bench.screen import Unwatched, Watcher, screen
 
 LAYERS = ("classifier", "all")
 
@@ -88,17 +88,17 @@ def transfer(
         If a run on the source failed.
     """
     experiment = Experiment.of(**options)
-    with Screen(quiet=not progress) as screen:
-        route = find_route(experiment, source, target, systems, synthetic_source=synthetic_source, watcher=screen)
+    with screen(quiet=not progress) as shown:
+        route = find_route(experiment, source, target, systems, synthetic_source=synthetic_source, watcher=shown)
         planned = plan_transfers(
             experiment, route, variants, layers=layers, settings=settings or {}, source_budget=source_budget
         )
         if planned.sources:
             keeping = on_source(experiment)
-            trained = keeping.compute(keeping.survey(route.source, planned.sources), screen)
+            trained = keeping.compute(keeping.survey(route.source, planned.sources), shown)
             if trained.unfinished:
                 raise SystemFailure(f"{trained.unfinished[0].title} on {route.source.protocol.name} failed")
-        work = experiment.compute(experiment.survey(route.target, planned.specs), screen)
+        work = experiment.compute(experiment.survey(route.target, planned.specs), shown)
     return planned.results(experiment, work)
 
 

@@ -38,7 +38,7 @@ class Selection(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bench:
     """A protocol on a data set: everything a run needs that is not the system."""
 
@@ -71,6 +71,11 @@ class Bench:
             if unknown:
                 raise DataError(f"{protocol.name}, {fold.name}: unknown clip ID {min(unknown)!r}")
         return cls(protocol, dataset, clips, folds)
+
+    def __repr__(self) -> str:
+        """In short, as that of a data set."""
+        folds = ", ".join(fold.name for fold in self.folds)
+        return f"<{self.protocol.name} ({len(self.clips)} clips; folds {folds}) on {self.dataset!r}>"
 
     def __reduce__(self) -> tuple[Callable[..., Bench], tuple[object, ...]]:
         """Travel to a worker with the protocol's name, since it may have to load the plug-in first.

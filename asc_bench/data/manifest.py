@@ -130,7 +130,7 @@ class Split:
             raise DataError(f"{self.name}: {len(both)} clips are in train and in test, such as {min(both)!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A data set as found on disk.
 
@@ -181,6 +181,12 @@ class Dataset:
     events: pd.DataFrame | None = None
     official: bool = True
     caveats: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """In short: the lists of clips may be long."""
+        kind = ", SYNTHETIC" if self.synthetic else ""
+        state = "" if self.complete else ", INCOMPLETE"
+        return f"<{self.name} in {self.root}: {len(self.clips)} clips, {len(self.splits)} splits{kind}{state}>"
 
     @property
     def complete(self) -> bool:

@@ -168,6 +168,7 @@ def test_tables_figures_and_comparisons(results: asc_bench.Results, tmp_path: Pa
     assert r"\begin{table}" in results.table("latex")
     assert results.table("csv", columns=["accuracy"]).splitlines()[0] == "system,accuracy"
     assert str(results).splitlines()[0].endswith("smoke budget, 1 seed")
+    assert repr(results) == "<Results of esc10: means, uniform; runs: 10 done>"
     png, svg = results.plot.confusion("means").save(tmp_path / "confusion")
     assert png.stat().st_size > 1000 and svg.exists()
     assert results.plot.scores()._repr_png_().startswith(b"\x89PNG")
@@ -310,7 +311,7 @@ def test_check_examines_a_class_of_ones_own(cache: Path) -> None:
     assert [o.title for o in bad.outcomes if not o.passed] == [
         "A clip's prediction does not depend on the clips predicted with it"
     ]
-    assert "FAIL  A clip's prediction" in str(bad)
+    assert "FAIL  A clip's prediction" in str(bad) and repr(bad) == str(bad)
 
 
 def test_data_sets(options: dict[str, object]) -> None:
@@ -324,4 +325,6 @@ def test_data_sets(options: dict[str, object]) -> None:
         dataset.audio("nothing")
     bench = asc_bench.get_protocol("esc10", **where)
     assert len(bench.folds) == 5 and not bench.faults()
+    assert repr(dataset) == f"<esc-10 in {dataset.root}: 100 clips, 5 splits, SYNTHETIC>"
+    assert repr(bench).startswith("<esc10 (100 clips; folds fold1, fold2, fold3, fold4, fold5) on <esc-10 in ")
     assert {"esc-10", "tut-urban-2018-mobile"} <= set(asc_bench.list_datasets())
