@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict, TypeVar, Unpack, get_args
+from typing import TypedDict, TypeVar, Unpack, cast, get_args
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench, Selection
@@ -13,6 +13,7 @@ from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, IncompleteDataError
 from asc_bench.names import near
+from asc_bench.plain_values import checked, paths, texts
 from asc_bench.registry import ProtocolLike
 from asc_bench.results import Results, tables_folder
 from asc_bench.runs.parallel import Backend, Workers
@@ -36,12 +37,12 @@ class Options(TypedDict, total=False):
     budget : {"quick", "smoke", "paper"}
         How long each system may train.
     folds : str or sequence of str, optional
-        Some of the protocol's folds; by default all.
+        A fold or several; by default all.
     repeats : int
         Repeats of every run, each with a seed of its own.
     selection : {"own", "held-out", "test"}
         What may be chosen on which clips; see ``asc_bench.bench.bench.Selection``.
-    augment : str
+    augment : str or int
         Deformed copies of the training clips to train on as well: a number of 20, ``all``, or names.
     n_jobs : int
         Runs side by side.
@@ -56,8 +57,8 @@ class Options(TypedDict, total=False):
     synthetic : bool
         Use a synthetic dataset instead of real recordings, of ``synthetic_size`` (``tiny``, ``small``, ``medium``
         or ``full``) and with the seed ``synthetic_seed``.
-    sources : sequence of str
-        For a protocol that joins data sets: which of them; empty for all.
+    sources : str or sequence of str
+        For a protocol that joins data sets: one or several of them; empty for all.
     cache : path, optional
         Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
     results : path
@@ -74,7 +75,7 @@ class Options(TypedDict, total=False):
     folds: str | Iterable[str] | None
     repeats: int
     selection: str
-    augment: str
+    augment: str | int
     n_jobs: int
     backend: str
     scheduler: str
@@ -84,7 +85,7 @@ class Options(TypedDict, total=False):
     synthetic: bool
     synthetic_size: str
     synthetic_seed: int
-    sources: Iterable[str]
+    sources: str | Iterable[str]
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
@@ -170,24 +171,23 @@ class Experiment:
         Raises
         ------
         ConfigError
-            For an option or a value that there is not, with the near ones.
+            For an option or a value that there is not, with the near ones, or a value of the wrong type.
         """
-        for name in options:
-            if name not in DEFAULTS:
-                raise ConfigError(f"there is no option {name!r}{near(name, DEFAULTS)}")
-        given: Options = {**DEFAULTS, **options}
-        data, folds, cache = given["data"], given["folds"], given["cache"]
+        given = cast("Options", {**DEFAULTS, **checked(options, Options)})
+        cache = given["cache"]
         if min(given["repeats"], given["n_jobs"]) < 1:
             raise ConfigError(
                 f"repeats is {given['repeats']}, n_jobs is {given['n_jobs']}; both must be at least 1"
             )
+        if given["n_threads"] < 0:
+            raise ConfigError(f"n_threads is {given['n_threads']}, but must be 0 (share the cores) or more")
         source = Source(
-            roots=tuple(Path(root) for root in ((data,) if isinstance(data, str | Path) else data or ())),
+            roots=paths(given["data"]),
             synthetic=given["synthetic"],
             synthetic_size=_one_of("synthetic_size", given["synthetic_size"], sizes()),
             synthetic_seed=given["synthetic_seed"],
             cache=None if cache is None else Path(cache),
-            sources=tuple(given["sources"]),
+            sources=texts(given["sources"]),
         )
         backend = _one_of("backend", given["backend"], get_args(Backend))
         return cls(
@@ -198,9 +198,9 @@ class Experiment:
                 cache=source.cache_folder, device=given["device"], keep_weights=given["keep_weights"]
             ),
             selection=Selection(_one_of("selection", given["selection"], list(Selection))),
-            augmentation=Augmentation.parse(given["augment"]) if given["augment"] else None,
+            augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,
             repeats=given["repeats"],
-            folds=(folds,) if isinstance(folds, str) else tuple(folds or ()),
+            folds=texts(given["folds"]),
             workers=Workers(given["n_jobs"], backend, given["n_threads"], given["scheduler"]),
             only=_one_of("only", given["only"], ("", "missing", "failed")),
             force=given["force"],

@@ -15,6 +15,7 @@ from asc_bench.bench.source import Source
 from asc_bench.errors import ConfigError, DataError, IncompleteDataError
 from asc_bench.labels import FINE
 from asc_bench.names import near
+from asc_bench.plain_values import paths, texts
 from asc_bench.registry import ProtocolLike
 from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import PROBABILITY_MEASURES, Measure
@@ -33,9 +34,9 @@ def score(
     synthetic: bool = False,
     synthetic_size: str = "small",
     synthetic_seed: int = 0,
-    sources: Iterable[str] = (),
+    sources: str | Iterable[str] = (),
     cache: str | Path | None = None,
-    folds: Iterable[str] = (),
+    folds: str | Iterable[str] = (),
 ) -> pd.DataFrame:
     """Score predictions of any origin on the test clips of a protocol.
 
@@ -56,7 +57,7 @@ def score(
         By name, or one of your own.
     data, synthetic, synthetic_size, synthetic_seed, sources, cache
         Where the data set lies, as in `run`. Its lists are read for the labels; no audio file is.
-    folds : sequence of str
+    folds : str or sequence of str
         Folds that are scored; empty for all.
 
     Returns
@@ -68,7 +69,8 @@ def score(
     Raises
     ------
     ConfigError
-        For missing columns, unknown classes or folds, and protocols whose clips have several labels.
+        For what is no table, missing columns, unknown classes or folds, probabilities that are no numbers, and
+        protocols whose clips have several labels.
     DataError
         For unknown and repeated clips, the data set not found, or lists other than the official ones.
     SystemFailure
@@ -80,12 +82,12 @@ def score(
     >>> asc_bench.score(pandas.read_csv("mine.csv"), "esc10", data="/data")  # doctest: +SKIP
     """
     source = Source(
-        roots=tuple(Path(root) for root in ((data,) if isinstance(data, str | Path) else data or ())),
+        roots=paths(data),
         synthetic=synthetic,
         synthetic_size=synthetic_size,
         synthetic_seed=synthetic_seed,
         cache=None if cache is None else Path(cache),
-        sources=tuple(sources),
+        sources=texts(sources),
     )
     bench = source.bench(protocol, lambda fraction, text: None, audio=False)
     if bench.protocol.multi_label:
@@ -95,7 +97,7 @@ def score(
         )
     if bench.dataset.shortfalls:
         raise IncompleteDataError(f"{bench.protocol.name}: {'; '.join(bench.dataset.shortfalls)}")
-    return score_on(predictions, bench, folds=tuple(folds))
+    return score_on(predictions, bench, folds=texts(folds))
 
 
 def score_on(predictions: pd.DataFrame, bench: Bench, *, folds: Sequence[str] = ()) -> pd.DataFrame:
@@ -122,8 +124,11 @@ def score_on(predictions: pd.DataFrame, bench: Bench, *, folds: Sequence[str] = 
     return score_table(stacked[stacked["fold"].isin(expected)], asked, expected=expected)
 
 
-def _completed(predictions: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+def _completed(predictions: object, bench: Bench) -> pd.DataFrame:
     """With all columns, whatever was left out."""
+    if not isinstance(predictions, pd.DataFrame):
+        kind = type(predictions).__name__
+        raise ConfigError(f"predictions must be a pandas DataFrame, not of the type {kind}; see pandas.read_csv")
     if "clip_id" not in predictions.columns:
         there = ", ".join(map(str, predictions.columns))
         raise ConfigError(f"predictions need a column 'clip_id'; there are {there}")
@@ -209,7 +214,10 @@ def _probabilities(rows: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np
             unknown = sorted(set(given) - set(classes))
             there = f"; there are columns of {', '.join(unknown)}, which are no classes" if unknown else ""
             raise ConfigError(f"there is no column {PREFIX}{lacking[0]} for the class {lacking[0]!r}{there}")
-        return rows[[given[name] for name in classes]].to_numpy(dtype=np.float64)
+        try:
+            return rows[[given[name] for name in classes]].to_numpy(dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"columns {PREFIX}<class> hold what is no number: {error}") from error
     if "predicted" not in rows.columns:
         raise ConfigError(f"predictions need columns {PREFIX}<class> for the classes, or a column 'predicted'")
     index = {name: i for i, name in enumerate(classes)}

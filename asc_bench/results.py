@@ -112,11 +112,7 @@ class Results:
         """
         several = self.protocol.multi_label
         level = level or (DETECTION if several else FINE)
-        done = [run for run in self._asked if run.done and run.intact]
-        if not done:
-            errors = [run.manifest["error"] for run in self._asked]
-            why = f"; the first one: {errors[0]['type']}: {errors[0]['message']}" if errors else ""
-            raise ConfigError(f"none of {len(self._asked)} runs is done, so there are no predictions{why}")
+        done = self._done()
         frames = []
         for run in done:
             stored = run.segments if several else run.predictions
@@ -127,10 +123,11 @@ class Results:
             frames.append(frame)
         whole = pd.concat(frames, ignore_index=True)
         if whole.empty:
-            levels = ("detection", "tagging") if several else self.protocol.labels.levels
+            there = pd.concat([(run.segments if several else run.predictions)[["level", "split"]] for run in done])
+            pairs = (f"{level} ({split})" for level, split in there.drop_duplicates().itertuples(index=False))
             raise ConfigError(
-                f"no predictions of the level {level!r} and the split {split!r}; levels are {', '.join(levels)}, "
-                "splits test and validation"
+                f"no predictions of the level {level!r} and the split {split!r} are stored; there are those of "
+                f"{', '.join(pairs)}"
             )
         classes = self.protocol.labels.fine if several else self.protocol.labels.classes(level)
         columns = {"scores": "p_", "reference": "y_"} if several else {"probabilities": "p_"}
@@ -157,9 +154,11 @@ class Results:
         Raises
         ------
         ConfigError
-            For an unknown measure, with the near names.
+            For an unknown measure, with the near names, or if measures are named and no run is done.
         """
         scores = self.evaluation.scores
+        if measures:
+            self._done()
         known = list(dict.fromkeys(scores["measure"]))
         for name in measures:
             if name not in known:
@@ -185,11 +184,11 @@ class Results:
         Raises
         ------
         ConfigError
-            For an unknown reference or measure, with the near names.
+            For an unknown reference or measure, with the near names, or if no run is done.
         """
         chosen = self._measure(measure)
         complete = self.evaluation.scored
-        predictions = predictions_of(self.protocol, [run for run in self._asked if run.done])
+        predictions = predictions_of(self.protocol, self._done())
         names = [
             name
             for name in self.systems
@@ -204,7 +203,12 @@ class Results:
     def comparison(self, a: str, b: str, measure: str = "") -> Table:
         """Every test of two systems as it is printed; parameters and errors are those of `compare`."""
         chosen = self._measure(measure)
-        both = [run for run in self._asked if run.done and run.manifest["variant"] in (a, b)]
+        done = self._done()
+        known = list(dict.fromkeys(str(run.manifest["variant"]) for run in done))
+        for name in (a, b):
+            if name not in known:
+                raise ConfigError(f"no run of {name!r} is done{near(name, known)}")
+        both = [run for run in done if run.manifest["variant"] in (a, b)]
         pair = significance_table(predictions_of(self.protocol, both), chosen, reference=b)
         return significance_text_table(pair, [run.manifest for run in both], measures=[chosen])
 
@@ -290,6 +294,16 @@ class Results:
     @property
     def _asked(self) -> list[StoredRun]:
         return [run for run in self.runs if not self.folds or run.manifest["fold"] in self.folds]
+
+    def _done(self) -> list[StoredRun]:
+        """Those of `_asked` that have predictions; raises ConfigError if none has."""
+        done = [run for run in self._asked if run.done and run.intact]
+        if not done:
+            errors = [run.manifest["error"] for run in self._asked]
+            first = ": ".join(filter(None, (errors[0]["type"], errors[0]["message"]))) if errors else ""
+            why = f"; of the first one: {first}" if first else ""
+            raise ConfigError(f"none of {len(self._asked)} runs is done, so there are no predictions{why}")
+        return done
 
     def _measure(self, name: str) -> Measure:
         """One of the protocol's or of those of probabilities; the primary one for an empty name."""

@@ -212,6 +212,7 @@ class Page:
     def phase(self, title: str) -> Iterator[Callable[[float, str], None]]:
         """Show how far a step of preparation is."""
         yield lambda fraction, text: self._show(f"{title}: {100 * fraction:.0f} % {text}")
+        self._now = ""
 
     def expect(self, n_runs: int) -> None:
         """Begin to count runs."""

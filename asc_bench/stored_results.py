@@ -13,11 +13,12 @@ from asc_bench.bench.bench import Selection
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.names import near
+from asc_bench.plain_values import texts
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
 from asc_bench.results import TABLE, Results, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
-from asc_bench.runs.variant import split_items
+from asc_bench.runs.variant import SystemLike, listed, split_items, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
 
 STORED = "stored"
@@ -29,11 +30,11 @@ def load_results(
     protocol: ProtocolLike,
     *,
     budget: str = "quick",
-    systems: str = "*",
+    systems: SystemLike | Iterable[SystemLike] = "*",
     folds: str | Iterable[str] | None = None,
     synthetic: bool = False,
     selection: str = "own",
-    augment: str = "",
+    augment: str | int = "",
     dataset: str = "",
 ) -> Results:
     """What is stored of a protocol: the newest run of each system, fold and repeat. No recordings are needed.
@@ -46,8 +47,8 @@ def load_results(
         By name, or one of your own.
     budget, folds, selection, augment
         As in `run`.
-    systems : str
-        Names and globs, separated by commas.
+    systems : str, System, type or variant, or several of them
+        Names, globs and ``name[setting=value]``, separated by commas; classes, and what `get_system` gives.
     synthetic : bool
         Runs on synthetic data instead of real recordings.
     dataset : str
@@ -56,7 +57,7 @@ def load_results(
     Raises
     ------
     ConfigError
-        If nothing is stored that fits, or on several data sets.
+        If nothing is stored that fits, or on several data sets, or of a fold that is named.
 
     Examples
     --------
@@ -64,21 +65,27 @@ def load_results(
     >>> results = asc_bench.load_results("results/reference", "esc10")  # doctest: +SKIP
     >>> results.compare(reference="logmel-svm")  # doctest: +SKIP
     """
+    named = [system if isinstance(system, str) else str(variant_of(system)) for system in listed(systems)]
     found = stored_results(
         Path(results),
         protocol,
         budget=budget,
-        systems=systems,
+        systems=",".join(named),
         folds=folds,
         synthetic=synthetic,
         selection=selection,
-        augment=augment,
+        augment=str(augment or ""),
     )
     if dataset and dataset not in found:
         raise ConfigError(f"no run on the data {dataset!r} is stored{near(dataset, found)}")
     if not dataset and len(found) > 1:
         raise ConfigError(f"runs on several data are stored: {', '.join(found)}; name one as `dataset`")
-    return found[dataset or next(iter(found))]
+    chosen = found[dataset or next(iter(found))]
+    there = list(dict.fromkeys(str(run.manifest["fold"]) for run in chosen.runs))
+    for fold in chosen.folds:
+        if fold not in there:
+            raise ConfigError(f"no run of {fold!r} is stored{near(fold, there)}")
+    return chosen
 
 
 def stored_tables(
@@ -160,7 +167,7 @@ def stored_results(
     """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
     if budget not in list(Budget):
         raise ConfigError(f"budget is {budget!r}{near(budget, [str(b) for b in Budget])}")
-    patterns, chosen = list(split_items(systems)), tuple([folds] if isinstance(folds, str) else folds or ())
+    patterns, chosen = list(split_items(systems)), texts(folds)
     instance = _protocol(protocol, results)
     augment = str(Augmentation.parse(augment)) if augment else ""
     newest: dict[tuple[str, str, str, int], StoredRun] = {}

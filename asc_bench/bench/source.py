@@ -198,7 +198,8 @@ class Source:
             lines.append(f"  {layout.title}: looked for a folder {folders}; see {layout.homepage}")
         lines += [f"  looked in: {r.absolute()}{'' if r.is_dir() else ' (does not exist)'}" for r in roots]
         lines += [f"Leave them out with --sources {','.join(found)}"] if found else []
-        lines.append("or add --synthetic to run on synthetic datasets, whose numbers mean nothing beyond that.")
+        lines.append("or add --synthetic (in Python: synthetic=True) to run on synthetic datasets,")
+        lines.append("whose numbers mean nothing beyond that.")
         raise DataError("\n".join(lines))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from asc_bench.data.layouts import LAYOUTS, FolderLayout, Layout
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError, DataError
+from asc_bench.names import near
 
 DATA_VARIABLE = "ASC_BENCH_DATA"
 CACHE_VARIABLE = "ASC_BENCH_CACHE"
@@ -45,9 +45,7 @@ def get_layout(name: str | Layout) -> Layout:
         return name
     if name in LAYOUTS:
         return LAYOUTS[name]
-    near = difflib.get_close_matches(name, LAYOUTS, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {', '.join(LAYOUTS)}"
-    raise ConfigError(f"there is no data set {name!r}; {hint}")
+    raise ConfigError(f"there is no data set {name!r}{near(name, LAYOUTS)}")
 
 
 def find_dataset(name: str | Layout, roots: Sequence[Path]) -> Path:
@@ -98,5 +96,6 @@ def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
         if layout.archives is not None:
             lines.append(f"    asc-bench prepare {layout.name} --download")
     lines.append(f"  or set {DATA_VARIABLE} to the folder that holds it,")
-    lines.append("  or add --synthetic to run on a synthetic dataset, whose numbers mean nothing beyond that.")
+    lines.append("  or add --synthetic (in Python: synthetic=True) to run on a synthetic dataset,")
+    lines.append("  whose numbers mean nothing beyond that.")
     return "\n".join(lines)

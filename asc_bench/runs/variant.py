@@ -70,14 +70,18 @@ def variants_of(given: SystemLike | Iterable[SystemLike]) -> list[Variant]:
     ConfigError
         As `parse_variants` and `variant_of`; or if nothing is given.
     """
-    several = isinstance(given, Iterable) and not isinstance(given, str | type | System | Variant)
-    items: list[SystemLike] = list(given) if several else [given]  # type: ignore[arg-type, list-item] # just checked
     found: dict[Variant, None] = {}
-    for item in items:
+    for item in listed(given):
         found |= dict.fromkeys(parse_variants(item) if isinstance(item, str) else [variant_of(item)])
     if not found:
         raise ConfigError("no system is named; try 'all'")
     return list(found)
+
+
+def listed(given: SystemLike | Iterable[SystemLike]) -> list[SystemLike]:
+    """One or several systems as a list."""
+    several = isinstance(given, Iterable) and not isinstance(given, str | type | System | Variant)
+    return list(given) if several else [given]  # type: ignore[arg-type, list-item] # just checked
 
 
 def variant_of(system: SystemLike, **settings: object) -> Variant:

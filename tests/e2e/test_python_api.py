@@ -155,8 +155,11 @@ def test_what_is_stored_is_not_computed_again(results: asc_bench.Results, option
         patch.setattr("asc_bench.runs.runner._compute", refuse)
         again = asc_bench.run("esc10", [Means, Uniform], **options)
     assert [run.manifest["digest"] for run in again.runs] == digests
-    stored = asc_bench.load_results(options["results"], "esc10", budget="smoke", synthetic=True)
+    where = {"budget": "smoke", "synthetic": True}
+    stored = asc_bench.load_results(options["results"], "esc10", **where)
     assert {run.manifest["digest"] for run in stored.runs} == set(digests)
+    some = asc_bench.load_results(options["results"], "esc10", **where, systems=[Means, "no*"], folds="fold2")
+    assert some.systems == ["means"] and some.folds == ("fold2",)
 
 
 def test_tables_figures_and_comparisons(results: asc_bench.Results, tmp_path: Path) -> None:
@@ -229,19 +232,69 @@ def test_what_is_wrong_is_said(options: dict[str, object], results: asc_bench.Re
         (lambda: asc_bench.get_system("sb-cnn", b=1), r"sb-cnn has no parameter 'b'; did you mean 'bn'"),
         (lambda: asc_bench.get_system("sb-cnn", bn=3), r"sb-cnn: bn is '3', but must be true or false"),
         (lambda: asc_bench.get_system("sb-cnn,mla"), r"stands for 2 systems"),
+        (lambda: asc_bench.run("esc10", Means, **options, repeats="3"), r"repeats is '3', but must be a whole num"),
+        (lambda: asc_bench.run("esc10", Means, **options, repeats=True), r"repeats is True, but must be a whole"),
+        (
+            lambda: asc_bench.run("esc10", Means, **options, folds=1),
+            r"folds is 1, but must be a text or",
+        ),
+        (
+            lambda: asc_bench.run("esc10", Means, **{**options, "synthetic": "tiny"}),
+            r"synthetic is 'tiny', but",
+        ),
+        (lambda: asc_bench.run("esc10", Means, **{**options, "n_threads": -1}), r"n_threads is -1, but must be 0"),
+        (
+            lambda: asc_bench.run("esc10", Means, **{**options, "data": [1]}),
+            r"data is \[1\], but must be a text",
+        ),
+        (lambda: asc_bench.load_dataset(3), r"there is no data set 3; there are: "),
+        (lambda: results.comparison("means", "nobody"), r"no run of 'nobody' is done; there are: means, uniform"),
         (lambda: results.scores(["acuracy"]), r"esc10 has no measure 'acuracy'; did you mean 'accuracy'"),
         (lambda: results.compare("mean"), r"the reference 'mean' is not among the scored systems; did you mean"),
         (lambda: results.table("htm"), r"fmt is 'htm'; did you mean 'html'"),
         (lambda: results.table(columns=["acc"]), r"has no column 'acc'"),
         (lambda: results.plot.confusion("maens"), r"'maens' has no confusion matrix here; did you mean 'means'"),
         (lambda: results.only("nobody"), r"no run of 'nobody' is among these"),
-        (lambda: results.predictions("fien"), r"no predictions of the level 'fien'"),
+        (
+            lambda: results.predictions("fien"),
+            r"no predictions of the level 'fien' .*; there are those of fine \(",
+        ),
+        (
+            lambda: asc_bench.load_results(
+                options["results"], "esc10", budget="smoke", synthetic=True, folds=["fold1", "fold9"]
+            ),
+            r"no run of 'fold9' is stored; did you mean 'fold5'",
+        ),
         (lambda: asc_bench.load_results("nowhere", "esc10"), r"nowhere holds no run of esc10"),
     ):
         with pytest.raises(ConfigError, match=message):
             attempt()
     with pytest.raises(AttributeError, match="has no attribute 'load_result'; did you mean 'load_results'"):
         asc_bench.load_result  # noqa: B018 - the access itself is tested
+
+
+def test_systems_that_fail_are_rows(options: dict[str, object], tmp_path: Path) -> None:
+    class Failing(Means):
+        card = Card(name="failing", title="x", citation="x", year=2026, input="x")
+
+        def fit(self, train, validation, context):
+            raise RuntimeError("on purpose")
+
+    asked = {**options, "results": tmp_path, "folds": "fold1"}
+    both = asc_bench.run("esc10", [Failing, Means], **asked)
+    assert both.unfinished == ("failing fold1",)
+    assert repr(both) == "<Results of esc10: failing, means; runs: 1 done, 1 failed>"
+    assert "failed: RuntimeError: on purpose" in both.table("csv")
+    assert both.compare().empty and set(both.predictions()["system"]) == {"means"}
+    alone = both.only("failing")
+    assert "failed: RuntimeError: on purpose" in alone.table("csv") and alone.scores().empty
+    for attempt in (alone.predictions, alone.compare, lambda: alone.scores(["accuracy"])):
+        with pytest.raises(ConfigError, match=r"none of 1 runs is done, .*: RuntimeError: on purpose$"):
+            attempt()
+    refused = asc_bench.run("audioset-dcase2017", "sb-cnn", **{**asked, "folds": None})
+    assert not refused.unfinished and "skipped: clips have several labels" in refused.table("csv")
+    with pytest.raises(ConfigError, match="of the first one: clips have several labels"):
+        refused.predictions()
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +321,7 @@ def test_clips_that_are_missing_give_no_score(table: pd.DataFrame, where: dict[s
     guess = pd.DataFrame({"clip_id": table["clip_id"], "predicted": table["scene"]})
     found = asc_bench.score(guess.iloc[1:], "esc10", **where)
     assert found["value"].isna().all() and "1" in found["incomplete"].iloc[0]
+    assert asc_bench.score(guess.iloc[1:], "esc10", **where, folds="fold2")["value"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -289,6 +343,12 @@ def test_clips_that_are_missing_give_no_score(table: pd.DataFrame, where: dict[s
         (lambda t: pd.concat([t, t.iloc[:1]]), DataError, r"has two predictions of"),
         (lambda t: t.assign(fold="fold9"), DataError, r"is no test clip of fold 'fold9'"),
         (lambda t: t.assign(level="middle"), ConfigError, r"has no label level 'middle'"),
+        (lambda t: t.to_dict(), ConfigError, r"must be a pandas DataFrame, not of the type dict"),
+        (
+            lambda t: t.assign(**{f"p_{c}": "x" for c in t["predicted"]}),
+            ConfigError,
+            r"columns p_<class> hold what is no number: .*'x'",
+        ),
         (lambda t: t.assign(p_dog=1.0), ConfigError, r"there is no column p_.* for the class"),
     ],
 )
