@@ -42,7 +42,7 @@ def slug(text: str) -> str:
     >>> slug("sb-cnn")
     'sb-cnn'
     >>> slug("../../x")
-    'x-19cba4ee'
+    'x-9cdf6a50'
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:_MAX_LENGTH].rstrip("-")
