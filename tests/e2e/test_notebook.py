@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +17,8 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "python_api.ipynb"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "python_api.ipynb"
 
 Execute = Callable[[nbformat.NotebookNode], nbformat.NotebookNode]
 
@@ -78,6 +83,24 @@ def test_the_example_runs_from_top_to_bottom(execute: Execute) -> None:
     assert re.search(r"predictions +accuracy +0\.1 ", scores["text/plain"])
     (latex,) = outputs(example, 'print(results.table("latex"')
     assert r"\begin{tabular}{lrr}" in latex["text/plain"] and "synthetic (tiny)" in latex["text/plain"]
+
+
+def test_the_example_of_the_readme_runs(cache: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("### From Python\n")[1].split("\n### ")[0]
+    code = textwrap.dedent("\n".join(line for line in section.splitlines() if not line or line.startswith("    ")))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "ASC_BENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^forest ", done.stdout, re.MULTILINE) and "synthetic (tiny)" in done.stdout
+    assert done.stdout.count("  ok  ") == 11 and "FAIL" not in done.stdout
+    assert (tmp_path / "confusion.png").exists() and (tmp_path / "results" / "runs").is_dir()
 
 
 CELLS = (
