@@ -26,6 +26,7 @@ import numpy as np
 
 from asc_bench.digests import file_digest
 from asc_bench.errors import ConfigError
+from asc_bench.loaded_code import refuse_outdated
 from asc_bench.own_code import files_of_import, is_own, own_code
 
 _OF_EVERY_CLASS = frozenset(
@@ -163,7 +164,7 @@ class _Walk:
     def class_(self, cls: type) -> Any:
         """Bases, attributes and methods of a class of this session; other ones end the walk."""
         if not _was_typed(cls):
-            return self._elsewhere(f"{cls.__module__}.{cls.__qualname__}", file_of(cls))
+            return self._elsewhere(f"{cls.__module__}.{cls.__qualname__}", file_of(cls), cls)
         attributes = {
             name: self.value(value, f"{cls.__qualname__}.{name}")
             for name, value in sorted(vars(cls).items())
@@ -188,7 +189,8 @@ class _Walk:
         if _is_file(function.__code__.co_filename):
             # A decorator from a file may hold a function that was typed.
             held = [self.value(value, key) for key, value in cells.items() if callable(value)]
-            return [self._elsewhere(f"{function.__module__}.{name}", Path(function.__code__.co_filename)), held]
+            file = Path(function.__code__.co_filename)
+            return [self._elsewhere(f"{function.__module__}.{name}", file, function), held]
         used = {
             key: function.__globals__[key] for key in sorted(_globals(function.__code__) & {*function.__globals__})
         }
@@ -221,8 +223,9 @@ class _Walk:
                 self._elsewhere(part.__name__, Path(file))
         return f"module {module.__name__}"
 
-    def _elsewhere(self, name: str, file: Path | None) -> str:
+    def _elsewhere(self, name: str, file: Path | None, held: type | FunctionType | None = None) -> str:
         if file is not None and file.suffix == ".py" and is_own(file):
+            refuse_outdated(file.resolve(), held)
             self.files |= own_code(file)
         return name
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
+from asc_bench.loaded_code import refuse_outdated
+
 DATA_SUFFIXES = frozenset(
     (
         *(".bin", ".ckpt", ".h5", ".hdf5", ".joblib", ".mat", ".npy", ".npz", ".onnx", ".pkl", ".pt", ".pth"),
@@ -46,6 +48,11 @@ def own_code(start: Path) -> dict[str, str]:
     -------
     dict of str to str
         By path, relative to the folder of ``start`` where it lies below it.
+
+    Raises
+    ------
+    ConfigError
+        If a file was edited after it was imported: what is in memory is not what the digest says.
     """
     found: dict[Path, str] = {}
     pending = [start.resolve()]
@@ -54,6 +61,7 @@ def own_code(start: Path) -> dict[str, str]:
         if path in found:
             continue
         found[path] = code_digest(path)
+        refuse_outdated(path)
         pending += [imported for imported in _imports(path) if imported not in found]
     for folder in {path.parent for path in found}:
         if not _in_harness(folder):

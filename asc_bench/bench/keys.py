@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from asc_bench.features.frontends import FrontEnd, parts_of
+from asc_bench.loaded_code import refuse_outdated
 from asc_bench.notebook_code import file_of, typed_code
 from asc_bench.own_code import is_own, own_code
 from asc_bench.systems.base import System
@@ -97,6 +98,8 @@ def numerics(system: type[System], front_end: FrontEnd | None) -> dict[str, obje
         if file is None:
             code |= typed_code(cls)
         elif vars(cls).get("numerics_version") is None or is_own(file):
+            if is_own(file):
+                refuse_outdated(file.resolve(), cls)
             code |= own_code(file)
     return {"versions": dict(sorted(versions.items())), **({"code": dict(sorted(code.items()))} if code else {})}
 

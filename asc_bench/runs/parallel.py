@@ -7,7 +7,7 @@ import pickle
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 import cloudpickle
 import joblib
+from joblib.externals.loky import get_reusable_executor
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import n_cores
@@ -134,6 +135,15 @@ def _side_by_side(
         )
         for i, run in parallel(jobs):
             yield specs[i], run
+    if workers.backend == "loky" and any(_own_code(spec) for spec in specs):
+        # Its workers stay for the next call, with the modules that they imported: these may be edited before it.
+        get_reusable_executor().shutdown(wait=True)
+
+
+def _own_code(spec: RunSpec) -> bool:
+    """Whether its key holds files of code, which somebody edits."""
+    numerics = spec.parts["numerics"]
+    return isinstance(numerics, Mapping) and any("code" in part for part in numerics.values())
 
 
 def _work(

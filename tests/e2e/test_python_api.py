@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import time
@@ -210,6 +211,34 @@ def test_a_class_typed_in_a_session_runs_in_workers(options: dict[str, object], 
         shown.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
     assert shown[0] == shown[1] != shown[2]
     assert all(line.strip().endswith("()") for line in shown)
+
+
+def test_an_edited_file_is_loaded_again_before_it_is_run(
+    options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was imported before an edit computes old numbers, here and in workers that stay."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    typed = source[source.index("class Means(") : source.index("class Uniform(")].replace("/ 20)", "/ scale.SCALE)")
+    (tmp_path / "own_means.py").write_text(f"import numpy as np, scale\nfrom asc_bench.api import *\n{typed}")
+    (tmp_path / "scale.py").write_text("SCALE = 20\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    own, scale = (importlib.import_module(name) for name in ("own_means", "scale"))
+
+    def given(**more: object) -> pd.DataFrame:
+        asked = {**options, "results": tmp_path / "results", "folds": ["fold1", "fold2"], **more}
+        return asc_bench.run("esc10", own.Means, **asked).predictions().filter(like="p_")
+
+    first = given(n_jobs=2)
+    (tmp_path / "scale.py").write_text("SCALE = 200\n")
+    with pytest.raises(ConfigError, match=r"scale.py was edited after it was imported: SCALE in memory is another"):
+        given()
+    importlib.reload(scale)
+    in_workers, alone = given(n_jobs=2), given(force=True)
+    pd.testing.assert_frame_equal(in_workers, alone, check_exact=True)
+    assert not np.array_equal(first, alone)
+    for name in ("own_means", "scale"):
+        del sys.modules[name]
 
 
 def test_what_is_wrong_is_said(options: dict[str, object], results: asc_bench.Results) -> None:

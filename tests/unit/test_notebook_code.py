@@ -148,6 +148,10 @@ def test_files_of_ones_own_count(
         sys.modules.pop("typed_helper", None)
         before = digest(session, cell)
         helper.write_text(f"def gain(): return {n} + 1000\n")
+        if "typed_helper" in sys.modules:
+            with pytest.raises(ConfigError, match="gain in memory is another one"):
+                digest(session, cell)
+            del sys.modules["typed_helper"]
         assert digest(session, cell) != before, cell
     weights.write_text("one")
     cell = f"PLACE = {str(weights)!r}\nclass Typed:\n    def fit(self): return open(PLACE).read()\n"
