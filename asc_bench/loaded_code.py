@@ -130,7 +130,9 @@ def _on_disk(path: Path, mtime_ns: int, n_bytes: int) -> tuple[dict[str, list[Co
     """Code of functions and values of literals of a file, by dotted name."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     codes: dict[str, list[CodeType]] = {}
-    pending = [compile(tree, str(path), "exec", dont_inherit=True)]
+    # IPython's autoreload compiles an edited function alone, which may give other bytecode for the same text.
+    alone = [ast.Module([part], []) for part in tree.body if isinstance(part, ast.FunctionDef)]
+    pending = [compile(part, str(path), "exec", dont_inherit=True) for part in (tree, *alone)]
     while pending:
         inner = [constant for constant in pending.pop().co_consts if isinstance(constant, CodeType)]
         for code in inner:

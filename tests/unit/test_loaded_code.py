@@ -129,6 +129,19 @@ def test_what_runs_change_is_let_through(module: ModuleType) -> None:
     refuse_outdated(Path(str(module.__file__)))
 
 
+def test_a_function_that_was_compiled_alone_is_let_through(module: ModuleType) -> None:
+    """As IPython's autoreload does it: calls of what the file imports have other bytecode then."""
+    path = edit(module, "y + 1", "len(functools.reduce(min, [[y]]))")
+    text = path.read_text()
+    alone: dict[str, object] = {}
+    helper = text[text.index("def helper") : text.index("@decorated")]
+    exec(compile(helper, str(path), "exec", dont_inherit=True), vars(module), alone)
+    with pytest.raises(ConfigError, match="helper in memory"):
+        refuse_outdated(path)
+    module.helper.__code__ = alone["helper"].__code__
+    refuse_outdated(path)
+
+
 def test_what_was_taken_from_the_module_before(module: ModuleType) -> None:
     model, helper, settings = module.Model, module.helper, module.Settings
     path = edit(module, "y + 1", "y + 2")
