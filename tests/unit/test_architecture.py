@@ -72,12 +72,18 @@ def test_a_system_imports_no_other_system_and_nothing_heavy_at_the_top(path: Pat
         assert not imported(path, top_level_only=True) & {"torch", "sklearn", "librosa", "torchaudio"}
 
 
+FROM_THE_PARENT = {"runs/parallel.py": {"pickle.loads"}}
+"""What a worker is sent by the process that started it; nothing of it ever was a file."""
+
+
 @pytest.mark.parametrize("path", files("asc_bench", "baselines", "proposed", "protocols"), ids=lambda p: p.name)
 def test_print_and_pickle_are_nowhere(path: Path) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
     if "cli" not in path.parts:
         assert "print" not in calls
-    assert not calls & {"pickle.load", "pickle.loads", "joblib.load", "dill.load", "eval", "exec"}
+    refused = {"pickle.load", "pickle.loads", "cloudpickle.load", "cloudpickle.loads", "joblib.load", "dill.load"}
+    allowed = FROM_THE_PARENT.get("/".join(path.parts[-2:]), set())
+    assert not calls & ({*refused, "eval", "exec"} - allowed)
 
 
 def test_the_command_line_starts_without_numpy() -> None:

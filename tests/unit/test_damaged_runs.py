@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from asc_bench.errors import StoreError
-from asc_bench.results import load_results
 from asc_bench.runs import store as store_module
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.store import MANIFEST, PREDICTIONS, ResultsStore
+from asc_bench.stored_results import load_results
 from tests.unit.made_runs import made_bench, publish, specs_of
 
 RIGHT, DAMAGED = "logmel-svm", "sb-cnn"
