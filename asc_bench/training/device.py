@@ -49,7 +49,7 @@ def _has_gpu_driver() -> bool:
     """Whether torch can see a GPU at all: on Linux it finds none without the driver of NVIDIA, AMD or Windows."""
     if "torch" in sys.modules or sys.platform != "linux":
         return True
-    if any(Path(node).exists() for node in ("/dev/kfd", "/dev/dxg")):
+    if any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
         return True
     try:
         ctypes.CDLL("libcuda.so.1")

@@ -151,9 +151,9 @@ def benchopt_commands(program: str, size: Size, folder: Path, environment: Mappi
 
 def measure(size: Size, folder: Path, benchopt: str | None) -> list[Row]:
     """Every row; all that is written lies in ``folder``."""
+    # Users have bytecode; a command that may write none compiles every module again.
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "ASC_BENCH_PLUGINS": str(HERE),
         "ASC_BENCH_CACHE": str(folder / "cache"),
     }
