@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import threading
 import time
 import uuid
@@ -177,7 +176,7 @@ class PackedBench:
 
 @lru_cache(maxsize=1)
 def _unpacked(packed: PackedBench) -> Bench:
-    bench: Bench = pickle.loads(packed.content)  # noqa: S301 - packed by the process that started this one
+    bench: Bench = cloudpickle.loads(packed.content)  # packed by the process that started this one
     return bench
 
 
