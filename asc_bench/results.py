@@ -19,7 +19,7 @@ from asc_bench.files import write_atomic
 from asc_bench.labels import FINE
 from asc_bench.names import near, slug
 from asc_bench.protocol import Protocol
-from asc_bench.reporting.comparisons import significance_text_table
+from asc_bench.reporting.comparisons import equivalence_notes, significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.plots import Plots
 from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, probability_measures, report
@@ -165,7 +165,7 @@ class Results:
                 raise ConfigError(f"{self.protocol.name} has no measure {name!r}{near(name, known)}")
         return scores[scores["measure"].isin(measures or known)].reset_index(drop=True)
 
-    def compare(self, reference: str | None = None, measure: str = "") -> pd.DataFrame:
+    def compare(self, reference: str | None = None, measure: str = "", rope: float | None = None) -> pd.DataFrame:
         """Paired comparisons: bootstrap over recording locations (Holm-corrected), z-tests and McNemar.
 
         Parameters
@@ -174,17 +174,21 @@ class Results:
             System that every other one is compared with; all pairs if None.
         measure : str
             By default the protocol's primary one.
+        rope : float, optional
+            Differences up to this size, in the unit of the measure (percent as fractions), are practically none. By
+            default one point (0.01) for percent measures, and none for others.
 
         Returns
         -------
         DataFrame
             A row for each pair, the better system first; columns as ``significance_table`` of
-            ``asc_bench.scoring.frames`` explains. ``p_bootstrap_holm`` is the one to quote.
+            ``asc_bench.scoring.frames`` explains. ``p_bootstrap_holm`` is the one to quote; ``p_better`` is the
+            probability that A is better by more than ``rope``, ``p_equivalent`` that they differ by no more.
 
         Raises
         ------
         ConfigError
-            For an unknown reference or measure, with the near names, or if no run is done.
+            For an unknown reference or measure, with the near names, if no run is done, and for a negative ``rope``.
         """
         chosen = self._measure(measure)
         complete = self.evaluation.scored
@@ -198,10 +202,10 @@ class Results:
             raise ConfigError(
                 f"the reference {reference!r} is not among the scored systems{near(reference, names)}"
             )
-        return significance_table(of_systems(predictions, names), chosen, reference=reference)
+        return significance_table(of_systems(predictions, names), chosen, reference=reference, rope=rope)
 
     def comparison(self, a: str, b: str, measure: str = "") -> Table:
-        """Every test of two systems as it is printed; parameters and errors are those of `compare`."""
+        """Every test of two systems as it is printed; measure and errors are those of `compare`."""
         chosen = self._measure(measure)
         done = self._done()
         known = list(dict.fromkeys(str(run.manifest["variant"]) for run in done))
@@ -210,7 +214,10 @@ class Results:
                 raise ConfigError(f"no run of {name!r} is done{near(name, known)}")
         both = [run for run in done if run.manifest["variant"] in (a, b)]
         pair = significance_table(predictions_of(self.protocol, both), chosen, reference=b)
-        return significance_text_table(pair, [run.manifest for run in both], measures=[chosen])
+        manifests = [run.manifest for run in both]
+        return significance_text_table(
+            pair, manifests, measures=[chosen], notes=equivalence_notes(pair, measures=[chosen])
+        )
 
     def run_table(self) -> pd.DataFrame:
         """A row for each run with all that its manifest says: state, error, durations, memory, versions, host."""

@@ -12,6 +12,7 @@ from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MISSING, difference_in, p_value, seconds, z_value
 from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.student import TOO_FEW
 
 Pair = Mapping[str, Any]
 
@@ -31,8 +32,8 @@ _COLUMNS: tuple[tuple[str, Callable[[Pair, Measure], str]], ...] = (
     ("only A right", lambda row, measure: _of_proportions(_clips, row["only_a"], measure)),
     ("only B right", lambda row, measure: _of_proportions(_clips, row["only_b"], measure)),
     ("p McNemar", lambda row, measure: _of_proportions(p_value, row["p_mcnemar"], measure)),
-    ("p bootstrap", lambda row, measure: p_value(row["p_bootstrap"])),
-    ("p bootstrap, Holm", lambda row, measure: p_value(row["p_bootstrap_holm"])),
+    ("p bootstrap", lambda row, measure: _of_locations(row["p_bootstrap"], row)),
+    ("p bootstrap, Holm", lambda row, measure: _of_locations(row["p_bootstrap_holm"], row)),
 )
 
 _OF_PROPORTIONS = (
@@ -82,8 +83,15 @@ def significance_text_table(
         *(_OF_PROPORTIONS if any(m.proportion for m in measures) else ()),
         *([f"{NOT_DEFINED}: tests of proportions do not apply to {', '.join(undefined)}."] if undefined else []),
         "Bootstrap: two-sided, paired, resamples whole recording locations and assumes only that these are "
-        "independent. Holm: corrected for all pairs of one measure in this table. This is the one to quote.",
+        "independent; Student's t, with the degrees of freedom that the locations have (dof in significance.csv). "
+        "Holm: corrected for all pairs of one measure in this table. This is the one to quote.",
     )
+    few = list(dict.fromkeys(str(m) for m in significance.loc[significance["dof"] == 0, "measure"]))
+    if few:
+        explained += (
+            f"{TOO_FEW.capitalize()}: a scene was recorded at a single location, so that nothing is known of how "
+            f"{', '.join(few)} would vary at other places.",
+        )
     unit = " (points)" if not several and in_points else ""
     titles = [title + (unit if title == "A − B" else "") for title, _ in _COLUMNS]
     return Table(
@@ -94,9 +102,32 @@ def significance_text_table(
     )
 
 
+def equivalence_notes(significance: pd.DataFrame, *, measures: Sequence[Measure]) -> list[str]:
+    """For each pair, how probable it is that one system is better by more than is practically none.
+
+    Parameters are those of `significance_text_table`. Without a region of equivalence there is no note.
+    """
+    units = {measure.name: measure.unit for measure in measures}
+    notes = []
+    for row in significance.to_dict("records"):
+        if not math.isnan(row["p_better"]):
+            unit = units[row["measure"]]
+            size = 100 * row["rope"] if unit == "percent" else row["rope"]
+            margin = f"{size:g}" + ("" if unit != "percent" else " point" if size == 1 else " points")
+            notes.append(
+                f"Probability that {row['system_a']} is better than {row['system_b']} by more than {margin}: "
+                f"{p_value(row['p_better'])}; that they differ by no more: {p_value(row['p_equivalent'])}."
+            )
+    return notes
+
+
 def _difference(row: Pair, measure: Measure) -> str:
     shown, low, high = (difference_in(row[name], measure.unit) for name in ("difference", "low", "high"))
     return shown if math.isnan(row["low"]) else f"{shown} [{low}, {high}]"
+
+
+def _of_locations(p: float, row: Pair) -> str:
+    return TOO_FEW if row["dof"] == 0 else p_value(p)
 
 
 def _of_proportions(formatted: Callable[[float], str], value: float, measure: Measure) -> str:

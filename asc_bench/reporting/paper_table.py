@@ -155,7 +155,7 @@ def _notes(cells: pd.DataFrame, setting: Setting, *, intervals: bool, in_percent
     scored = cells[cells["status"] == ""]
     notes = [f"{'Percent. ' if in_percent else ''}{len(scored)} of {len(cells)} cells measured."]
     if intervals and scored["low"].notna().any():
-        notes[0] += " In brackets: 95 % percentile interval of a bootstrap over recording locations."
+        notes[0] += " In brackets: 95 % interval of a bootstrap over recording locations."
     if scored["given_device"].any():
         notes.append(f"{DEVICE} uses the recording-device label at test time.")
     notes += [f"{_SHORT[s]} {meaning}." for s, meaning in _LEGEND.items() if (cells["status"] == s).any()]

@@ -15,6 +15,7 @@ from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, in_unit, with_interval
 from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.student import TOO_FEW
 
 PublishedValues = Mapping[str, Mapping[str, float]]
 """Values as printed (percent for percent) by variant and measure name."""
@@ -207,8 +208,14 @@ def _notes(
     notes = list(setting.caveats)
     if any(o.scored for o in ranked):
         notes.append(
-            f"{units(measures)}. In brackets: 95 % percentile interval of a bootstrap over recording locations. "
+            f"{units(measures)}. In brackets: 95 % interval over recording locations (bootstrap, Student's t). "
             f"Test clips (locations): {'; '.join(_counts(ranked, measures))}."
+        )
+    few = [m.name for m in measures if _too_few(ranked, m)]
+    if few:
+        notes.append(
+            f"{TOO_FEW.capitalize()} for an interval of {', '.join(few)}, and for marks of systems that do not "
+            "differ: a scene was recorded at a single location."
         )
     lower = [m.name for m in measures if not m.higher_is_better]
     if lower:
@@ -234,6 +241,11 @@ def _notes(
             + "."
         )
     return notes
+
+
+def _too_few(ranked: Sequence[Outcome], measure: Measure) -> bool:
+    found = [s for o in ranked if (s := o.score(measure.name)) and not math.isnan(s["value"])]
+    return bool(found) and all(math.isnan(s["low"]) for s in found)
 
 
 def _in_points(measure: Measure) -> str:

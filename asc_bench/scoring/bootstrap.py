@@ -8,9 +8,6 @@ recorded by scene.
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -23,17 +20,13 @@ _BLOCK = 1000
 """Resamples computed at once: bounds the memory for many clusters and classes."""
 
 
-class Interval(NamedTuple):
-    """Bounds of an interval, in the unit of what it is of."""
-
-    low: float
-    high: float
-
-
-def can_resample(clips: pd.DataFrame) -> bool:
-    """Whether any scene has two locations; if none has, nothing varies and no interval can be given."""
-    clusters = clips[["scene", "location"]].drop_duplicates()
-    return bool(clusters.duplicated("scene").any())
+def clusters_of(rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The location of each clip, numbered by scene, shape (n_clips,), and how many each scene has, (n_scenes,)."""
+    clusters = rows.clips[["scene", "location"]].drop_duplicates().sort_values(["scene", "location"])
+    of_clips = pd.MultiIndex.from_frame(rows.clips[["scene", "location"]])
+    sizes = clusters.groupby("scene", sort=True).size()
+    cluster = pd.MultiIndex.from_frame(clusters).get_indexer(of_clips)
+    return np.asarray(cluster, dtype=np.int64), np.asarray(sizes, dtype=np.int64)
 
 
 def cluster_weights(
@@ -85,12 +78,8 @@ def resampled_values(rows: Rows, *, n_resamples: int, seed: int) -> Floats:
     """
     if n_resamples < 1:
         raise ConfigError(f"n_resamples is {n_resamples}, must be at least 1")
-    clusters = rows.clips[["scene", "location"]].drop_duplicates().sort_values(["scene", "location"])
-    cluster = pd.MultiIndex.from_frame(clusters).get_indexer(
-        pd.MultiIndex.from_frame(rows.clips[["scene", "location"]])
-    )
-    sizes = clusters.groupby("scene", sort=True).size().to_numpy()
-    tables = [rows.by_cluster(cluster, len(clusters), repeat) for repeat in range(len(rows.sums))]
+    cluster, sizes = clusters_of(rows)
+    tables = [rows.by_cluster(cluster, int(sizes.sum()), repeat) for repeat in range(len(rows.sums))]
     rng = np.random.default_rng(seed)
     drawn = []
     for start in range(0, n_resamples, _BLOCK):
@@ -102,44 +91,3 @@ def resampled_values(rows: Rows, *, n_resamples: int, seed: int) -> Floats:
 def _weighted(rows: Rows, table: Floats, weights: Floats) -> Floats:
     summed = (weights @ table.reshape(len(table), -1)).reshape(len(weights), *table.shape[1:])
     return mean_of_defined(rows.stratum_values(summed))
-
-
-def location_interval(rows: Rows, *, n_resamples: int = 2000, seed: int = 0, confidence: float = 0.95) -> Interval:
-    """Percentile interval of a measure under resampling of recording locations within their scene.
-
-    Valid for what varies with the places that were recorded. It does not cover the choice of training data or
-    seed: repeats are averaged and taken as they are. A scene recorded at one location adds nothing to the width,
-    which is then too small.
-
-    Parameters
-    ----------
-    rows : Rows
-        Of one system and one measure.
-    n_resamples, seed : int
-        Number of resamples and seed of their generator.
-    confidence : float
-        Coverage, in 0 to 1.
-
-    Returns
-    -------
-    Interval
-        Both bounds NaN where no scene has a second location, or no resample is defined.
-    """
-    _check_confidence(confidence)
-    if not can_resample(rows.clips):
-        return Interval(math.nan, math.nan)
-    return percentile_interval(resampled_values(rows, n_resamples=n_resamples, seed=seed), confidence=confidence)
-
-
-def percentile_interval(resampled: Floats, *, confidence: float = 0.95) -> Interval:
-    """Central interval of resampled values, shape (n_resamples,), of those that are defined."""
-    kept = resampled[~np.isnan(resampled)]
-    if not len(kept):
-        return Interval(math.nan, math.nan)
-    low, high = np.quantile(kept, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(float(low), float(high))
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence is {confidence}, must lie between 0 and 1 (95 % is 0.95)")

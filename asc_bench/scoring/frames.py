@@ -11,7 +11,7 @@ import pandas as pd
 
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near
-from asc_bench.scoring.bootstrap import can_resample, location_interval, resampled_values
+from asc_bench.scoring.bootstrap import resampled_values
 from asc_bench.scoring.completeness import Expected, completeness
 from asc_bench.scoring.decisions import runs_by_system, test_clips
 from asc_bench.scoring.measure import Measure
@@ -32,6 +32,7 @@ from asc_bench.scoring.significance import (
     stratified_z,
     two_proportion_z,
 )
+from asc_bench.scoring.student import location_interval, locations_of
 
 SCORE_COLUMNS = (
     "system",
@@ -54,6 +55,7 @@ SIGNIFICANCE_COLUMNS = (
     "high",
     "n",
     "n_locations",
+    "dof",
     "z_published",
     "p_published",
     "z_stratified",
@@ -63,8 +65,13 @@ SIGNIFICANCE_COLUMNS = (
     "p_mcnemar",
     "p_bootstrap",
     "p_bootstrap_holm",
+    "rope",
+    "p_better",
+    "p_equivalent",
 )
 SIGNIFICANT = 0.05
+ROPE_OF_PERCENT = 0.01
+"""Differences of percent measures up to one point are practically none, unless another region is asked for."""
 _NO_VALUE = dict.fromkeys(("value", "low", "high", "sd_repeats"), math.nan)
 _NO_PROPORTION = dict.fromkeys(
     ("z_published", "p_published", "z_stratified", "p_stratified", "only_a", "only_b", "p_mcnemar"), math.nan
@@ -128,6 +135,7 @@ def significance_table(
     reference: str | None = None,
     n_resamples: int = 2000,
     seed: int = 0,
+    rope: float | None = None,
 ) -> pd.DataFrame:
     """Comparisons of systems by some measures: all pairs, or every system against a reference.
 
@@ -139,11 +147,11 @@ def significance_table(
         What is compared; systems for which a measure is not defined are left out of it.
     reference : str, optional
         A system of the predictions.
-    n_resamples : int
-        Resamples of the paired bootstrap, at least. More are drawn for very many pairs, so that the smallest
-        possible p-value, ``1 / (n_resamples + 1)``, stays below 5 % after Holm's correction.
-    seed : int
-        Of the resamples, which are the same for all systems.
+    n_resamples, seed : int
+        Of the paired bootstrap; the resamples are the same for all systems.
+    rope : float, optional
+        Differences up to this size, in the unit of the measure (percent as fractions), are practically none. By
+        default `ROPE_OF_PERCENT` for percent measures, and none for others.
 
     Returns
     -------
@@ -154,12 +162,14 @@ def significance_table(
         ``p_stratified``, for a above b, are not above one half. ``only_a, only_b, p_mcnemar`` count clips of the
         first repeat; everything else averages the repeats. All of these are NaN for a measure that is no
         proportion of clips. ``p_mcnemar`` and ``p_bootstrap`` are two-sided; ``p_bootstrap_holm`` corrects
-        ``p_bootstrap`` for the pairs of the same measure in this table.
+        ``p_bootstrap`` for the pairs of the same measure in this table. ``p_better`` is the probability that a is
+        better than b by more than ``rope``, ``p_equivalent`` that they differ by no more. ``low, high`` and what
+        comes from the bootstrap are NaN where there are too few locations (``dof`` is 0: a scene has a single one).
 
     Raises
     ------
     ConfigError
-        If the reference is not a system of the predictions.
+        If the reference is not a system of the predictions, or ``rope`` is negative.
     DataError
         If systems were not scored on the same clips, and as ``clip_rows``.
     """
@@ -170,7 +180,7 @@ def significance_table(
     tables = []
     for wanted in asked:
         rows = {name: _rows(own, wanted) for name, own in systems.items()}
-        tables.append(_pair_table(rows, wanted, reference, n_resamples, seed))
+        tables.append(_pair_table(rows, wanted, reference, n_resamples, seed, rope))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
 
 
@@ -179,8 +189,9 @@ def tied_with_best(
 ) -> frozenset[str]:
     """The best system and all that do not differ from it significantly: paired bootstrap, Holm, 5 %.
 
-    All pairs are corrected for, not just those with the best, because which system is the best was read off
-    the same clips. Parameters and errors are those of `significance_table`.
+    Only the best one where there are too few locations to tell. All pairs are corrected for, not just those with
+    the best, because which system is the best was read off the same clips. Parameters and errors are those of
+    `significance_table`.
     """
     table = significance_table(predictions, measure, n_resamples=n_resamples, seed=seed)
     if table.empty:
@@ -242,7 +253,12 @@ def _scored(own: Predictions, wanted: Measure, n_resamples: int, seed: int) -> d
 
 
 def _pair_table(
-    rows: Mapping[str, Rows], wanted: Measure, reference: str | None, n_resamples: int, seed: int
+    rows: Mapping[str, Rows],
+    wanted: Measure,
+    reference: str | None,
+    n_resamples: int,
+    seed: int,
+    rope: float | None,
 ) -> pd.DataFrame:
     value = {name: own.value() for name, own in rows.items()}
     sign = -1 if wanted.higher_is_better else 1
@@ -252,17 +268,24 @@ def _pair_table(
     if not pairs:
         return pd.DataFrame(columns=list(SIGNIFICANCE_COLUMNS))
     refuse_unpaired({name: rows[name] for name in ranked})
-    clips = rows[ranked[0]].clips
-    n_resamples = max(n_resamples, math.ceil(2 * len(pairs) / SIGNIFICANT))
-    varies = can_resample(clips)
+    clips, locations = rows[ranked[0]].clips, locations_of(rows[ranked[0]])
+    none = np.empty(0)
     resampled = {
-        n: resampled_values(rows[n], n_resamples=n_resamples, seed=seed) if varies else None for n in ranked
+        n: none if locations.too_few else resampled_values(rows[n], n_resamples=n_resamples, seed=seed)
+        for n in ranked
     }
+    if rope is None:
+        rope = ROPE_OF_PERCENT if wanted.unit == "percent" else math.nan
     found = []
     for a, b in pairs:
-        drawn_a, drawn_b = resampled[a], resampled[b]
-        differences = drawn_a - drawn_b if drawn_a is not None and drawn_b is not None else None
-        bootstrap = paired_bootstrap(value[a] - value[b], differences)
+        bootstrap = paired_bootstrap(
+            value[a] - value[b],
+            resampled[a] - resampled[b],
+            locations,
+            disagreement=disagreement(rows[a], rows[b]) if wanted.proportion else None,
+            rope=rope,
+        )
+        better = bootstrap.p_above if wanted.higher_is_better else bootstrap.p_below
         found.append(
             {
                 "measure": wanted.name,
@@ -272,15 +295,29 @@ def _pair_table(
                 "low": bootstrap.low,
                 "high": bootstrap.high,
                 "n": len(clips),
-                "n_locations": rows[a].n_locations,
+                "n_locations": locations.n,
+                "dof": locations.dof,
                 **(_proportion_tests(rows[a], rows[b]) if wanted.proportion else _NO_PROPORTION),
                 "p_bootstrap": bootstrap.p,
+                "rope": rope,
+                "p_better": better,
+                "p_equivalent": bootstrap.p_within,
             }
         )
-    table = pd.DataFrame(found, columns=list(SIGNIFICANCE_COLUMNS[:-1]))
+    table = pd.DataFrame(found)
     if wanted.proportion:
         table = table.astype({"only_a": int, "only_b": int})
-    return table.assign(p_bootstrap_holm=holm(table["p_bootstrap"].to_numpy(float)))
+    tested = table["p_bootstrap"].notna()
+    table.loc[tested, "p_bootstrap_holm"] = holm(table.loc[tested, "p_bootstrap"].to_numpy(float))
+    return table.reindex(columns=list(SIGNIFICANCE_COLUMNS))
+
+
+def disagreement(a: Rows, b: Rows) -> float:
+    """Share of clips, weighted as in the measure, on which one of two systems is right and the other wrong.
+
+    With repeats it is the mean squared difference of how often each is right.
+    """
+    return float(a.clip_weights() @ np.square(a.sums[:, :, 1].mean(axis=0) - b.sums[:, :, 1].mean(axis=0)))
 
 
 def _proportion_tests(a: Rows, b: Rows) -> dict[str, float]:

@@ -90,6 +90,14 @@ class Rows:
         """The measure: mean over strata of ``values``."""
         return float(mean_of_defined(self.values(repeat).to_numpy(float)))
 
+    def clip_weights(self) -> Floats:
+        """Share of each clip in the measure, shape (n_clips,): strata weigh the same, and in them classes do."""
+        cell, shape = self._cells
+        counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+        classes = (counts > 0).sum(axis=1, keepdims=True)
+        share = 1 / np.maximum(counts * classes * (classes > 0).sum(), 1)
+        return np.asarray(share.ravel()[cell])
+
     @property
     def n_locations(self) -> int:
         """Number of clusters: distinct locations, counted per scene."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import ConfigError
-from asc_bench.scoring.bootstrap import percentile_interval
+from asc_bench.scoring.student import Locations, difference_error, quantile
 
 
 class ZTest(NamedTuple):
@@ -22,12 +22,19 @@ class ZTest(NamedTuple):
 
 
 class PairedBootstrap(NamedTuple):
-    """Difference a - b, its percentile interval, and the two-sided p-value."""
+    """Difference a - b, its 95 % interval, the two-sided p-value, and probabilities of differences that matter.
+
+    ``p_above``, ``p_within`` and ``p_below`` are the probabilities that the difference is above, in and below the
+    region of practical equivalence (ROPE). All but the difference are NaN where there are too few locations.
+    """
 
     difference: float
     low: float
     high: float
     p: float
+    p_above: float
+    p_within: float
+    p_below: float
 
 
 def two_proportion_z(accuracy_a: float, accuracy_b: float, n_a: int, n_b: int) -> ZTest:
@@ -149,43 +156,83 @@ def mcnemar_exact(n_only_a: int, n_only_b: int) -> float:
 
 
 def paired_bootstrap(
-    difference: float, resampled: npt.NDArray[np.float64] | None, *, confidence: float = 0.95
+    difference: float,
+    resampled: npt.NDArray[np.float64],
+    locations: Locations,
+    *,
+    disagreement: float | None = None,
+    rope: float = math.nan,
+    confidence: float = 0.95,
 ) -> PairedBootstrap:
     """Paired bootstrap over recording locations of the difference between two systems.
 
     Hypothesis: over locations that might have been recorded, the measure is the same for both. Both systems
-    meet the same resampled locations, so what makes a location hard for both cancels out. The p-value is
-    two-sided: with the difference d and the resampled differences d*, shifted by d to where the hypothesis
-    holds, ``p = (1 + #{|d* - d| >= |d|}) / (n_resamples + 1)``, never zero.
+    meet the same resampled locations, so what makes a location hard for both cancels out. The difference, divided
+    by its bootstrap standard error, is held against Student's t; `asc_bench.scoring.student` says why and with how
+    many degrees of freedom, ``docs/statistics.md`` how often that errs.
 
-    Valid for any measure. Repeats are averaged first and taken as they are: the luck of a seed is
-    not tested. With few locations per scene (below five or so) any test is rough; a scene with one location
-    adds no variance, and where every scene has just one, nothing can be said: p is 1 and the interval NaN.
+    Valid for any measure. Repeats are averaged first and taken as they are: the luck of a seed is not tested.
 
     Parameters
     ----------
     difference : float
         Of the clips as they are, a - b.
-    resampled : float array, shape (n_resamples,), optional
-        Differences on resampled locations, the same ones for both systems; None where nothing can be resampled.
-        Those that are not defined (NaN) are left out.
+    resampled : float array, shape (n_resamples,)
+        Differences on resampled locations, the same ones for both systems. Those that are not defined (NaN) are
+        left out. Not looked at where there are too few locations.
+    locations : Locations
+        Of the measure, the same for both systems.
+    disagreement : float, optional
+        Of shares of clips: the share on which just one of the systems is right, clips weighted as in the measure.
+    rope : float
+        Half width of the region of practical equivalence around zero, in the unit of the difference; NaN for none.
     confidence : float
         Coverage of the interval.
 
+    Returns
+    -------
+    PairedBootstrap
+        The last three are those of the t distribution about the difference: posterior probabilities of the true
+        difference under a flat prior.
+
+    Raises
+    ------
+    ConfigError
+        For a confidence outside 0 to 1, or a negative ``rope``.
+
     References
     ----------
-    B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993), chapter 16 (shifting to the null);
-    A. C. Davison, D. V. Hinkley, "Bootstrap methods and their application" (1997), chapter 4 (the added
-    ones); clusters: see `asc_bench.scoring.bootstrap`.
+    B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993); few clusters and degrees of freedom: see
+    `asc_bench.scoring.student`. ROPE with a t posterior: A. Benavoli, G. Corani, J. Demsar, M. Zaffalon, "Time
+    for a change: a tutorial for comparing multiple classifiers through Bayesian analysis", JMLR 18 (2017), 1-36.
     """
+    from scipy.special import stdtr
+
+    quantile(confidence, 1.0)  # Refuses a confidence in percent, however few the locations.
+    if rope < 0:
+        raise ConfigError(f"rope is {rope}, must not be negative: it is the half width of a region around zero")
     difference = float(difference)
-    kept = np.empty(0) if resampled is None else resampled[~np.isnan(resampled)]
-    if not len(kept):
-        return PairedBootstrap(difference, math.nan, math.nan, 1.0)
-    low, high = percentile_interval(kept, confidence=confidence)
-    # Scores are ratios of counts, so ties are common: rounding must not break them.
-    beyond = np.abs(kept - difference) >= abs(difference) - 1e-12
-    return PairedBootstrap(difference, low, high, float((1 + beyond.sum()) / (len(kept) + 1)))
+    error = (
+        math.nan
+        if locations.too_few
+        else difference_error(difference, resampled, locations, disagreement=disagreement)
+    )
+    if math.isnan(error):
+        return PairedBootstrap(difference, *[math.nan] * 6)
+    half = quantile(confidence, locations.dof) * error
+
+    if error == 0:
+        # Every location has the same difference. What is left is a sign test: all of them agree.
+        p = 0.5 ** (locations.n - 1) if difference else 1.0
+        below, above = float(difference < -rope), float(difference > rope)
+        probabilities = (math.nan,) * 3 if math.isnan(rope) else (above, 1 - above - below, below)
+    else:
+        at_most = [float(stdtr(locations.dof, (x - difference) / error)) for x in (-rope, rope)]
+        above = float(stdtr(locations.dof, (difference - rope) / error))
+        probabilities = (above, at_most[1] - at_most[0], at_most[0])
+        # The tail of a huge t underflows; a p-value of exactly zero would claim certainty.
+        p = max(2 * float(stdtr(locations.dof, -abs(difference) / error)), sys.float_info.min)
+    return PairedBootstrap(difference, difference - half, difference + half, p, *probabilities)
 
 
 def holm(p_values: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -168,6 +168,8 @@ def test_tables_figures_and_comparisons(results: asc_bench.Results, tmp_path: Pa
     assert pairs[["system_a", "system_b"]].to_numpy().tolist() == [["means", "uniform"]]
     assert (pairs["difference"] > 0).all() and (pairs["p_bootstrap_holm"] <= 1).all()
     assert results.compare(measure="log loss")["difference"].iloc[0] < 0
+    wide = results.compare(reference="uniform", rope=0.5)
+    assert set(wide["rope"]) == {0.5} and (wide["p_better"] <= pairs["p_better"]).all()
     assert "<table>" in results._repr_html_() and "means" in results._repr_html_()
     assert r"\begin{table}" in results.table("latex")
     assert results.table("csv", columns=["accuracy"]).splitlines()[0] == "system,accuracy"

@@ -84,6 +84,7 @@ def significance(a: str = "caa-net", b: str = "sb-cnn", **changes: Any) -> pd.Da
         "high": 0.0701,
         "n": 2878,
         "n_locations": 72,
+        "dof": 62.0,
         "z_published": 2.41,
         "p_published": 0.008,
         "z_stratified": 1.24,
@@ -93,6 +94,9 @@ def significance(a: str = "caa-net", b: str = "sb-cnn", **changes: Any) -> pd.Da
         "p_mcnemar": 1e-7,
         "p_bootstrap": 0.12,
         "p_bootstrap_holm": 0.9996,
+        "rope": 0.01,
+        "p_better": 0.84,
+        "p_equivalent": 0.13,
     }
     return pd.DataFrame([row | changes])
 

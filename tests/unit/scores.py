@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest
 
-from asc_bench.scoring.bootstrap import Interval, can_resample, location_interval
 from asc_bench.scoring.bootstrap import resampled_values as resampled
+from asc_bench.scoring.frames import disagreement
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import Rows, clip_rows, refuse_unpaired
 from asc_bench.scoring.significance import PairedBootstrap, paired_bootstrap
+from asc_bench.scoring.student import Interval, location_interval, locations_of
 
 
 def measure(predictions: pd.DataFrame, wanted: Measure, *, split: str = "test") -> float:
@@ -35,13 +36,14 @@ def location_bootstrap(predictions: pd.DataFrame, wanted: Measure, **settings: A
 
 
 def paired_location_bootstrap(
-    a: pd.DataFrame, b: pd.DataFrame, wanted: Measure, *, n_resamples: int = 2000, seed: int = 0
+    a: pd.DataFrame, b: pd.DataFrame, wanted: Measure, *, n_resamples: int = 2000, seed: int = 0, rope: float = 0.01
 ) -> PairedBootstrap:
     rows = {"a": clip_rows(a, wanted), "b": clip_rows(b, wanted)}
     refuse_unpaired(rows)
     one, two = (resampled(r, n_resamples=n_resamples, seed=seed) for r in rows.values())
     difference = rows["a"].value() - rows["b"].value()
-    return paired_bootstrap(difference, one - two if can_resample(rows["a"].clips) else None)
+    apart = disagreement(rows["a"], rows["b"])
+    return paired_bootstrap(difference, one - two, locations_of(rows["a"]), disagreement=apart, rope=rope)
 
 
 def resampled_values(

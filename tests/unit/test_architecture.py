@@ -72,7 +72,7 @@ def test_a_system_imports_no_other_system_and_nothing_heavy_at_the_top(path: Pat
         assert not imported(path, top_level_only=True) & {"torch", "sklearn", "librosa", "torchaudio"}
 
 
-FROM_THE_PARENT = {"runs/parallel.py": {"pickle.loads"}}
+FROM_THE_PARENT = {"runs/parallel.py": {"cloudpickle.loads"}}
 """What a worker is sent by the process that started it; nothing of it ever was a file."""
 
 

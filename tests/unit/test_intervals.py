@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.scoring.bootstrap import cluster_weights, percentile_interval
+from asc_bench.scoring.bootstrap import cluster_weights
 from asc_bench.scoring.measure import Measure
 from tests.unit.made_predictions import LABELS, clips_of, frame_of, guesses, stacked
 from tests.unit.scores import clip_scores, location_bootstrap, measure, n_locations, resampled_values, wilson
@@ -120,38 +119,6 @@ def test_interval_refuses() -> None:
         location_bootstrap(frame, MACRO, n_resamples=0)
     with pytest.raises(DataError, match=r"device \['C'\]"):
         location_bootstrap(frame, Measure("C", strata="device", of=("C",)))
-
-
-def covered(n_worlds: int, *, n_resamples: int) -> tuple[float, float]:
-    """How often the bootstrap and Wilson intervals hold the truth, where clips of a location are alike."""
-    rng = np.random.default_rng(11)
-    truth = NormalDist().cdf(0.5 / math.sqrt(1 + 0.8))
-    n_scenes, n_places = 6, 15
-    hits = np.zeros(2)
-    for world in range(n_worlds):
-        place = np.repeat(np.arange(n_scenes * n_places), rng.integers(5, 30, size=n_scenes * n_places))
-        easy = rng.normal(0, math.sqrt(0.8), size=n_scenes * n_places)
-        correct = (rng.normal(size=len(place)) + easy[place] + 0.5 > 0).astype(float)
-        scene = place // n_places
-        scores = pd.DataFrame({"stratum": "", "label": scene, "scene": scene, "location": place})
-        _, values = resampled_values(scores, correct[:, None], MACRO, n_resamples=n_resamples, seed=world)
-        intervals = percentile_interval(values[:, 0]), wilson(correct.sum(), len(correct))
-        hits += [interval.low <= truth <= interval.high for interval in intervals]
-    bootstrap, independent = hits / n_worlds
-    return float(bootstrap), float(independent)
-
-
-def test_coverage_with_clustered_clips() -> None:
-    bootstrap, independent = covered(150, n_resamples=300)
-    assert bootstrap > 0.88
-    assert independent < 0.75
-
-
-@pytest.mark.slow
-def test_coverage_in_full() -> None:
-    bootstrap, independent = covered(2000, n_resamples=1000)
-    assert bootstrap == pytest.approx(0.95, abs=0.015)
-    assert independent < 0.75
 
 
 def test_locations_that_hold_many_scenes_are_resampled_as_a_whole() -> None:

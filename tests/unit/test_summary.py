@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.labels import LabelSpace
@@ -141,7 +142,9 @@ def test_significance_table_is_the_single_tests() -> None:
         stratified_z(by_device[0], by_device[1], [180, 180])
     )
     bootstrap = paired_location_bootstrap(better, worse, AVERAGE, n_resamples=300, seed=2)
-    assert (row["difference"], row["low"], row["high"], row["p_bootstrap"]) == pytest.approx(tuple(bootstrap))
+    columns = ["difference", "low", "high", "p_bootstrap", "p_better", "p_equivalent"]
+    assert row[columns].tolist() == pytest.approx(bootstrap[:6])
+    assert (row["dof"], row["rope"]) == (pytest.approx(15), 0.01)
     assert row["p_bootstrap_holm"] == row["p_bootstrap"]
 
 
@@ -184,11 +187,42 @@ def test_mcnemar_counts_the_first_repeat() -> None:
     assert repeated["difference"] != first["difference"]
 
 
-def test_holm_can_be_passed_by_many_systems() -> None:
-    """66 pairs: with 1,000 resamples no p-value could survive the correction, so more are drawn."""
+def test_holm_can_be_passed_by_many_systems_with_few_resamples() -> None:
+    """66 pairs; the number of resamples bounds no p-value."""
     systems = {f"s{i}": frame_of(CLIPS, guesses(CLIPS, 0.3, i)) for i in range(11)}
     predictions = stacked({**systems, "good": frame_of(CLIPS, guesses(CLIPS, 0.95, 99))})
-    assert tied_with_best(predictions, AVERAGE, n_resamples=1000) == {"good"}
+    assert tied_with_best(predictions, AVERAGE, n_resamples=100) == {"good"}
+
+
+def test_too_few_locations_give_no_p_value_and_no_mark() -> None:
+    """One scene was recorded at a single place: both systems have a score, and nothing is said of others."""
+    clips = CLIPS[(CLIPS["scene"] != "mall") | CLIPS["location"].str.endswith("0")]
+    predictions = stacked({name: frame_of(clips, guesses(clips, x, 0)) for name, x in (("a", 0.8), ("b", 0.4))})
+    row = significance_table(predictions, AVERAGE).iloc[0]
+    assert (row["system_a"], row["n_locations"], row["dof"]) == ("a", 13, 0)
+    assert row[["difference", "z_published", "p_stratified", "p_mcnemar"]].notna().all()
+    empty = ["low", "high", "p_bootstrap", "p_bootstrap_holm", "p_better", "p_equivalent"]
+    assert row[empty].isna().all()
+    assert tied_with_best(predictions, AVERAGE) == {"a"}
+    scores = score_table(predictions, [AVERAGE])
+    assert scores["value"].notna().all() and scores[["low", "high"]].isna().all(axis=None)
+
+
+def test_rope() -> None:
+    """One point for percent, none for others, or as asked for; A's side is the better one, whichever is higher."""
+    predictions = runs(a=0.5, b=0.6)
+    default, asked = (significance_table(predictions, AVERAGE, rope=r).iloc[0] for r in (None, 0.05))
+    assert (default["rope"], asked["rope"]) == (0.01, 0.05)
+    assert default["p_better"] > asked["p_better"] and default["p_equivalent"] < asked["p_equivalent"]
+    loss = Measure("log loss", average="clips", statistic="log-loss")
+    assert significance_table(predictions, loss)[["rope", "p_better", "p_equivalent"]].isna().all(axis=None)
+    row = significance_table(predictions, loss, rope=0.001).iloc[0]
+    assert row["system_a"] == "b" and row["difference"] < 0
+    half = stats.t.ppf(0.975, row["dof"])
+    error = (row["high"] - row["low"]) / 2 / half
+    assert row["p_better"] == pytest.approx(stats.t.cdf(-0.001, row["dof"], row["difference"], error))
+    with pytest.raises(ConfigError, match=r"rope is -0\.1, must not be negative"):
+        significance_table(predictions, AVERAGE, rope=-0.1)
 
 
 def test_tied_with_best() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asc_bench.errors import ConfigError
 from asc_bench.protocol import Reference
-from asc_bench.reporting.comparisons import per_run_table, significance_text_table
+from asc_bench.reporting.comparisons import equivalence_notes, per_run_table, significance_text_table
 from asc_bench.reporting.results import published_table, results_table
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import latex, one_line, p_value, points, quantity, seconds
@@ -100,7 +100,7 @@ def test_the_title_says_what_the_numbers_are() -> None:
     assert any("not comparable with anything" in note for note in table.notes)
     assert any("2026-01-03 (UTC)" in note for note in table.notes)
     assert any(
-        "bootstrap over recording locations" in n and "average 2,878 (72); B 180 (72)" in n for n in table.notes
+        "interval over recording locations" in n and "average 2,878 (72); B 180 (72)" in n for n in table.notes
     )
 
 
@@ -174,6 +174,32 @@ def test_tests_are_told_apart_and_p_values_never_zero() -> None:
     assert (row["only A right"], row["only B right"], row["p McNemar"]) == ("300", "214", "< 0.001")
     assert (row["p bootstrap"], row["p bootstrap, Holm"]) == ("0.120", "> 0.999")
     assert len(table.notes) >= 5
+
+
+def test_too_few_locations_are_said_where_a_p_value_would_stand() -> None:
+    lacking = dict.fromkeys(("dof", "low", "high", "p_bootstrap", "p_bootstrap_holm", "p_better"), math.nan)
+    found = significance(**(lacking | {"dof": 0.0}))
+    table = significance_text_table(found, RUNS, measures=MEASURES[:1])
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["A − B (points)"] == "+3.0"
+    assert row["p bootstrap"] == row["p bootstrap, Holm"] == "too few locations"
+    assert "Too few locations: a scene was recorded at a single location" in table.to_text()
+    assert equivalence_notes(found, measures=MEASURES) == []
+
+    bare = scores(REAL, low=math.nan, high=math.nan)
+    text = results_table(bare, RUNS, measures=MEASURES, published={}).to_text()
+    assert "Too few locations for an interval of average, B, and for marks of systems" in " ".join(text.split())
+    assert "Too few" not in results_table(scores(REAL), RUNS, measures=MEASURES, published={}).to_text()
+
+
+def test_the_probability_of_a_difference_that_matters_is_said_of_a_pair() -> None:
+    (note,) = equivalence_notes(significance(), measures=MEASURES)
+    assert note.startswith("Probability that caa-net is better than sb-cnn by more than 1 point: 0.840; ")
+    assert note.endswith("that they differ by no more: 0.130.")
+    (note,) = equivalence_notes(significance(rope=0.025), measures=MEASURES)
+    assert "by more than 2.5 points" in note
+    loss = Measure("average", statistic="log-loss", average="clips")
+    assert "by more than 0.05: 0.840" in equivalence_notes(significance(rope=0.05), measures=[loss])[0]
 
 
 def test_no_pair_is_an_empty_table_that_says_so() -> None:
