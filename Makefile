@@ -8,13 +8,14 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow lint format golden bench-features bench-augment bench-overhead bench-caa-net \
-	bench-hierarchical-cnn reference clean
+.PHONY: help install demo test test-slow statistics lint format golden bench-features bench-augment bench-overhead \
+	bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
+	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
 	@echo "make bench-features  feature extraction against the authors' extractor"
@@ -39,6 +40,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+statistics: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.statistics.few_locations
 
 lint: install
 	$(BIN)/ruff check .

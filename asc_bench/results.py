@@ -188,7 +188,7 @@ class Results:
         Raises
         ------
         ConfigError
-            For an unknown reference or measure, with the near names, if no run is done, and for a negative ``rope``.
+            For an unknown reference or measure, with the near names; if no run is done; for a negative ``rope``.
         """
         chosen = self._measure(measure)
         complete = self.evaluation.scored
