@@ -17,7 +17,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from asc_bench.data.container import container_fault, not_audio_reason
+from asc_bench.data.container import container_fault, decodable, not_audio_reason
 from asc_bench.errors import DataError
 
 MISSING_END = 0.01
@@ -34,6 +34,8 @@ A test clip may not be dropped, so the rest is filled with zeros. Any other file
 """
 
 _BLOCK_FRAMES = 1 << 19
+_UNKNOWN_FRAMES = 1 << 62
+"""As many or more are libsndfile's word for an unknown length."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def inspect_audio(path: Path) -> AudioFacts:
     if fault is not None:
         return AudioFacts(sha256=sha256, fault=fault)
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(decodable(path)) as sound:
             return _decode_to_the_end(sound, sha256)
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a headerless format, such as .raw
         return AudioFacts(sha256=sha256, fault=not_audio_reason(path, error))
@@ -105,6 +107,15 @@ def file_sample_rate_hz(path: Path) -> int:
         return int(soundfile.info(str(path)).samplerate)
     except (soundfile.SoundFileError, TypeError) as error:
         raise DataError(f"{path}: {not_audio_reason(path, error)}") from error
+
+
+def stated_length_s(path: Path) -> float | None:
+    """Length that a file's header gives, in seconds; None for a file whose fault `inspect_audio` finds."""
+    try:
+        facts = soundfile.info(decodable(path))
+    except (soundfile.SoundFileError, OSError, TypeError):
+        return None
+    return facts.frames / facts.samplerate if 0 < facts.frames < _UNKNOWN_FRAMES else None
 
 
 def read_audio(
@@ -191,7 +202,7 @@ def _read_segment(path: Path, *, start_s: float, duration_s: float | None) -> tu
     if fault is not None:
         raise DataError(f"{path}: {fault}")
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(decodable(path)) as sound:
             if sound.channels > 2:
                 raise DataError(f"{path}: has {sound.channels} channels, only mono and stereo are taken")
             rate_hz = int(sound.samplerate)

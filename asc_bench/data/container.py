@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO
 
+from asc_bench.data import streamed
+from asc_bench.data.foreign import N_BYTES, foreign_kind
+
 _UNKNOWN_SIZE = 0xFFFFFFFF
-_HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<body")
 _OGG_PAGE_MAX_BYTES = 65_307
 _OGG_END_OF_STREAM = 0x04
 
 
 def container_fault(file: BinaryIO) -> str | None:
-    """Check the outer structure of an open file (WAV, Ogg; others are left to the decoder).
+    """Check the outer structure of an open file (WAV, Ogg, FLAC of unknown length; others are left to the decoder).
 
     Returns
     -------
@@ -25,24 +28,54 @@ def container_fault(file: BinaryIO) -> str | None:
         return "is empty (0 bytes)"
     file.seek(0)
     start = file.read(12)
-    if start[:4] in {b"RIFF", b"RF64"} and start[8:12] == b"WAVE":
+    if _is_wav(start):
         return _riff_fault(file, n_bytes, n_riff_bytes=int.from_bytes(start[4:8], "little"))
     if start[:4] == b"OggS":
         return _ogg_fault(file, n_bytes)
+    if streamed.flac_is_streamed(file) and streamed.completed_flac(file) is None:
+        return "is cut or damaged: its header gives no length, and its last FLAC frame is not whole"
     return None
+
+
+def decodable(path: Path) -> Path | io.BytesIO:
+    """What the decoder is to be given: the file, or its bytes with a header that gives the length.
+
+    Parameters
+    ----------
+    path : Path
+        Without a `container_fault`.
+    """
+    with path.open("rb") as file:
+        completed = None
+        if _is_wav(file.read(12)):
+            start, size, _ = _data_chunk(file, os.fstat(file.fileno()).st_size, n_riff_bytes=0)
+            completed = streamed.completed_wav(file, start) if start and not size else None
+        elif streamed.flac_is_streamed(file):
+            completed = streamed.completed_flac(file)
+    return path if completed is None else io.BytesIO(completed)
 
 
 def not_audio_reason(path: Path, error: Exception) -> str:
     """Say why a file is no audio, given the decoder's complaint: mostly a web page under an audio name."""
     with path.open("rb") as file:
-        start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith(_HTML_STARTS):
-        return "is not audio, it looks like a web page: the download failed, fetch the file again"
+        kind = foreign_kind(file.read(N_BYTES))
+    if kind is not None:
+        return f"is not audio, it {kind}" if kind.startswith("looks") else kind
     return f"cannot be decoded: {getattr(error, 'error_string', error)}"
 
 
-def _riff_fault(file: BinaryIO, n_bytes: int, *, n_riff_bytes: int) -> str | None:
-    """Walk the chunks up to ``data`` (EBU Tech 3306 for RF64; chunks are padded to even length)."""
+def _is_wav(start: bytes) -> bool:
+    return start[:4] in {b"RIFF", b"RF64"} and start[8:12] == b"WAVE"
+
+
+def _data_chunk(file: BinaryIO, n_bytes: int, *, n_riff_bytes: int) -> tuple[int, int, int]:
+    """Walk the chunks up to ``data`` (EBU Tech 3306 for RF64; chunks are padded to even length).
+
+    Returns
+    -------
+    start, n_data_bytes, n_riff_bytes : int
+        Where the samples start, 0 if there is no such chunk; and the sizes that the headers give.
+    """
     position = 12
     long_sizes: tuple[int, int] | None = None
     while position + 8 <= n_bytes:
@@ -56,20 +89,29 @@ def _riff_fault(file: BinaryIO, n_bytes: int, *, n_riff_bytes: int) -> str | Non
         elif name == b"data":
             if size == _UNKNOWN_SIZE and long_sizes is not None:
                 size = long_sizes[1]
-            return _data_fault(n_bytes, n_riff_bytes, start=position + 8, n_data_bytes=size)
+            return position + 8, size, n_riff_bytes
         position += 8 + size + size % 2
-    return "has a header but no samples: the WAV file has no data chunk"
+    return 0, 0, n_riff_bytes
 
 
-def _data_fault(n_bytes: int, n_riff_bytes: int, *, start: int, n_data_bytes: int) -> str | None:
+def _riff_fault(file: BinaryIO, n_bytes: int, *, n_riff_bytes: int) -> str | None:
+    start, n_data_bytes, n_riff_bytes = _data_chunk(file, n_bytes, n_riff_bytes=n_riff_bytes)
+    if not start:
+        return "has a header but no samples: the WAV file has no data chunk"
     if n_data_bytes == 0:
-        return "has a header but no samples: its data chunk is empty"
+        file.seek(start)
+        return (
+            None if streamed.holds_samples(file.read()) else "has a header but no samples: its data chunk is empty"
+        )
     if start + n_data_bytes > n_bytes:
+        if n_data_bytes >= streamed.STREAMED_BYTES:
+            return None
         return f"is cut: its data chunk claims {n_data_bytes} bytes, the file holds {n_bytes - start} of them"
     # Bytes after the RIFF form (tags appended by some recorders) do no harm. The pad byte of the last chunk
-    # is counted by some writers and left out by others.
+    # is counted by some writers and left out by others, and so are the 8 bytes of the RIFF header.
     announced = 8 + n_riff_bytes
-    if announced > n_bytes + 1 or announced < start + n_data_bytes:
+    unknown = n_riff_bytes == 0 or n_riff_bytes >= streamed.STREAMED_BYTES
+    if not unknown and (announced > n_bytes + 9 or announced < start + n_data_bytes):
         return f"has a wrong RIFF size: {announced} bytes announced, {n_bytes} in the file"
     return None
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from asc_bench.data.container import decodable
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
 from asc_bench.files import write_atomic
@@ -158,7 +159,7 @@ def _of_file(path: Path, rows: pd.DataFrame) -> Sequence[tuple[float, float]]:
     import soundfile
 
     try:
-        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate_hz = soundfile.read(decodable(path), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     levels = []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.data.container import decodable
 from asc_bench.errors import ConfigError, DataError
 
 VIEWS = ("left", "right", "sum", "difference")
@@ -76,7 +77,7 @@ def read_view(
     import soxr
 
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(decodable(path)) as sound:
             rate_hz, n_channels = int(sound.samplerate), sound.channels
             sound.seek(min(round(start_s * rate_hz), sound.frames))
             samples = sound.read(round(duration_s * rate_hz), dtype="float32", always_2d=True)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from asc_bench.data.audio import MISSING_END
+from asc_bench.data.audio import MISSING_END, stated_length_s
 from asc_bench.data.layouts.base import Layout, refuse_spread
 from asc_bench.data.manifest import Dataset, Split, clip_table
 from asc_bench.errors import ConfigError, DataError
@@ -247,7 +246,7 @@ class FolderLayout(Layout):
 
     def _lengths(self, paths: Sequence[Path]) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
         """Seconds that are used of each file, and of a clip; a file that cannot be read is left to the index."""
-        stated = np.array([_duration_s(path) for path in paths])
+        stated = np.array([stated_length_s(path) or np.nan for path in paths])
         known = stated[~np.isnan(stated)]
         longest_s = self.clip_duration_s or (float(known.max()) if len(known) else 1.0)
         return np.minimum(np.where(np.isnan(stated), longest_s, stated), longest_s), longest_s
@@ -301,14 +300,6 @@ def _clip_ids(base: Path, paths: Sequence[Path]) -> list[str]:
     whole = [path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix() for path in paths]
     short = [name.removesuffix(path.suffix) for name, path in zip(whole, paths, strict=True)]
     return short if len(set(short)) == len(short) else whole
-
-
-def _duration_s(path: Path) -> float:
-    try:
-        facts = soundfile.info(str(path))
-    except (soundfile.SoundFileError, OSError, TypeError):
-        return float("nan")
-    return facts.frames / facts.samplerate if facts.frames else float("nan")
 
 
 def _ordered(values: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asc_bench.data.audio import stated_length_s
 from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts, synthetic_counts
 from asc_bench.data.layouts.listing import Row, check_once, files_in, read_rows
@@ -96,7 +97,7 @@ class GreatestHitsLayout(OfficialLayout):
 
     def _clips(self, root: Path, recording: str, names: frozenset[str]) -> Iterator[dict[str, object]]:
         path = root / f"{recording}{_SOUND}"
-        length_s = _length_s(path) if path.name in names else None
+        length_s = stated_length_s(path) if path.name in names else None
         for row in read_rows(root / f"{recording}{_TIMES}", columns=("line",), header=False):
             if _RECORDING.fullmatch(recording) is None:
                 raise row.error(f"recording {recording!r} is not named by a date and a time")
@@ -134,16 +135,6 @@ class GreatestHitsLayout(OfficialLayout):
             yield f"{len(without)} recordings of train.txt and test.txt have no {_TIMES}, such as {without[0]}"
         if len(recordings) < N_RECORDINGS_AT_LEAST and synthetic_counts(root, self.name) is None:
             yield f"{len(recordings)} recordings found, at least {N_RECORDINGS_AT_LEAST} official"
-
-
-def _length_s(path: Path) -> float | None:
-    """Length of a recording by its header; None for a broken file, whose fault the index finds."""
-    import soundfile
-
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.SoundFileError, OSError):
-        return None
 
 
 def _start_s(row: Row, onset: str, length_s: float | None) -> float:
