@@ -2,8 +2,8 @@
 
 The form of the official distribution is not known here (file names, lists, sample rate, labels and licence
 were not to be found), so the layout is one that its owner can write for it: the recordings under any names,
-and ``manifest.csv`` beside them, comma separated with the header ``filename,label,group``. ``group`` is the
-place of a recording; recordings of one group never stand on two sides of a split.
+and ``manifest.csv`` beside them, comma (or semicolon, or tab) separated with the header ``filename,label,group``.
+``group`` is the place of a recording; recordings of one group never stand on two sides of a split.
 
 The number of recordings and their length are published. The labels are not checked here: sources disagree
 about them (26 or 28), and a protocol that maps labels refuses those that it does not know.
@@ -18,7 +18,7 @@ import pandas as pd
 
 from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
-from asc_bench.data.layouts.listing import Row, check_file_name, check_once, read_rows
+from asc_bench.data.layouts.listing import Row, check_file_name, check_once, read_rows, refuse_twins
 from asc_bench.data.manifest import Dataset
 
 MANIFEST = "manifest.csv"
@@ -32,8 +32,9 @@ class DaresG1Layout(OfficialLayout):
     def read(self, root: Path) -> Dataset:
         """See ``Layout.read``."""
         root = root.absolute()
-        rows = read_rows(root / MANIFEST, columns=_COLUMNS, delimiter=",")
+        rows = read_rows(root / MANIFEST, columns=_COLUMNS, delimiter=",;\t")
         check_once(rows)
+        refuse_twins(rows, [row.values[1] for row in rows])
         clips = pd.DataFrame([self._clip(row, root) for row in rows])
         whole = self.dataset(root, clips, (), file_names={Path(path).name for path in clips["path"]})
         there = [Path(path).is_file() for path in whole.clips["path"]]

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asc_bench.data.foreign import is_side_car
 from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts, synthetic_counts
 from asc_bench.data.layouts.listing import Row, check_once, files_in, read_rows
@@ -182,7 +183,7 @@ class Dcase2017Task4Layout(OfficialLayout):
 
     def _check_list(self, path: Path, truth: Mapping[str, object]) -> None:
         """A download list names the clips of the weak truth, each once."""
-        rows = read_rows(path, columns=_LIST_COLUMNS, delimiter=",", header=False, quoted=True)
+        rows = read_rows(path, columns=_LIST_COLUMNS, delimiter=",", header=False)
         check_once(rows)
         listed = set()
         for row in rows:
@@ -218,7 +219,7 @@ def _seconds(row: Row, text: str) -> float:
 
 def _audio_files(folder: Path) -> dict[str, Path]:
     """Path by name of all that lies in a folder and in the folders directly below it."""
-    below = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    below = sorted(p for p in folder.iterdir() if p.is_dir() and not is_side_car(p.name)) if folder.is_dir() else []
     return {name: place / name for place in (*below, folder) for name in files_in(place)}
 
 

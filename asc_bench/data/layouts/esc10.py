@@ -34,7 +34,7 @@ CLASS_OF_FOLDER = {
 """Official folder to the name of the same class in ESC-50."""
 
 _FILE_NAME = re.compile(r"(?P<fold>[1-5])-(?P<source>[0-9]+)-(?P<take>[A-Z])\.ogg")
-_CLASS_FOLDER = re.compile(r"[0-9]{3} - .*")
+_CLASS_FOLDER = re.compile(r"[0-9]{3}[^0-9].*")
 _AUDIO_SUFFIXES = (".ogg", ".wav", ".mp3", ".flac")
 
 

@@ -17,7 +17,7 @@ from asc_bench.data.layouts.base import OfficialLayout, folds_by_number
 from asc_bench.data.layouts.counts import SYNTHETIC_MARKER, Counts
 from asc_bench.data.layouts.esc10 import ESC_10
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, N_FOLDS
-from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
+from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, is_true, read_rows
 from asc_bench.data.layouts.tut_mobile import DEVICES
 from asc_bench.data.manifest import Dataset, Split
 
@@ -44,7 +44,7 @@ class Esc10DevicesLayout(OfficialLayout):
         in_training = {
             clip
             for clip, device, row in zip(clips["clip_id"], clips["device"], rows, strict=True)
-            if device == "A" or row.values[-1] == "True"
+            if device == "A" or is_true(row, "parallel", row.values[-1])
         }
         splits = [
             Split(split.name, train=tuple(c for c in split.train if c in in_training), test=split.test)
@@ -80,8 +80,7 @@ class Esc10DevicesLayout(OfficialLayout):
                 raise row.error(f"{column} is {value!r}, but the file name {file_name!r} says {match[column]!r}")
         if scene not in self.scenes:
             raise row.error(f"scene {scene!r} is not one of {', '.join(self.scenes)}")
-        if parallel not in ("True", "False"):
-            raise row.error(f"parallel is {parallel!r}, neither True nor False")
+        is_true(row, "parallel", parallel)
         return {
             "clip_id": Path(file_name).stem,
             "path": str(folder / file_name),
@@ -96,9 +95,9 @@ class Esc10DevicesLayout(OfficialLayout):
 
 def _check_parallel(rows: list[Row]) -> None:
     """A source is recorded in parallel as a whole or not at all."""
-    said: dict[str, str] = {}
+    said: dict[str, bool] = {}
     for row in rows:
-        source, parallel = row.values[3], row.values[-1]
+        source, parallel = row.values[3], is_true(row, "parallel", row.values[-1])
         if said.setdefault(source, parallel) != parallel:
             raise row.error(f"source {source} is parallel here and not in an earlier line")
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from asc_bench.data.layouts.base import OfficialLayout, folds_by_number
 from asc_bench.data.layouts.counts import Counts
-from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, read_rows
+from asc_bench.data.layouts.listing import Row, check_file_name, check_once, files_in, is_true, read_rows
 from asc_bench.data.manifest import Dataset
 
 CLASSES_OF_GROUP = {
@@ -128,7 +128,7 @@ class Esc50Layout(OfficialLayout):
         if target >= len(self.scenes) or values["category"] != self.scenes[target]:
             official = self.scenes[target] if target < len(self.scenes) else "no class at all"
             raise row.error(f"category is {values['category']!r}, but target {target} is {official}")
-        if values["esc10"] != str(values["category"] in ESC10_CLASSES):
+        if is_true(row, "esc10", values["esc10"]) != (values["category"] in ESC10_CLASSES):
             raise row.error(f"esc10 is {values['esc10']!r}, which is wrong for {values['category']}")
         return {
             "clip_id": Path(file_name).stem,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,11 @@ import numpy as np
 import pandas as pd
 
 from asc_bench.data.audio import MISSING_END, stated_length_s
+from asc_bench.data.foreign import is_side_car
 from asc_bench.data.layouts.base import Layout, refuse_spread
+from asc_bench.data.layouts.listing import label_twins, read_list, refuse_formula
 from asc_bench.data.manifest import Dataset, Split, clip_table
+from asc_bench.data.nearby import near_path
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near, slug
 
@@ -144,6 +148,7 @@ class FolderLayout(Layout):
             raise DataError(
                 f"{self.csv_path(root)}: none of the {len(paths)} files is there, such as {paths[0]}; is "
                 f"{self.file!r} the column of the file names, and do they begin in {root / self.audio}?"
+                f"{near_path(paths[0])}"
             )
         ids = _clip_ids(root / self.audio, paths)
         heard_s, longest_s = self._lengths(paths)
@@ -189,17 +194,14 @@ class FolderLayout(Layout):
     def _table(self, root: Path) -> pd.DataFrame:
         path = self.csv_path(root)
         try:
-            with path.open(encoding="utf-8-sig") as lines:
-                header = lines.readline()
-            separator = max(",;\t", key=header.count)
-            table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            text = read_list(path)
+            separator = max(",;\t", key=text.partition("\n")[0].count)
+            table = pd.read_csv(io.StringIO(text, newline=""), sep=separator, dtype=str, keep_default_na=False)
         except FileNotFoundError:
-            raise DataError(f"{path} is not there: name the table that labels the files of {root}") from None
-        except UnicodeDecodeError as error:
             raise DataError(
-                f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-            ) from error
-        except (OSError, ValueError) as error:
+                f"{path} is not there: name the table that labels the files of {root}.{near_path(path)}"
+            ) from None
+        except ValueError as error:
             raise DataError(f"{path} cannot be read: {error}") from error
         table.columns = table.columns.str.strip()
         if table.empty:
@@ -214,6 +216,16 @@ class FolderLayout(Layout):
             empty = table[column] == ""
             if empty.any():
                 raise DataError(f"{path}, line {int(empty.argmax()) + 2}: the column {column!r} is empty")
+            for line, value in enumerate(table[column], start=2):
+                refuse_formula(value, lambda what, line=line: DataError(f"{path}, line {line}: {what}"))
+        labels = table[self.label].tolist()
+        twins = label_twins(labels)
+        if twins:
+            here, before = twins
+            raise DataError(
+                f"{path}, line {here + 2}: the class {labels[here]!r} differs from {labels[before]!r} in line "
+                f"{before + 2} in case, blanks, hyphens or accents only; write one of them"
+            )
         return table
 
     def _paths(self, root: Path, table: pd.DataFrame) -> list[Path]:
@@ -279,15 +291,18 @@ class FolderLayout(Layout):
 
     def _warn_of_unlisted(self, root: Path, paths: Sequence[Path]) -> None:
         listed = {str(path) for path in paths}
-        audio = (p for p in (root / self.audio).rglob("*") if p.suffix.lower() in SUFFIXES)
+        found = (p for p in (root / self.audio).rglob("*") if p.suffix.lower() in SUFFIXES)
+        audio = (p for p in found if not any(map(is_side_car, p.relative_to(root).parts)))
         n_unlisted = sum(str(path) not in listed for path in audio)
         if n_unlisted:
             _log.warning("%s: %d audio files are not in %s and are not used", self.name, n_unlisted, self.csv)
 
 
 def _found(base: Path, name: str) -> Path:
-    """The file of a name whose ending may be left out."""
+    """The file of a name whose ending may be left out, and whose slashes may be those of Windows."""
     path = base / name
+    if "\\" in name and not path.is_file():
+        return _found(base, name.replace("\\", "/"))
     if name and not path.is_file() and path.suffix.lower() not in SUFFIXES:
         for suffix in SUFFIXES:
             if (longer := path.with_name(path.name + suffix)).is_file():

@@ -107,6 +107,8 @@ class GreatestHitsLayout(OfficialLayout):
             onset, material, action, _ = words
             scene = f"{material} {action}"
             start_s = _start_s(row, onset, length_s)
+            if scene not in MATERIAL_OF_SCENE and scene.lower() in MATERIAL_OF_SCENE:
+                raise row.error(f"{scene!r} is {scene.lower()!r} in other letters; write it so, or it is no clip")
             if scene in MATERIAL_OF_SCENE:
                 clip_id = f"{recording}@{row.line:03d}"
                 yield {

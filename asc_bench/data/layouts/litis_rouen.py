@@ -25,8 +25,9 @@ import pandas as pd
 
 from asc_bench.data.layouts.base import OfficialLayout
 from asc_bench.data.layouts.counts import Counts
-from asc_bench.data.layouts.listing import Row, check_file_name, files_in
+from asc_bench.data.layouts.listing import Row, check_file_name, files_in, read_list
 from asc_bench.data.manifest import Dataset, Split
+from asc_bench.data.nearby import near_path
 from asc_bench.errors import DataError
 
 LABELS = (
@@ -113,14 +114,15 @@ class LitisRouenLayout(OfficialLayout):
 def _rows(path: Path) -> list[Row]:
     """Lines of words; empty lines do not count."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_list(path)
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing: the folder needs {AUDIO}/, {RELATION}, {LEARN} and {TEST} of the home page"
+            f"{near_path(path)}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    rows = [Row(path, i, tuple(line.split())) for i, line in enumerate(text.splitlines(), start=1)]
+    rows = [
+        Row(path, i, tuple(line.replace('"', " ").split())) for i, line in enumerate(text.splitlines(), start=1)
+    ]
     rows = [row for row in rows if row.values]
     if not rows:
         raise DataError(f"{path} is empty")
