@@ -30,6 +30,12 @@ _MAGIC = (
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (such as .xls)"),
 )
 _SIDE_CARS = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"})
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is to be unpacked."""
+    return name.lower().endswith(_ARCHIVES)
 
 
 def is_side_car(name: str) -> bool:

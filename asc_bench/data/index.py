@@ -149,6 +149,9 @@ def _listing(dataset: Dataset, faults: dict[str, str], n_files: int) -> str:
     lines += [f"  {path}: {fault}" for path, fault in list(faults.items())[:N_LISTED]]
     if len(faults) > N_LISTED:
         lines.append(f"  ... and {len(faults) - N_LISTED} more")
+    n_missing = len(dataset.missing)
+    lacking = [*dataset.shortfalls, *([f"{n_missing} audio files are missing"] if n_missing else [])]
+    lines[:0] = [f"{dataset.name}: incomplete: {fault}" for fault in lacking]
     official = "Restore these files from the official archive"
     own = "Repair these files or leave them out of the table"
     lines.append(f"{official if dataset.official else own}; nothing was trained.")

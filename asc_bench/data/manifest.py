@@ -165,6 +165,10 @@ class Dataset:
         Whether it is a published data set, held against official counts; false for a folder of the user's.
     caveats : tuple of str
         Sentences that every table made from it must show.
+    elsewhere : tuple of Path
+        Further folders of the same data set that were found and not read.
+    missing_training : (int, int)
+        How many training and validation clips were left out since their files are missing, and of how many.
     """
 
     name: str
@@ -181,6 +185,8 @@ class Dataset:
     events: pd.DataFrame | None = None
     official: bool = True
     caveats: tuple[str, ...] = ()
+    elsewhere: tuple[Path, ...] = ()
+    missing_training: tuple[int, int] = (0, 0)
 
     def __repr__(self) -> str:
         """In short: the lists of clips may be long."""

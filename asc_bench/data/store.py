@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from asc_bench.data.foreign import is_archive
 from asc_bench.data.layouts import LAYOUTS, FolderLayout, Layout
 from asc_bench.data.manifest import Dataset
+from asc_bench.data.nearby import folders_below
+from asc_bench.data.resources import archives_of
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near
 
@@ -49,7 +54,7 @@ def get_layout(name: str | Layout) -> Layout:
 
 
 def find_dataset(name: str | Layout, roots: Sequence[Path]) -> Path:
-    """Folder of a data set: below one of the roots, or a root itself. The first found counts.
+    """Folder of a data set: below one of the roots, or a root itself; see ``Layout.place``.
 
     Raises
     ------
@@ -79,8 +84,27 @@ def load_dataset(name_or_names: str | Layout | Iterable[str | Layout], roots: Se
     for layout in layouts:
         folder = layout.place(roots)
         if folder is not None:
-            return layout.read(folder)
+            others = tuple(place for place in layout.places(roots) if place != folder)
+            return replace(layout.read(folder), elsewhere=others)
     raise DataError(_not_found(layouts, roots))
+
+
+def how_to_get(layout: Layout, place: Path | None = None) -> str:
+    """What to do to get a data set, for messages: a command that works, or where to get it by hand.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of a published data set.
+    place : Path, optional
+        Folder that holds the data set, or will; named where it is none that is looked in by itself.
+    """
+    if layout.archives is None:
+        return f"get it by hand from {layout.homepage} (there is no list of its archives here)"
+    unverified = any(archive.md5 is None for archive in archives_of(layout.archives))
+    usual = [root.absolute() for root in data_roots()]
+    named = "" if place is None or place.absolute() in usual else f" --data {shlex.quote(str(place))}"
+    return f"asc-bench prepare {layout.name} --download{' --allow-unverified' if unverified else ''}{named}"
 
 
 def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
@@ -91,11 +115,33 @@ def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
     folders = " or ".join(f"{folder}/" for layout in layouts for folder in layout.folders)
     lines.append(f"  looked for: a folder {folders}")
     lines += [f"  looked in:  {r.absolute()}{'' if r.is_dir() else ' (does not exist)'}" for r in roots]
+    lines += [f"  {sentence}" for layout in layouts for sentence in _nearby(layout, roots)]
     for layout in layouts:
         lines.append(f"  {layout.title}: {layout.homepage}")
         if layout.archives is not None:
-            lines.append(f"    asc-bench prepare {layout.name} --download")
+            lines.append(f"    {how_to_get(layout, roots[0])}")
     lines.append(f"  or set {DATA_VARIABLE} to the folder that holds it,")
     lines.append("  or add --synthetic (in Python: synthetic=True) to run on a synthetic dataset,")
     lines.append("  whose numbers mean nothing beyond that.")
     return "\n".join(lines)
+
+
+def _nearby(layout: Layout, roots: Sequence[Path]) -> Iterator[str]:
+    """What lies in or around the roots that is nearly the data set's folder."""
+    for folder in folders_below(roots, layout.folders):
+        if folder.name in layout.folders:
+            yield f"lies deeper: {folder}; give --data {shlex.quote(str(folder.parent))}"
+        else:
+            yield f"is there in other letters: {folder}; rename it to {layout.folders[0]}"
+    for root in map(Path.absolute, roots):
+        above = next((parent for parent in root.parents if parent.name in layout.folders), None)
+        if above is not None and root.is_dir():
+            yield f"{root} lies inside of {above}; give --data {shlex.quote(str(above.parent))}"
+        for name in layout.folders:
+            if (root / name).is_symlink() and not (root / name).exists():
+                yield f"{root / name} is a link to nothing: {(root / name).readlink()}"
+            elif (root / name).is_file():
+                yield f"{root / name} is a file, not a folder"
+        archives = sorted(p for name in layout.folders for p in root.glob(f"{name}*") if is_archive(p.name))
+        if archives:
+            yield f"{root} holds archives that are not unpacked: {', '.join(p.name for p in archives[:3])}"

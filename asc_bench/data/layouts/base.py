@@ -36,6 +36,8 @@ class Layout(ABC):
         What its sounds are, for messages.
     binaural : bool
         Whether every recording has two channels, one for each ear.
+    landmarks : tuple of str
+        Files or folders below the data set's folder, any one of which shows that it is this folder.
     namespace : str
         What the locations are numbers of, where several data sets share them, such as "freesound"; else empty.
     derived_from : tuple of str
@@ -52,6 +54,7 @@ class Layout(ABC):
     derived_from: tuple[str, ...] = ()
     binaural: bool = False
     namespace: str = ""
+    landmarks: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
@@ -64,16 +67,33 @@ class Layout(ABC):
         """
 
     def place(self, roots: Sequence[Path]) -> Path | None:
-        """The data set's folder: below one of the roots, or a root itself, the first that is found; or None."""
+        """The data set's folder: below one of the roots, or a root itself; or None.
+
+        The first that holds a landmark is taken, also where an archive was unpacked into a folder of its own name.
+        If none does, it is the first that is not empty, for an error that names what is missing in it.
+        """
+        there = self.places(roots)
+        if there:
+            return there[0]
+        plain = [folder for root in roots for folder in self._plain(root) if folder.is_dir()]
+        return next((folder for folder in plain if not _is_empty(folder)), next(iter(plain), None))
+
+    def places(self, roots: Sequence[Path]) -> list[Path]:
+        """Every folder of the data set, in the order of the roots: those that hold a landmark."""
+        found = []
         for root in roots:
-            # A root given as "." or through a parent has no telling name before it is made absolute.
-            itself = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link and lose its name
-            candidates = [itself] if itself.name in self.folders else []
-            candidates += [itself / folder for folder in self.folders]
-            for candidate in candidates:
-                if candidate.is_dir():
-                    return candidate
-        return None
+            plain = list(self._plain(root))
+            found += [f for f in plain if self._holds(f)]
+            found += [f / inner for f in plain for inner in self.folders if self._holds(f / inner)]
+        return list(dict.fromkeys(found))
+
+    def _plain(self, root: Path) -> list[Path]:
+        # A root given as "." or through a parent has no telling name before it is made absolute.
+        itself = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link and lose its name
+        return ([itself] if itself.name in self.folders else []) + [itself / folder for folder in self.folders]
+
+    def _holds(self, folder: Path) -> bool:
+        return any((folder / name).exists() for name in self.landmarks)
 
     def derive(self, source: Dataset, root: Path, *, n_jobs: int, progress: Progress) -> Path:
         """Compute this data set from another one, unless that was done before.
@@ -102,6 +122,13 @@ class Layout(ABC):
             If there is no room, or the folder cannot be written.
         """
         raise ConfigError(f"{self.name} is not computed from {source.name} or from any other data set")
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:  # whoever reads it says why it cannot be listed
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,7 @@ DARES_G1 = DaresG1Layout(
     archives=None,
     clip_duration_s=60.0,
     scenes=(),
+    landmarks=(MANIFEST,),
     counts=Counts(n_clips=123, folds={}),
     binaural=True,
 )

@@ -259,6 +259,7 @@ DCASE_2017_TASK_4 = Dcase2017Task4Layout(
     archives=None,
     clip_duration_s=10.0,
     namespace="youtube",
+    landmarks=tuple(f"{part}_set.csv" for part in (TRAINING, TESTING)),
     scenes=tuple(COARSE_OF_LABEL),
     counts=_counts([TESTING]),
 )

@@ -53,7 +53,11 @@ class Esc10Layout(OfficialLayout):
         return self.dataset(root, clips, splits, file_names={Path(p).name for p in clips["path"]})
 
     def _clips(self, folder: Path) -> Iterator[tuple[dict[str, object], int]]:
-        for name in sorted(files_in(folder)):
+        names = sorted(files_in(folder))
+        if not names and (folder / folder.name).is_dir():
+            inner = folder / folder.name
+            raise DataError(f"{folder}: the recordings lie one level deeper, in {inner}; move them up")
+        for name in names:
             match = _FILE_NAME.fullmatch(name)
             if match is not None:
                 clip_id = Path(name).stem
@@ -70,6 +74,8 @@ class Esc10Layout(OfficialLayout):
                     },
                     int(match["fold"]),
                 )
+            elif _FILE_NAME.fullmatch(name.upper().replace(".OGG", ".ogg")):
+                raise DataError(f"{folder / name}: upper and lower case count; rename it to fold-source-TAKE.ogg")
             elif not name.startswith(".") and name.lower().endswith(_AUDIO_SUFFIXES):
                 raise DataError(
                     f"{folder / name}: is not named fold-source-take.ogg; converted copies and the first "
@@ -99,4 +105,5 @@ ESC_10 = Esc10Layout(
     scenes=ESC10_CLASSES,
     counts=esc_counts(len(ESC10_CLASSES)),
     namespace="freesound",
+    landmarks=tuple(CLASS_OF_FOLDER),
 )

@@ -153,4 +153,5 @@ ESC_50 = Esc50Layout(
     scenes=tuple(GROUP_OF_CLASS),
     counts=esc_counts(len(GROUP_OF_CLASS)),
     namespace="freesound",
+    landmarks=("meta/esc50.csv",),
 )

@@ -217,7 +217,7 @@ class FolderLayout(Layout):
             if empty.any():
                 raise DataError(f"{path}, line {int(empty.argmax()) + 2}: the column {column!r} is empty")
             for line, value in enumerate(table[column], start=2):
-                refuse_formula(value, lambda what, line=line: DataError(f"{path}, line {line}: {what}"))
+                refuse_formula(value, f"{path}, line {line}")
         labels = table[self.label].tolist()
         twins = label_twins(labels)
         if twins:

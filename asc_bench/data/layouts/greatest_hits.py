@@ -165,5 +165,6 @@ GREATEST_HITS = GreatestHitsLayout(
     archives=None,
     clip_duration_s=WINDOW_S,
     scenes=tuple(MATERIAL_OF_SCENE),
+    landmarks=("train.txt", "test.txt"),
     counts=Counts(n_clips=0, folds={}, folds_known=False),
 )

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def read_rows(
                 f"{len(row.values)} columns instead of {n_columns} ({', '.join(columns[:n_columns])}): {row.values}"
             )
         for value in row.values:
-            refuse_formula(value, row.error)
+            refuse_formula(value, f"{path}, line {row.line}")
     return rows
 
 
@@ -158,10 +158,12 @@ def _parsed(path: Path, text: str, delimiter: str, n_columns: int) -> list[Row]:
     return rows
 
 
-def refuse_formula(value: str, error: Callable[[str], DataError]) -> None:
+def refuse_formula(value: str, where: str) -> None:
     """Refuse what a spreadsheet leaves of a value that it took for a formula, such as ``-0abc``: ``#NAME?``."""
     if value in _FORMULA_ERRORS:
-        raise error(f"{value} is what a spreadsheet made of a value that it took for a formula; restore the value")
+        raise DataError(
+            f"{where}: {value} is what a spreadsheet made of a value that it took for a formula; restore the value"
+        )
 
 
 def refuse_twins(rows: Sequence[Row], labels: Sequence[str]) -> None:

@@ -193,5 +193,6 @@ LITIS_ROUEN = LitisRouenLayout(
     archives=None,
     clip_duration_s=30.0,
     scenes=LABELS,
+    landmarks=(RELATION,),
     counts=Counts(n_clips=3026, folds={}, folds_known=False),
 )

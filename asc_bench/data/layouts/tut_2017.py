@@ -137,6 +137,7 @@ TUT_2017_DEVELOPMENT = Tut2017Layout(
     archives="TUT-acoustic-scenes-2017-development",
     clip_duration_s=10.0,
     scenes=SCENES,
+    landmarks=("meta.txt",),
     # How many clips each fold trains on is not published; the test counts are those of dcase_util's tests.
     counts=Counts(
         n_clips=4680,
@@ -156,6 +157,7 @@ TUT_2017_EVALUATION = Tut2017Layout(
     archives="TUT-acoustic-scenes-2017-evaluation",
     clip_duration_s=10.0,
     scenes=SCENES,
+    landmarks=("meta.txt",),
     counts=Counts(n_clips=1620, folds={}, per_scene={"": 108}),
     n_folds=0,
     binaural=True,

@@ -143,6 +143,7 @@ TUT_2018_MOBILE = TutMobileLayout(
     archives="TUT-urban-acoustic-scenes-2018-mobile-development",
     clip_duration_s=10.0,
     scenes=tuple(COARSE_OF_SCENE),
+    landmarks=("meta.csv",),
     counts=Counts(
         n_clips=10_080,
         folds={"fold1": {"train": {"A": 6122, "B": 540, "C": 540}, "test": {"A": 2518, "B": 180, "C": 180}}},
@@ -161,6 +162,7 @@ TAU_2019_MOBILE = TutMobileLayout(
     archives="TAU-urban-acoustic-scenes-2019-mobile-development",
     clip_duration_s=10.0,
     scenes=tuple(COARSE_OF_SCENE),
+    landmarks=("meta.csv",),
     # 1,030 clips are in no fold: with these counts they are necessarily all of device A.
     counts=Counts(
         n_clips=16_560,
