@@ -9,9 +9,10 @@ from typing import TypedDict, TypeVar, Unpack, cast, get_args
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench, Selection
+from asc_bench.bench.completeness import incomplete, suggestion
 from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
-from asc_bench.errors import ConfigError, IncompleteDataError
+from asc_bench.errors import ConfigError
 from asc_bench.names import near
 from asc_bench.plain_values import checked, paths, texts
 from asc_bench.registry import ProtocolLike
@@ -59,6 +60,9 @@ class Options(TypedDict, total=False):
         or ``full``) and with the seed ``synthetic_seed``.
     sources : str or sequence of str
         For a protocol that joins data sets: one or several of them; empty for all.
+    allow_missing_training : float
+        Fraction of the training and validation clips that are left out if their files are missing, such as videos
+        that were taken down; every table says how many. Test clips are never left out. 0 by default.
     cache : path, optional
         Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
     results : path
@@ -86,6 +90,7 @@ class Options(TypedDict, total=False):
     synthetic_size: str
     synthetic_seed: int
     sources: str | Iterable[str]
+    allow_missing_training: float
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
@@ -110,6 +115,7 @@ DEFAULTS: Options = {
     "synthetic_size": "small",
     "synthetic_seed": 0,
     "sources": (),
+    "allow_missing_training": 0.0,
     "cache": None,
     "results": "results",
     "keep_weights": False,
@@ -188,6 +194,7 @@ class Experiment:
             synthetic_seed=given["synthetic_seed"],
             cache=None if cache is None else Path(cache),
             sources=texts(given["sources"]),
+            allow_missing_training=given["allow_missing_training"],
         )
         backend = _one_of("backend", given["backend"], get_args(Backend))
         return cls(
@@ -344,17 +351,8 @@ def refuse_incomplete(bench: Bench) -> None:
     IncompleteDataError
         With every fault, and how to repair it.
     """
-    faults = bench.faults()
-    if not faults:
-        return
-    lines = [f"{bench.protocol.name}: incomplete, so nothing is run and no score is given:"]
-    lines += [f"  {fault}" for fault in faults]
-    lines += [
-        f"To repair the data set: asc-bench prepare {dataset.name} --download"
-        for dataset in bench.dataset.parts or (bench.dataset,)
-        if not dataset.complete and dataset.official
-    ]
-    raise IncompleteDataError("\n".join(lines))
+    if not bench.dataset.complete:
+        raise incomplete(bench.protocol.name, bench.dataset, *suggestion(bench.dataset, bench.folds))
 
 
 def _one_of(what: str, value: str, choices: Iterable[Choice]) -> Choice:

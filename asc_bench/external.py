@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.bench.bench import Bench
+from asc_bench.bench.completeness import incomplete
 from asc_bench.bench.source import Source
-from asc_bench.errors import ConfigError, DataError, IncompleteDataError
+from asc_bench.errors import ConfigError, DataError
 from asc_bench.labels import FINE
 from asc_bench.names import near
 from asc_bench.plain_values import paths, texts
@@ -96,7 +97,7 @@ def score(
             "clips, which a table of test predictions does not hold"
         )
     if bench.dataset.shortfalls:
-        raise IncompleteDataError(f"{bench.protocol.name}: {'; '.join(bench.dataset.shortfalls)}")
+        raise incomplete(bench.protocol.name, bench.dataset)
     return score_on(predictions, bench, folds=texts(folds))
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.bench.augmentation import Augmentation, expanded
+from asc_bench.bench.completeness import faults, first_of_all, without_missing
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
@@ -48,16 +49,30 @@ class Bench:
     folds: tuple[Fold, ...]
 
     @classmethod
-    def of(cls, protocol: Protocol, dataset: Dataset) -> Bench:
+    def of(cls, protocol: Protocol, dataset: Dataset, *, allow_missing_training: float = 0.0) -> Bench:
         """Apply a protocol to an indexed data set.
+
+        Parameters
+        ----------
+        protocol : Protocol
+            What is done.
+        dataset : Dataset
+            What it is done on.
+        allow_missing_training : float
+            Fraction of the training and validation clips that are left out if their files are missing.
 
         Raises
         ------
+        IncompleteDataError
+            If files or lists are missing and no folds can be made of the rest, or more is missing than allowed.
         DataError
             If a fold names clips twice or clips that the clip table lacks.
         """
-        clips = protocol.clips(dataset)
-        folds = tuple(protocol.folds(dataset))
+        try:
+            clips = protocol.clips(dataset)
+            folds = tuple(protocol.folds(dataset))
+        except DataError as error:
+            raise first_of_all(protocol.name, dataset, error) from error
         known = set(clips["clip_id"])
         for fold in folds:
             ids = [*fold.train, *fold.validation, *fold.test]
@@ -70,6 +85,10 @@ class Bench:
             unknown = set(ids) - known
             if unknown:
                 raise DataError(f"{protocol.name}, {fold.name}: unknown clip ID {min(unknown)!r}")
+        if allow_missing_training and dataset.missing and not dataset.shortfalls:
+            dataset, clips, folds = without_missing(
+                protocol.name, dataset, clips, folds, limit=allow_missing_training
+            )
         return cls(protocol, dataset, clips, folds)
 
     def __repr__(self) -> str:
@@ -92,6 +111,8 @@ class Bench:
         kind = f"synthetic-{self.dataset.root.parent.name}" if self.dataset.synthetic else self.dataset.name
         if self.dataset.synthetic and self.dataset.sources:
             kind = f"{kind}-{self.dataset.name}"
+        if self.dataset.missing_training[0]:
+            kind = f"{kind}-without-{self.dataset.missing_training[0]}"
         return slug(self.protocol.name if kind == self.protocol.name else f"{self.protocol.name}-{kind}")
 
     def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
@@ -192,9 +213,7 @@ class Bench:
 
     def faults(self) -> tuple[str, ...]:
         """Why no score may come from this data set; empty when it is complete."""
-        missing = self.dataset.missing
-        files = (f"{len(missing)} audio files are missing, such as {missing[0]}",) if missing else ()
-        return (*self.dataset.shortfalls, *files)
+        return faults(self.dataset)
 
 
 def task_of(protocol: Protocol | type[Protocol], devices: Sequence[str]) -> Task:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asc_bench.bench.bench import Bench
+from asc_bench.bench.completeness import check_allowance, incomplete
 from asc_bench.bench.host import n_cores
 from asc_bench.data.index import index_dataset
 from asc_bench.data.joined import join_datasets
@@ -43,6 +44,8 @@ class Source:
         Holds synthetic datasets, file index and features; None for the user's cache folder.
     sources : tuple of str
         For protocols that join data sets: which; empty for all.
+    allow_missing_training : float
+        Fraction of a protocol's training and validation clips that are left out if their files are missing.
     """
 
     roots: tuple[Path, ...] = ()
@@ -51,6 +54,10 @@ class Source:
     synthetic_seed: int = 0
     cache: Path | None = None
     sources: tuple[str, ...] = ()
+    allow_missing_training: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_allowance(self.allow_missing_training)
 
     @property
     def cache_folder(self) -> Path:
@@ -99,11 +106,7 @@ class Source:
     def _derived(self, layout: Layout, progress: Progress) -> Dataset:
         source = self.dataset(layout.derived_from, progress)
         if not source.complete:
-            reason = next(iter(source.shortfalls), f"{len(source.missing)} audio files are missing")
-            raise DataError(
-                f"{layout.title} is computed from {source.name}, but {source.root} is incomplete: {reason}; "
-                f"see `asc-bench prepare {source.name}`"
-            )
+            raise incomplete(f"{layout.title}, which is computed from {source.name} in {source.root}", source)
         root = self.cache_folder / "derived" / f"{source.name}-{source.digest()[:12]}"
         if source.synthetic:
             # The folder above a synthetic dataset is named by its size, as are tables and results of it.
@@ -135,7 +138,8 @@ class Source:
         instance = protocol_of(protocol)
         derived = any(layout_of(name).derived_from for name in instance.datasets)
         if audio or instance.sources or self.synthetic or derived:
-            return Bench.of(instance, self.dataset_of(instance, progress))
+            found = self.dataset_of(instance, progress)
+            return Bench.of(instance, found, allow_missing_training=self.allow_missing_training if audio else 0.0)
         self.chosen(instance)
         layouts = [layout_of(name) for name in instance.datasets]
         return Bench.of(instance, load_dataset(layouts, data_roots(self.roots)))

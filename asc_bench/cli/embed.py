@@ -40,6 +40,7 @@ def command(
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
+    allow_missing_training: options.AllowMissingTraining = 0.0,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -71,7 +72,7 @@ def command(
     refuse_without_embedding(variants[0].name)
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
     settings = Settings(cache=source.cache_folder, device=choose_device(device), n_threads=n_cores())
     store = ResultsStore(results)
     with Screen() as screen:

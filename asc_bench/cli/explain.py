@@ -80,7 +80,16 @@ def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Pa
 
     m = found.manifest
     size, _, seed = str(m["synthetic_size"]).partition("-seed")
-    source = Source(tuple(data or ()), m["synthetic"], size, int(seed or 0), cache, tuple(m.get("sources", ())))
+    n_missing, n_trained = m.get("missing_training", (0, 1))
+    source = Source(
+        tuple(data or ()),
+        m["synthetic"],
+        size,
+        int(seed or 0),
+        cache,
+        tuple(m.get("sources", ())),
+        allow_missing_training=min(0.999, n_missing / n_trained + 1e-9) if n_missing else 0.0,
+    )
     bench = source.bench(m["protocol"], lambda fraction, text: None)
     (now,) = plan(
         bench,

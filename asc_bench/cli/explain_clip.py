@@ -44,6 +44,7 @@ def command(
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
+    allow_missing_training: options.AllowMissingTraining = 0.0,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -72,7 +73,7 @@ def command(
     if scene and scene not in wanted.labels.fine:
         raise ConfigError(f"{protocol} has no class {scene!r}{near(scene, wanted.labels.fine)}")
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
     facts = check_file(file, start_s=start, duration_s=wanted.clip_duration_s)
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(protocol, progress)

@@ -32,6 +32,7 @@ def command(
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
+    allow_missing_training: options.AllowMissingTraining = 0.0,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -57,7 +58,7 @@ def command(
     from asc_bench.screen import Screen
 
     asked = fusions(systems, options.split(rule))
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
     store, settings = ResultsStore(results), Settings(cache=source.cache_folder)
     selection, copies = options.selection(as_published, hold_out), options.augmentation(augment)
     with Screen(quiet=quiet) as screen:

@@ -78,6 +78,13 @@ Sources = Annotated[
     str,
     typer.Option(help="For a protocol that joins data sets: which of its sources, separated by commas; else all."),
 ]
+AllowMissingTraining = Annotated[
+    float,
+    typer.Option(
+        help="Fraction of the training clips that may be missing, such as videos that were taken down; tables say "
+        "so. Test clips are never left out."
+    ),
+]
 Results = Annotated[Path, typer.Option("--results", help="Folder for results.")]
 Repeats = Annotated[int, typer.Option(help="Repeats of every run, each with a seed of its own.", min=1)]
 Folds = Annotated[str, typer.Option(help="Folds, separated by commas; all if not given.")]
@@ -165,13 +172,14 @@ def source(
     synthetic_size: str,
     synthetic_seed: int = 0,
     sources: str = "",
+    allow_missing_training: float = 0.0,
 ) -> Source:
     """Where recordings come from, checked.
 
     Raises
     ------
     ConfigError
-        For an unknown size.
+        For an unknown size, or a fraction that is none.
     """
     from asc_bench.bench.source import Source
     from asc_bench.errors import ConfigError
@@ -180,7 +188,15 @@ def source(
 
     if synthetic_size not in sizes():
         raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, sizes())}")
-    return Source(tuple(data or ()), synthetic, synthetic_size, synthetic_seed, cache, tuple(split(sources)))
+    return Source(
+        tuple(data or ()),
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        cache,
+        tuple(split(sources)),
+        allow_missing_training,
+    )
 
 
 def split(text: str) -> list[str]:

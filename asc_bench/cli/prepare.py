@@ -34,6 +34,7 @@ def command(
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
+    allow_missing_training: options.AllowMissingTraining = 0.0,
     data: options.Data = None,
     cache: options.Cache = None,
 ) -> None:
@@ -47,7 +48,7 @@ def command(
     from asc_bench.registry import layouts, protocols
     from asc_bench.screen import Screen
 
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
     is_protocol = name in protocols().found
     if name in weight_sets():
         if systems or sources or synthetic or augment:
@@ -62,6 +63,8 @@ def command(
         raise ConfigError("--augment makes features of deformed copies: say for which systems with --systems")
     if sources and not is_protocol:
         raise ConfigError(f"{name} is a data set: --sources chooses those of a protocol that joins several")
+    if allow_missing_training and not is_protocol:
+        raise ConfigError(f"{name} is a data set: --allow-missing-training needs a protocol, which divides it")
     protocol = protocols().get(name) if is_protocol else None
     names = dataset_names(protocol) if protocol else (name,)
     joined: list[tuple[str, ...]] = []
@@ -84,6 +87,10 @@ def command(
             for each in [name] if is_protocol else benches:
                 bench = source.bench(each, lambda f, m: None)
                 _features(screen, bench, systems, budget, source.cache_folder, copies)
+    if protocol and allow_missing_training and not dataset.complete:
+        partial = source.bench(protocol, lambda f, m: None)
+        typer.echo("\n".join(f"  {sentence}" for sentence in partial.dataset.caveats))
+        dataset = partial.dataset
     if not dataset.complete:
         raise typer.Exit(1)
 
@@ -116,6 +123,7 @@ def _download(
 
 
 def _describe(dataset: Dataset) -> None:
+    from asc_bench.bench.completeness import advice, faults
     from asc_bench.registry import layouts
 
     kind = "SYNTHETIC dataset" if dataset.synthetic else layouts().get(dataset.name).nature
@@ -124,10 +132,10 @@ def _describe(dataset: Dataset) -> None:
     typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
     for split in dataset.splits:
         typer.echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
-    for fault in dataset.shortfalls:
+    for fault in faults(dataset):
         typer.echo(f"  INCOMPLETE: {fault}")
-    if dataset.missing:
-        typer.echo(f"  INCOMPLETE: {len(dataset.missing)} audio files are missing, such as {dataset.missing[0]}")
+    if not dataset.complete:
+        typer.echo(f"  To repair the data set: {advice(dataset)}")
     for caveat in dataset.caveats:
         typer.echo(f"  {caveat}")
     typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")

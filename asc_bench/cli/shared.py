@@ -23,6 +23,7 @@ class Computing:
     synthetic_size: options.SyntheticSize = "small"
     synthetic_seed: options.SyntheticSeed = 0
     sources: options.Sources = ""
+    allow_missing_training: options.AllowMissingTraining = 0.0
     repeats: options.Repeats = 1
     jobs: options.Jobs = 1
     backend: options.Backend = "loky"

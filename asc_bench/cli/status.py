@@ -21,6 +21,7 @@ def command(
     synthetic_size: options.SyntheticSize = "small",
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
+    allow_missing_training: options.AllowMissingTraining = 0.0,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -41,7 +42,7 @@ def command(
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources)
+    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
     asked = given.chosen()
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(asked, progress)

@@ -56,6 +56,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         synthetic_size=given.synthetic_size,
         synthetic_seed=given.synthetic_seed,
         sources=options.split(given.sources),
+        allow_missing_training=given.allow_missing_training,
         cache=given.cache,
         results=given.results,
         keep_weights=keep_weights or training.keep_weights,

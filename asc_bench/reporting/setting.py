@@ -23,6 +23,7 @@ _MUST_AGREE = (
     "selection",
     "augmentation",
     "data_caveats",
+    "missing_training",
 )
 
 _OWN = "own"
@@ -49,6 +50,8 @@ class Setting:
         Those that there are runs of, if these are not all of the protocol's.
     data_caveats : tuple of str
         Sentences about the data that every table must show.
+    missing_training : str
+        How many training clips are missing, and of how many; empty if none is.
     first, last : str
         UTC days on which the first and the last run started; empty if none did.
     """
@@ -67,6 +70,7 @@ class Setting:
     last: str
     folds: tuple[str, ...] = ()
     data_caveats: tuple[str, ...] = ()
+    missing_training: str = ""
 
     @classmethod
     def of(cls, manifests: Sequence[Manifest]) -> Setting:
@@ -100,6 +104,7 @@ class Setting:
             first=days[0] if days else "",
             last=days[-1] if days else "",
             data_caveats=tuple(one.get("data_caveats") or ()),
+            missing_training=_missing(one.get("missing_training")),
             folds=tuple(folds) if len(folds) < len(one.get("expected") or ()) else (),
         )
 
@@ -125,6 +130,8 @@ class Setting:
             protocol_title=" and ".join(setting.protocol_title for setting in settings),
             protocol_version=last.protocol_version,
             dataset=" and ".join(dict.fromkeys(setting.dataset for setting in settings)),
+            data_caveats=tuple(dict.fromkeys(c for setting in settings for c in setting.data_caveats)),
+            missing_training=" and ".join(s.missing_training for s in settings if s.missing_training),
             n_repeats=max(setting.n_repeats for setting in settings),
             first=min((setting.first for setting in settings if setting.first), default=""),
             last=max((setting.last for setting in settings if setting.last), default=""),
@@ -145,7 +152,8 @@ class Setting:
         chosen = f", {_SELECTIONS[self.selection][0]}" if self.selection in _SELECTIONS else ""
         copies = f", augmentation {self.augmentation}" if self.augmentation else ""
         part = f", {' and '.join(self.folds)} only" if self.folds else ""
-        return f"{self.protocol_title}: {self.data}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
+        lacking = f" without {self.missing_training}" if self.missing_training else ""
+        return f"{self.protocol_title}: {self.data}{lacking}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
 
     @property
     def comparable(self) -> bool:
@@ -180,6 +188,10 @@ class Setting:
             return text
         days = self.first if self.first == self.last else f"{self.first} to {self.last}"
         return f"{text} Runs started {days} (UTC)."
+
+
+def _missing(counts: Sequence[int] | None) -> str:
+    return f"{counts[0]} of {counts[1]} training clips" if counts else ""
 
 
 def _copies(augmentation: str) -> str:

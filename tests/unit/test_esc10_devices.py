@@ -268,7 +268,7 @@ def test_nothing_is_computed_from_an_incomplete_set(tmp_path: Path) -> None:
     folder = write_esc10(tmp_path, list(CLASS_OF_FOLDER)[:1], audio=True)
     source = Source(roots=(tmp_path,), cache=tmp_path / "cache")
     with pytest.raises(
-        DataError, match=r"computed from esc-10, but .*ESC-10 is incomplete: in all: 40 clips listed"
+        DataError, match=r"computed from esc-10 in .*ESC-10: incomplete, .*\n  in all: 40 clips listed"
     ):
         source.dataset(("esc-10-devices",), quiet)
     assert folder.exists()
