@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from asc_bench.systems.transfer.system import TransferredSystem as TransferredSystem
     from asc_bench.training.batches import Batch as Batch
     from asc_bench.training.batches import ClipStore as ClipStore
+    from asc_bench.training.checkpoint import foreign_tensors as foreign_tensors
     from asc_bench.training.checkpoint import load_foreign_state as load_foreign_state
     from asc_bench.training.checkpoint import load_matching as load_matching
     from asc_bench.training.checkpoint import read_tensors as read_tensors
@@ -183,7 +184,9 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.training.batches": "Batch, ClipStore",
     "asc_bench.training.evaluate": "Evaluation, Outputs",
     "asc_bench.training.device": "in_layout, reproducible",
-    "asc_bench.training.checkpoint": "load_foreign_state, load_matching, read_tensors, write_tensors",
+    "asc_bench.training.checkpoint": (
+        "foreign_tensors, load_foreign_state, load_matching, read_tensors, write_tensors"
+    ),
     "asc_bench.training.complexity": "count_multiply_adds, count_parameters",
     "asc_bench.data.weights": "cached_weights, how_to_fetch, verified_weights",
     # A protocol

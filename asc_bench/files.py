@@ -33,7 +33,8 @@ def require_space(folder: Path, n_bytes: int, *, purpose: str) -> None:
     if free < n_bytes:
         raise StoreError(
             f"{folder}: {purpose} needs {n_bytes:,} bytes and {free:,} are free; "
-            f"make room for {n_bytes - free:,} more or choose another folder"
+            f"make room for {n_bytes - free:,} more or choose another folder",
+            path=folder,
         )
 
 
@@ -46,7 +47,8 @@ def writing(path: Path, *, n_bytes: int | None = None) -> Iterator[None]:
         needed = "" if n_bytes is None else f"{n_bytes:,} bytes were needed, "
         raise StoreError(
             f"{path} cannot be written ({error.strerror or error}): "
-            f"{needed}{free_bytes(path.parent):,} bytes are free there"
+            f"{needed}{free_bytes(path.parent):,} bytes are free there",
+            path=path,
         ) from error
 
 

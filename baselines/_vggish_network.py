@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from asc_bench.api import StoreError, load_foreign_state
+from asc_bench.api import StoreError, foreign_tensors, load_foreign_state
 
 N_CONVOLUTIONS = 6
 POOLED = (0, 1, 3, 5)
@@ -133,14 +134,13 @@ def read_arrays(path: Path) -> dict[str, Tensor]:
         If it cannot be read, or holds objects other than arrays.
     """
     if path.suffix != ".npz":
-        content = load_foreign_state(path)
-        return _tensors(content.get("state_dict", content), path)
+        return _tensors(foreign_tensors(load_foreign_state(path)), path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return _tensors({name: archive[name] for name in archive.files}, path)
     except FileNotFoundError:
         raise StoreError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path}: not a readable .npz file of arrays ({error})") from error
 
 

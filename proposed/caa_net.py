@@ -349,10 +349,9 @@ def load_authors_weights(module: nn.Module, path: Path) -> None:
         If the file is missing, broken, or holds more than tensors and plain containers; or, with every
         difference, if it is of another network.
     """
-    from asc_bench.api import load_foreign_state, load_matching
+    from asc_bench.api import foreign_tensors, load_foreign_state, load_matching
 
-    content = load_foreign_state(path)
-    state = dict(content.get("state_dict", content))
+    state = foreign_tensors(load_foreign_state(path))
     # What the authors' networks have no name for: lambda, and the count of batches in very old versions of torch.
     for name, value in module.state_dict().items():
         if name == "device_weight" or name.endswith("num_batches_tracked"):

@@ -70,7 +70,7 @@ def open_entry(folder: Path, expected: Mapping[str, object]) -> npt.NDArray[np.f
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise DamagedEntry(str(error)) from None
     except OSError as error:
-        raise StoreError(f"{folder} cannot be read: {error.strerror or error}") from error
+        raise StoreError(f"{folder} cannot be read: {error.strerror or error}", path=folder) from error
     if not isinstance(noted, dict) or {**noted, "digest": None} != {**expected, "digest": None}:
         raise DamagedEntry(f"{META_FILE} does not describe these features")
     if noted.get("digest") != digest:

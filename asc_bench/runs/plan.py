@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 from asc_bench.bench import keys
 from asc_bench.bench.augmentation import Augmentation
@@ -51,6 +52,8 @@ class RunSpec:
     """Of a transfer: the run whose weights it starts from."""
     code: str = ""
     """Digest of all code it is computed with; no part of the key, see ``asc_bench.bench.keys``."""
+    fault: str = ""
+    """What of the system's own files or code the key would need and cannot be read; then the run will fail."""
 
     @cached_property
     def key(self) -> str:
@@ -78,6 +81,8 @@ class Origin:
     spec: RunSpec
     task: Task
 
+
+Value = TypeVar("Value")
 
 Origins = Callable[[Variant, str, int], Origin]
 """From a transfer, a fold of the target and a repeat to what it starts from."""
@@ -118,7 +123,7 @@ def plan(
     Raises
     ------
     ConfigError
-        For an unknown fold, or a file that a system's settings name and that cannot be read.
+        For an unknown fold, or a fusion of systems that there are not.
     """
     known = [f.name for f in bench.folds]
     for name in folds:
@@ -138,7 +143,7 @@ def plan(
         if moved:
             kinds.append(parse_variants(moved.system)[0].system)
         numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
-        code = keys.digest([keys.provenance(kind) for kind in kinds])
+        code, fault = _or_fault(partial(_code, kinds), "")
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
             task = bench.task(fold)
@@ -159,11 +164,13 @@ def plan(
                 members = tuple(team.get((fold.name, repeat), ()))
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
-                if told.front_end not in numerics_of:
-                    numerics_of[told.front_end] = {k.__name__: keys.numerics(k, told.front_end) for k in kinds}
+                if told.front_end not in numerics_of and not fault:
+                    numerics_of[told.front_end], fault = _or_fault(
+                        partial(_numerics, kinds, told.front_end), dict[str, object]()
+                    )
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
-                    "numerics": numerics_of[told.front_end],
+                    "numerics": numerics_of.get(told.front_end, {}),
                     "variant": str(variant),
                     "protocol": f"{bench.protocol.name} v{bench.protocol.version}",
                     "labels": label_digest,
@@ -175,6 +182,7 @@ def plan(
                     "versions": keys.versions(),
                     **({"selection": str(selection)} if selection is not Selection.OWN else {}),
                     **({"files": told.files} if told.files else {}),
+                    **({"fault": told.fault or fault} if told.fault or fault else {}),
                     **({"views": views} if views else {}),
                     **({"augmentation": copies[fold.name]} if augmentation else {}),
                     **({"members": {str(m.variant): m.key for m in members}} if members else {}),
@@ -200,6 +208,7 @@ def plan(
                         members,
                         origin,
                         code,
+                        told.fault or fault,
                     )
                 )
     return specs
@@ -218,6 +227,7 @@ class _Told:
     files: tuple[str, ...] = ()
     uses_validation: bool = False
     members: tuple[Variant, ...] = ()
+    fault: str = ""
 
     def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
         """Whether its runs leave predictions of validation clips that nothing was fitted on."""
@@ -245,13 +255,38 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
             return _Told(uses_validation=system.uses_validation, members=members, refusal=refusal)
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
         files = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
-    except AscBenchError:
+    except ConfigError:
         if issubclass(variant.system, FusedSystem):
             raise
         return _Told()
-    except Exception:  # noqa: BLE001 - foreign code; the runner meets the same error and records its traceback
+    except (Exception, SystemExit):  # noqa: BLE001 - foreign code; the runner meets it again and records the traceback
         return _Told()
-    return replace(told, files=tuple(_external(path) for path in files))
+    _, fault = _or_fault(partial(_keyed, told.front_end), "")
+    if fault:
+        return replace(told, front_end=None, fault=fault)
+    digests, fault = _or_fault(partial(_external, files), tuple[str, ...]())
+    return replace(told, files=digests, fault=fault)
+
+
+def _keyed(front_end: FrontEnd | None) -> str:
+    """Raise what a front end raises that cannot be a part of a key."""
+    return keys.digest([hash(front_end), front_end.key() if front_end else None])
+
+
+def _code(kinds: Sequence[type[System]]) -> str:
+    return keys.digest([keys.provenance(kind) for kind in kinds])
+
+
+def _numerics(kinds: Sequence[type[System]], front_end: FrontEnd | None) -> dict[str, object]:
+    return {kind.__name__: keys.numerics(kind, front_end) for kind in kinds}
+
+
+def _or_fault(compute: Callable[[], Value], instead: Value) -> tuple[Value, str]:
+    """What foreign code or files give, or ``instead`` and why they give nothing."""
+    try:
+        return compute(), ""
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one system's own; the others are planned all the same
+        return instead, str(error) if isinstance(error, AscBenchError) else f"{type(error).__name__}: {error}"
 
 
 def _named_files(params: Params) -> Iterator[Path]:
@@ -269,9 +304,12 @@ def _named_files(params: Params) -> Iterator[Path]:
                 continue  # no path after all, but a long or odd text
 
 
-def _external(path: Path) -> str:
-    """Digest of a file that settings name; of a researcher's own code, with all that it imports and reads."""
-    return keys.digest(own_code(path)) if path.suffix == ".py" and is_own(path) else file_digest(path)
+def _external(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Digests of files that settings name; of a researcher's own code, with all that it imports and reads."""
+    return tuple(
+        keys.digest(own_code(path)) if path.suffix == ".py" and is_own(path) else file_digest(path)
+        for path in paths
+    )
 
 
 def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:

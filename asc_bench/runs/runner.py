@@ -59,7 +59,8 @@ def run_once(
     Raises
     ------
     StoreError
-        If results, features or checkpoints cannot be written: that is no fault of the system.
+        If results, features or checkpoints cannot be written: that is no fault of the system. One about files
+        elsewhere, such as the system's weights, is.
     """
     try:
         with store.lock(spec).acquire(timeout=-1 if wait else 0):
@@ -91,14 +92,16 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
     watch = Stopwatch()
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
+        if spec.fault:
+            raise SystemFailure(spec.fault)
         if spec.members:
             frame, facts = fuse(spec, bench, store)
             weights = None
         else:
             frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
-    except StoreError:
-        raise
-    except Exception as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
+        if isinstance(error, StoreError) and error.is_below(store.root, settings.cache):
+            raise  # the next run would meet it as well
         manifest |= {
             "status": "failed",
             "error": {"type": type(error).__name__, "message": str(error)},

@@ -211,7 +211,8 @@ class ResultsStore:
             stated = manifest.pop("digest")
             if manifest["schema_version"] > SCHEMA_VERSION:
                 raise StoreError(
-                    f"{folder} was written by a newer asc-bench (schema {manifest['schema_version']}); update"
+                    f"{folder} was written by a newer asc-bench (schema {manifest['schema_version']}); update",
+                    path=folder,
                 )
             if digest(manifest) != stated:
                 raise ValueError("the manifest was changed")

@@ -227,7 +227,7 @@ def fill_cache(
         n_done += n_of_table
         try:
             bench.features(front_end, cache=cache, n_jobs=n_cores(), augmentation=copies, progress=step)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a system's own front end; its runs will record the traceback
+        except (Exception, SystemExit) as error:
+            if isinstance(error, StoreError) and error.is_below(cache):
+                raise
             _log.warning("%s failed, and so will the systems that need it: %s", front_end, error)

@@ -39,6 +39,58 @@ def test_a_crash_is_a_failed_row_the_others_go_on_and_a_retry_heals_it(cli: Cli,
     assert len(digests(results)) == 2
 
 
+PLUGIN = """
+import numpy as np
+from asc_bench.api import StoreError
+
+def unread(waveforms):
+    raise StoreError("own.bin: no such file")
+
+def leaves(waveforms):
+    raise SystemExit("the extractor called sys.exit")
+
+def lazy(waveforms):
+    return waveforms[:, :2].astype("float32")
+
+def helped(waveforms):
+    import broken_helper
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_is_wrong_with_the_files_of_one_system_is_its_own_failed_row(
+    cli: Cli, tmp_path: Path, jobs: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"iteration": 1, "model": {"conv.weight": torch.zeros(3, 3)}}, tmp_path / "other.pth")
+    (tmp_path / "page.pth").write_text("<html>404</html>")
+    (tmp_path / "one_extractor.py").write_text(PLUGIN.partition("def helped")[0])
+    (tmp_path / "with_helper.py").write_text(PLUGIN)
+    (tmp_path / "broken_helper.py").write_text("def f(:\n")
+    expected = {
+        f"caa-net[weights={tmp_path}/other.pth]": "does not fit CaaNetwork",
+        f"caa-net[weights={tmp_path}/page.pth]": "page.pth: not a checkpoint, it begins with",
+        f"caa-net[weights={tmp_path}/absent.pth]": "absent.pth cannot be read: No such file or directory",
+        f"caa-net[weights={tmp_path}]": f"{tmp_path} cannot be read: Is a directory",
+        "embedding-svm[extractor=one_extractor:unread]": "own.bin: no such file",
+        "embedding-svm[extractor=one_extractor:leaves]": "the extractor called sys.exit",
+        # It would run: but what it imports is a part of its key, and has none.
+        "embedding-svm[extractor=with_helper:lazy]": "SyntaxError: invalid syntax (broken_helper.py, line 1)",
+    }
+    results = tmp_path / "results"
+    systems = ",".join(["toy-a", *expected, "toy-b"])
+    done = cli(*run_arguments(results, systems, "--jobs", jobs), PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert f"{len(expected)} of {len(expected) + 2} runs failed" in done.stderr
+    manifests = [json.loads(p.read_text()) for p in (results / "runs").rglob("manifest.json")]
+    assert {m["system"] for m in manifests if m["status"] == "done"} == {"toy-a", "toy-b"}
+    told = {m["variant"]: m["error"]["message"] for m in manifests if m["status"] == "failed"}
+    assert told.keys() == expected.keys()
+    for system, message in expected.items():
+        assert message in told[system]
+    assert list((results / "tables").rglob("results.md"))
+
+
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_side_by_side_gives_what_one_after_the_other_gives(cli: Cli, tmp_path: Path, backend: str) -> None:
     systems = "toy-a,toy-b,toy-crash"

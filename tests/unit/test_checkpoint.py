@@ -7,7 +7,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from asc_bench.api import StoreError
-from asc_bench.training.checkpoint import load_foreign_state, load_matching, read_tensors, write_tensors
+from asc_bench.training.checkpoint import (
+    foreign_tensors,
+    load_foreign_state,
+    load_matching,
+    read_tensors,
+    write_tensors,
+)
 
 TENSORS = {
     "a/weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
@@ -115,12 +121,35 @@ def test_broken_foreign_checkpoints_are_refused(tmp_path, content, suffix):
         load_foreign_state(path)
 
 
+def test_a_web_page_is_not_called_dangerous(tmp_path):
+    (tmp_path / "page.pth").write_bytes(b"<html>404</html>")
+    with pytest.raises(StoreError, match=r"page.pth: not a checkpoint, it begins with b'<html>40'"):
+        load_foreign_state(tmp_path / "page.pth")
+
+
 def test_foreign_checkpoint_missing_or_no_dict(tmp_path):
     with pytest.raises(StoreError, match="no such file"):
         load_foreign_state(tmp_path / "none.pth")
     torch.save(torch.ones(2), tmp_path / "tensor.pth")
     with pytest.raises(StoreError, match="holds a Tensor, expected a dict"):
         load_foreign_state(tmp_path / "tensor.pth")
+
+
+def test_the_tensors_of_a_foreign_checkpoint_are_found_where_only_one_place_holds_them():
+    state = {"fc.weight": torch.ones(2, 2), "fc.bias": torch.ones(2)}
+    wrapped = {f"module.{name}": tensor for name, tensor in state.items()}
+    moments = {"fc.weight": torch.zeros(2, 2)}
+    for content in (
+        state,
+        wrapped,
+        {"iteration": 1, "state_dict": state, "optimiser": moments},
+        {"model": wrapped, "optimiser": {"lr": 0.1}},
+    ):
+        assert foreign_tensors(content) == state
+    several = {"model": state, "ema": moments}
+    assert foreign_tensors(several) == several, "no guess which of two is meant"
+    beside = {"fc.bias": torch.ones(2), "module.fc.weight": torch.ones(2, 2)}
+    assert foreign_tensors(beside) == beside
 
 
 def test_mismatch_is_listed_name_by_name_and_changes_nothing():
