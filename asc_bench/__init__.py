@@ -14,7 +14,10 @@ sb-cnn[bn=true]
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
+
+from asc_bench.printable import printable_record
 
 if TYPE_CHECKING:
     from asc_bench.api import *  # noqa: F403
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from asc_bench.transfer_experiment import transfer
 
 __version__ = "0.1.0"
+
+# Whatever a notebook, a worker or the command line does with the log of the harness.
+logging.getLogger("asc_bench").addFilter(printable_record)
 
 __all__ = [
     "Experiment",

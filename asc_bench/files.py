@@ -75,7 +75,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     StoreError
         If the folder cannot be written or the disk is full; nothing is left behind then.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # A name from the command line may hold bytes that are no UTF-8; they must not cost what stands beside them.
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     temporary = temporary_beside(path)
     with writing(path, n_bytes=len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)

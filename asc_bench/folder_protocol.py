@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from asc_bench.data.layouts.folder import FolderLayout
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.splits import check_disjoint
+from asc_bench.data.store import read_layout
 from asc_bench.folds import official_folds
 from asc_bench.labels import LabelSpace
 from asc_bench.protocol import Fold, Protocol
@@ -33,7 +34,7 @@ class FolderProtocol(Protocol):
     """
 
     def __init__(self, layout: FolderLayout) -> None:
-        dataset = layout.read(layout.folder_path)
+        dataset = read_layout(layout, layout.folder_path)
         clips = dataset.clips
         devices = sorted(set(clips["device"]) - {""})
         mixed = (clips.groupby("location")["scene"].nunique() > 1).any()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
+
+from asc_bench.errors import ConfigError
+from asc_bench.printable import printable
 
 
 def near(name: object, names: Iterable[str]) -> str:
@@ -16,6 +21,32 @@ def near(name: object, names: Iterable[str]) -> str:
     if close:
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
     return f"; there are: {', '.join(known)}" if known else ""
+
+
+def require_text(name: str | Path, *, what: str) -> None:
+    """Refuse a name of which tables and libraries could hold no text.
+
+    Parameters
+    ----------
+    name : str or Path
+        As the operating system gave it; a byte that is no text is a lone surrogate in it.
+    what : str
+        What is so called, for the message.
+
+    Raises
+    ------
+    ConfigError
+        With the bytes, and what to do.
+    """
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        advice = "" if encoding == "utf-8" else " or set PYTHONUTF8=1, which takes names for UTF-8,"
+        raise ConfigError(
+            f"{what} {printable(name)} has a name with bytes that are no {encoding} text; rename it{advice} or "
+            "reach it through a link with a plain name"
+        ) from None
 
 
 _MAX_LENGTH = 60

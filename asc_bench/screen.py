@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from typing import Protocol as Contract
 
+from asc_bench.printable import printable
 from asc_bench.runs.parallel import Monitor
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.settings import Progress
@@ -81,13 +82,13 @@ class Screen:
         self.console = console()
         self.quiet = quiet
         self._bars: Bars = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self.console,
             transient=True,
             disable=quiet or not self.console.is_terminal,
@@ -111,12 +112,12 @@ class Screen:
     def say(self, text: str) -> None:
         """One line above the bars, unless quiet."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.console.print(printable(text), markup=False)
 
     @contextlib.contextmanager
     def phase(self, title: str) -> Iterator[Phase]:
         """A bar for one step of preparation."""
-        task = self._bars.add_task(title, total=1.0, note="")
+        task = self._bars.add_task(printable(title), total=1.0, note="")
         try:
             yield Phase(self._bars, task)
         finally:
@@ -129,8 +130,8 @@ class Screen:
     def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
         """Move the bar of one run, and the overall one with it."""
         if spec.key not in self._runs:
-            self._runs[spec.key] = self._bars.add_task(spec.title, total=1.0, note="")
-        self._bars.update(self._runs[spec.key], completed=min(fraction, 1.0), note=text)
+            self._runs[spec.key] = self._bars.add_task(printable(spec.title), total=1.0, note="")
+        self._bars.update(self._runs[spec.key], completed=min(fraction, 1.0), note=printable(text))
         self._move_overall()
 
     def finished(self, spec: RunSpec, run: StoredRun) -> None:
@@ -163,7 +164,7 @@ class Phase:
         now = time.monotonic()
         if now - self._last > 0.1 or fraction >= 1:
             self._last = now
-            self._bars.update(self._task, completed=fraction, note=text)
+            self._bars.update(self._task, completed=fraction, note=printable(text))
 
 
 class Page:
@@ -238,12 +239,12 @@ class Page:
         return f"  {self._done} of {self._n_runs} runs computed{failed} ({seconds:.0f} s)"
 
     def _warn(self, line: str) -> None:
-        self._lines.append(line)
+        self._lines.append(printable(line))
         self._write()
 
     def _show(self, text: str) -> None:
         """Change the last line, at most twice a second."""
-        self._now = text.rstrip()
+        self._now = printable(text.rstrip())
         if not self.quiet and time.monotonic() - self._last >= 0.5:
             self._write()
 

@@ -49,7 +49,7 @@ def n_cores() -> int:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "unknown"
@@ -61,14 +61,14 @@ class PeakMemory:
     def __init__(self) -> None:
         self._status = Path("/proc/self/status")
         try:
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         except OSError:
             self._status = Path("/nonexistent")
 
     def n_bytes(self) -> int:
         """Bytes, whole process."""
         if self._status.exists():
-            for line in self._status.read_text().splitlines():
+            for line in self._status.read_text(encoding="utf-8", errors="replace").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
         if sys.platform == "win32":

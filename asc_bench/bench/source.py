@@ -15,9 +15,9 @@ from asc_bench.data.joined import join_datasets
 from asc_bench.data.layouts import FolderLayout, Layout
 from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
-from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset
+from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset, read_layout
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.names import near
+from asc_bench.names import near, require_text
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layout_of, protocol_of
 
@@ -61,8 +61,10 @@ class Source:
 
     @property
     def cache_folder(self) -> Path:
-        """The cache in use."""
-        return self.cache if self.cache is not None else cache_root()
+        """The cache in use; raises ConfigError if its name is no text."""
+        folder = self.cache if self.cache is not None else cache_root()
+        require_text(folder, what="cache")
+        return folder
 
     def dataset(self, names: Sequence[str | Layout], progress: Progress) -> Dataset:
         """The first data set of ``names`` that is found, every file of it checked.
@@ -111,7 +113,7 @@ class Source:
         if source.synthetic:
             # The folder above a synthetic dataset is named by its size, as are tables and results of it.
             root /= source.root.parent.name
-        found = layout.read(layout.derive(source, root, n_jobs=n_cores(), progress=progress))
+        found = read_layout(layout, layout.derive(source, root, n_jobs=n_cores(), progress=progress))
         try:
             found = index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
             if found.missing:

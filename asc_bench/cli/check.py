@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 
 def command(
@@ -26,16 +27,16 @@ def command(
     variants = variants_of(system)
     for variant in variants:
         started = time.perf_counter()
-        typer.echo(f"{variant}")
+        echo(f"{variant}")
         try:
-            found = check(variant, cache=cache, watch=lambda outcome: typer.echo(str(outcome)))
+            found = check(variant, cache=cache, watch=lambda outcome: echo(str(outcome)))
         except ConfigError as error:
             if len(variants) == 1:
                 raise
-            typer.echo(f"  left out: {error}")
+            echo(f"  left out: {error}")
             continue
         n_failed += sum(not outcome.passed for outcome in found.outcomes)
-        typer.echo(f"  {time.perf_counter() - started:.1f} s")
+        echo(f"  {time.perf_counter() - started:.1f} s")
     if n_failed:
-        typer.echo(f"{n_failed} checks failed", err=True)
+        echo(f"{n_failed} checks failed", err=True)
         raise typer.Exit(1)

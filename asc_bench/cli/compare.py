@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 
 def command(
@@ -48,4 +49,4 @@ def command(
         raise ConfigError(f"{a} and {b} are not stored on the same data: {where}")
     for tag, there in stored.items():
         if {a, b} <= there:
-            typer.echo(found[tag].comparison(a, b, measure).to_text())
+            echo(found[tag].comparison(a, b, measure).to_text())

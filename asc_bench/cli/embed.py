@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from asc_bench.analysis.embedded_runs import Embedded
@@ -103,13 +104,13 @@ def command(
     about = f"{specs[0].variant}{f', repeat {repeat}' if repeat else ''}, {split} clips"
     stem = folder / _stem(specs, split)
     written = [_write(stem, parts, bench, setting, manifests, split=split)]
-    typer.echo(f"{setting.title}\n{about}\n\n{_distances(parts, bench.protocol.labels)}\n")
+    echo(f"{setting.title}\n{about}\n\n{_distances(parts, bench.protocol.labels)}\n")
     for sentence in (*setting.caveats, *_notes(specs, bench, parts, split)):
-        typer.echo(sentence)
-    typer.echo(str(written[0]))
+        echo(sentence)
+    echo(str(written[0]))
     heading = f"{about}\n{setting.title}"
     for path in _draw(stem, parts, bench.protocol.labels, heading, setting, method=projection, seed=seed):
-        typer.echo(str(path))
+        echo(str(path))
 
 
 def _stem(specs: Sequence[RunSpec], split: str) -> str:

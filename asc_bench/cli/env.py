@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 
 def command(data: options.Data = None) -> None:
@@ -20,17 +19,17 @@ def command(data: options.Data = None) -> None:
     from asc_bench.registry import plugin_folders, protocols, systems
 
     for name, version in package_versions().items():
-        typer.echo(f"{name:14} {version}")
+        echo(f"{name:14} {version}")
     for fact, value in host_facts().items():
-        typer.echo(f"{fact:14} {value}")
-    typer.echo(f"{'threads':14} {torch.get_num_threads()}")
+        echo(f"{fact:14} {value}")
+    echo(f"{'threads':14} {torch.get_num_threads()}")
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    typer.echo(f"{'GPU':14} {', '.join(gpus) or 'none'}")
-    typer.echo(f"{'cache':14} {cache_root()}")
-    typer.echo(f"{'data folders':14} {', '.join(map(str, data_roots(tuple(data or ()))))}")
-    typer.echo(f"{'plug-ins':14} {', '.join(map(str, plugin_folders())) or 'none'}")
+    echo(f"{'GPU':14} {', '.join(gpus) or 'none'}")
+    echo(f"{'cache':14} {cache_root()}")
+    echo(f"{'data folders':14} {', '.join(map(str, data_roots(tuple(data or ()))))}")
+    echo(f"{'plug-ins':14} {', '.join(map(str, plugin_folders())) or 'none'}")
     unavailable = [*systems().unavailable.values(), *protocols().unavailable.values()]
     for item in unavailable:
-        typer.echo(f"{'unavailable':14} {item.name}: {item.reason}")
-    typer.echo()
-    typer.echo(datasets(data))
+        echo(f"{'unavailable':14} {item.name}: {item.reason}")
+    echo()
+    echo(datasets(data))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from asc_bench.runs.store import StoredRun
@@ -27,31 +28,27 @@ def command(
 
     found = _find(results, run)
     m = found.manifest
-    typer.echo(f"{m['variant']} on {m['protocol']} {m['fold']}, repeat {m['repeat']}, budget {m['budget']}")
-    typer.echo(
-        f"  key      {m['key']}\n  folder   {found.folder}\n  status   {m['status']}, finished {m['finished']}"
-    )
+    echo(f"{m['variant']} on {m['protocol']} {m['fold']}, repeat {m['repeat']}, budget {m['budget']}")
+    echo(f"  key      {m['key']}\n  folder   {found.folder}\n  status   {m['status']}, finished {m['finished']}")
     seconds = ", ".join(f"{phase} {s:.1f} s" for phase, s in m["durations_s"].items())
-    typer.echo(
-        f"  took     {seconds}; peak memory {m['peak_memory_bytes'] / 2**20:.0f} MiB; {m['n_threads']} threads"
-    )
+    echo(f"  took     {seconds}; peak memory {m['peak_memory_bytes'] / 2**20:.0f} MiB; {m['n_threads']} threads")
     if m.get("selection", "own") != "own":
-        typer.echo(f"  choice   selection {m['selection']}")
+        echo(f"  choice   selection {m['selection']}")
     if m.get("augmentation"):
-        typer.echo(f"  copies   augmentation {m['augmentation']}: {m.get('n_training_examples')} training examples")
+        echo(f"  copies   augmentation {m['augmentation']}: {m.get('n_training_examples')} training examples")
     if ORIGIN in m["key_parts"]:
-        typer.echo(f"  from     {m['key_parts'][ORIGIN]}, a run on another task")
+        echo(f"  from     {m['key_parts'][ORIGIN]}, a run on another task")
     if not found.done:
-        typer.echo(f"  error    {m['error']['type']}: {m['error']['message']}")
+        echo(f"  error    {m['error']['type']}: {m['error']['message']}")
     try:
         changed = _changes(found, results, data, cache)
     except DataError as error:
-        typer.echo(f"  its recordings are not here, so it cannot be compared with the present state: {error}")
+        echo(f"  its recordings are not here, so it cannot be compared with the present state: {error}")
         raise typer.Exit(3) from None
     if not changed:
-        typer.echo("  nothing it depends on has changed: the same command reuses it")
+        echo("  nothing it depends on has changed: the same command reuses it")
     for part in changed:
-        typer.echo(f"  changed  {part}")
+        echo(f"  changed  {part}")
 
 
 def _find(results: Path, text: str) -> StoredRun:
@@ -105,7 +102,7 @@ def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Pa
     origin = before.pop(ORIGIN, None)
     changed = changed_parts(before, dict(now.parts))
     if not changed and code_changed(found, now):
-        typer.echo("  code     changed since, numbers declared equal; `run --strict-code` computes it again")
+        echo("  code     changed since, numbers declared equal; `run --strict-code` computes it again")
     if origin is None:
         return changed
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,14 +93,14 @@ def command(
         progress(1.0, "predicting")
         probabilities = _probabilities(fitted, clips)
     heading = _setting(spec, bench, recorder)
-    typer.echo(heading)
-    typer.echo(_taken(file, facts, start, wanted.clip_duration_s))
+    echo(heading)
+    echo(_taken(file, facts, start, wanted.clip_duration_s))
     for level, row in probabilities.items():
-        typer.echo(f"\n{_table(wanted.labels, level, row)}\n")
+        echo(f"\n{_table(wanted.labels, level, row)}\n")
     folder = out if out is not None else results / "explained"
     stem = folder / "-".join(part for part in (spec.key[:8], recorder) if part)
     for path in _draw(file, fitted, clips, probabilities, scene=scene, title=heading, stem=stem):
-        typer.echo(str(path))
+        echo(str(path))
 
 
 def _probabilities(system: System, clips: Clips) -> dict[str, npt.NDArray[np.float32]]:

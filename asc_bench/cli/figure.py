@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli.cut import CONTEXT
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Training, takes
 
 __all__ = ["CONTEXT", "command"]
@@ -32,7 +33,7 @@ def command(
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:
-        typer.echo(listing(figures()))
+        echo(listing(figures()))
         return
     item, cut = find(figures(), arguments, own_options(context))
     experiment = experiment_of(given, keep_weights=item.needs_weights)
@@ -54,7 +55,7 @@ def command(
             folder = given.results / "figures" / item.name / tag / given.budget
             written = draw_figure(item, parts, work, experiment.settings, folder, cut=cut, progress=progress)
     if written:
-        typer.echo("\n".join(str(path) for path in written))
+        echo("\n".join(str(path) for path in written))
     else:
-        typer.echo(f"{item.name}: no run is done, so nothing is drawn", err=True)
+        echo(f"{item.name}: no run is done, so nothing is drawn", err=True)
     conclude(work.unfinished, len(work.wanted))

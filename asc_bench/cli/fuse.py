@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from asc_bench.runs.work import Work
@@ -83,9 +84,9 @@ def command(
             progress(0.0, "resampling recording locations")
             place = tables_folder(results, bench.tagged(selection, copies), budget, "fusions")
             report = report_fusions(work, place, folds=options.split(folds))
-    typer.echo(report.text)
+    echo(report.text)
     if not quiet:
-        typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
+        echo(f"\nTables, figures and report: {report.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli.describe import field, system_lines
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from asc_bench.data.layouts.base import Layout
@@ -42,7 +43,7 @@ def command(
     else:
         known = [*systems().names(), *protocols().names(), *layouts().names()]
         raise ConfigError(f"there is no system, protocol or data set {base!r}{near(base, known)}")
-    typer.echo("\n".join(lines))
+    echo("\n".join(lines))
 
 
 def _protocol(cls: type[Protocol]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from asc_bench.papers.item import PaperItem
@@ -36,8 +37,8 @@ def command(
     options.one_of("kind", kind, ("", *kinds))
     for i, name in enumerate([kind] if kind else kinds):
         if i:
-            typer.echo()
-        typer.echo(kinds[name]())
+            echo()
+        echo(kinds[name]())
 
 
 def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> str:

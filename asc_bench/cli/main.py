@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import typer
 
+from asc_bench.cli.printing import echo, guard_terminal
+
 VERBS = {
     "run": "run",
     "reproduce": "reproduce",
@@ -61,7 +63,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+            echo("interrupted; the same command goes on where this one stopped", err=True)
             raise typer.Exit(130) from None
 
     return run
@@ -74,7 +76,7 @@ def _version_option(
     if version:
         from asc_bench import __version__
 
-        typer.echo(__version__)
+        echo(__version__)
         raise typer.Exit
 
 
@@ -82,10 +84,11 @@ def main() -> None:
     """Entry point of the ``asc-bench`` command."""
     from asc_bench.errors import AscBenchError
 
+    guard_terminal()
     try:
         build_app()()
     except AscBenchError as error:
-        typer.echo(f"asc-bench: {error}", err=True)
+        echo(f"asc-bench: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()

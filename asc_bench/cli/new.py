@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 
 def command(
@@ -35,13 +36,13 @@ def command(
     path = folder / f"{name.replace('-', '_')}.py"
     if path.exists():
         raise ConfigError(f"{path} exists already")
-    template = resources.files("asc_bench.cli").joinpath("system.py.tmpl").read_text()
+    template = resources.files("asc_bench.cli").joinpath("system.py.tmpl").read_text(encoding="utf-8")
     class_name = "".join(word.capitalize() for word in name.split("-"))
     write_atomic(path, Template(template).substitute(name=name, class_name=_identifier(class_name)))
-    typer.echo(f"wrote {path}")
+    echo(f"wrote {path}")
     if into is not None:
-        typer.echo(f"make it known with: export {PLUGINS_VARIABLE}={folder.resolve()}")
-    typer.echo(f"next: asc-bench check {name}")
+        echo(f"make it known with: export {PLUGINS_VARIABLE}={folder.resolve()}")
+    echo(f"next: asc-bench check {name}")
 
 
 def _checkout() -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ def command(
                 _features(screen, bench, systems, budget, source.cache_folder, copies)
     if protocol and allow_missing_training and not dataset.complete:
         partial = source.bench(protocol, lambda f, m: None)
-        typer.echo("\n".join(f"  {sentence}" for sentence in partial.dataset.caveats))
+        echo("\n".join(f"  {sentence}" for sentence in partial.dataset.caveats))
         dataset = partial.dataset
     if not dataset.complete:
         raise typer.Exit(1)
@@ -127,31 +128,29 @@ def _describe(dataset: Dataset) -> None:
     from asc_bench.registry import layouts
 
     kind = "SYNTHETIC dataset" if dataset.synthetic else layouts().get(dataset.name).nature
-    typer.echo(f"{dataset.name}: {dataset.root} ({kind})")
+    echo(f"{dataset.name}: {dataset.root} ({kind})")
     table = dataset.clips
-    typer.echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
+    echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
     for split in dataset.splits:
-        typer.echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
+        echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
     for fault in faults(dataset):
-        typer.echo(f"  INCOMPLETE: {fault}")
+        echo(f"  INCOMPLETE: {fault}")
     if not dataset.complete:
-        typer.echo(f"  To repair the data set: {advice(dataset)}")
+        echo(f"  To repair the data set: {advice(dataset)}")
     for caveat in dataset.caveats:
-        typer.echo(f"  {caveat}")
-    typer.echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
+        echo(f"  {caveat}")
+    echo(f"  every audio file present was decoded and is sound; content digest {dataset.digest()[:16]}")
 
 
 def _describe_joined(dataset: Dataset) -> None:
     """What became of the recordings: how many clips of each source, and which of them are unusual."""
     table = dataset.clips
-    typer.echo(f"joined: {len(table)} clips of {table['duration_s'].iloc[0]:g} s")
+    echo(f"joined: {len(table)} clips of {table['duration_s'].iloc[0]:g} s")
     for name, clips in table.groupby("source", sort=False):
         flags = clips["flag"].value_counts().drop("", errors="ignore").sort_index()
         flagged = ", ".join(f"{n} {flag}" for flag, n in flags.items()) or "none"
-        typer.echo(f"  {name}: {len(clips)} clips, {clips['location'].nunique()} locations; flagged: {flagged}")
-    typer.echo(
-        f"  no clip is left out here (`asc-bench info` says what flags mean); digest {dataset.digest()[:16]}"
-    )
+        echo(f"  {name}: {len(clips)} clips, {clips['location'].nunique()} locations; flagged: {flagged}")
+    echo(f"  no clip is left out here (`asc-bench info` says what flags mean); digest {dataset.digest()[:16]}")
 
 
 def _features(
@@ -167,4 +166,4 @@ def _features(
     for front_end in ends:
         shape = front_end.shape(bench.protocol.clip_duration_s)
         copies = f", with copies (augmentation {augmentation})" if augmentation else ""
-        typer.echo(f"  features {type(front_end).__name__} {shape} of {bench.protocol.name} are cached{copies}")
+        echo(f"  features {type(front_end).__name__} {shape} of {bench.protocol.name} are cached{copies}")

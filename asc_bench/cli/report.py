@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 
 
 def command(
@@ -66,5 +67,5 @@ def command(
         report = found.report(
             reference=reference or compared_with, probability_scores=probability_scores and with_probabilities
         )
-        typer.echo(report.text)
-        typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
+        echo(report.text)
+        echo(f"\nTables, figures and report: {report.folder}", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli.cut import CONTEXT
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Training, takes
 
 __all__ = ["CONTEXT", "command"]
@@ -35,7 +36,7 @@ def command(
 
     arguments = [*([name] if name else []), *context.args]
     if not arguments:
-        typer.echo(listing(reproductions()))
+        echo(listing(reproductions()))
         return
     item, cut = find(reproductions(), arguments, own_options(context))
     experiment = experiment_of(given, keep_weights=item.needs_weights)
@@ -70,10 +71,10 @@ def command(
             # Targets that were not asked for are not even looked up, so a part must not replace the whole.
             folder = folder / "part" if partly else folder
             written = reproduce(item, filled, folder, cut=cut, settings=experiment.settings)
-    typer.echo(written.text)
+    echo(written.text)
     if not given.quiet:
         what = "This part of the table" if partly else "The whole table"
         what += ", with intervals" if written.intervals else ""
-        typer.echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
+        echo(f"{what}: {written.folder}/table.md .csv .tex", err=True)
     for done in filled:
         conclude(done.work.unfinished, len(done.work.wanted))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Running, takes
 
 
@@ -39,7 +40,7 @@ def command(
             report = experiment.results(work, table or systems).report(
                 reference=reference or None, probability_scores=probability_scores
             )
-    typer.echo(report.text)
+    echo(report.text)
     if not given.quiet:
-        typer.echo(f"\nTables, figures and report: {report.folder}", err=True)
+        echo(f"\nTables, figures and report: {report.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import typer
-
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Asked, takes
 
 
@@ -75,6 +74,6 @@ def command(
             notes[name] = f"{spec.fold}: {beat[0]:.0%} {beat[1]}"
     states = ("done", "failed", "left", "skipped")
     rows = [(n, *(c[s] for s in states), notes.get(n, "")) for n, c in counts.items()]
-    typer.echo(tabulate(rows, headers=("system", *states, "note"), tablefmt="simple"))
+    echo(tabulate(rows, headers=("system", *states, "note"), tablefmt="simple"))
     for fault in bench.faults():
-        typer.echo(f"incomplete: {fault}")
+        echo(f"incomplete: {fault}")

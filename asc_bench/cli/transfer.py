@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Computing, takes
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ def command(
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             written = planned.results(experiment, work).report()
-    typer.echo(written.text)
+    echo(written.text)
     if not given.quiet:
-        typer.echo(f"\nTables, figures and report: {written.folder}", err=True)
+        echo(f"\nTables, figures and report: {written.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))
 
 

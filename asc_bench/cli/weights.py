@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from asc_bench.cli.printing import echo
+
 
 def prepare(name: str, *, download: bool, cache: Path) -> None:
     """Fetch a set of weights if that is asked for, and list its files.
@@ -23,16 +25,16 @@ def prepare(name: str, *, download: bool, cache: Path) -> None:
         with Screen() as screen, screen.phase("download") as progress:
             fetch_weights(name, cache=cache, progress=progress)
     folder = weights_folder(name, cache)
-    typer.echo(f"weights {name}: {folder}")
+    echo(f"weights {name}: {folder}")
     absent = 0
     for archive in weight_files(name):
         path = folder / archive.file
         if path.is_file():
             digest = check_digest(archive, path)
-            typer.echo(f"  {archive.file}: {path.stat().st_size:,} bytes, verified; {digest}")
+            echo(f"  {archive.file}: {path.stat().st_size:,} bytes, verified; {digest}")
         else:
             absent += 1
-            typer.echo(f"  {archive.file}: absent; it is offered at {archive.url}")
+            echo(f"  {archive.file}: absent; it is offered at {archive.url}")
     if absent:
-        typer.echo(f"fetch what is absent with {how_to_fetch(name)}", err=True)
+        echo(f"fetch what is absent with {how_to_fetch(name)}", err=True)
         raise typer.Exit(1)

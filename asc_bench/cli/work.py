@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from asc_bench.cli import options
+from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Computing, Training
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ def carry_out_on(
     work = experiment.survey(bench, specs, wanted=wanted)
     summary = f"{heading}: {work.summary()}" if heading else work.summary()
     if dry_run:
-        (typer.echo if heading else screen.say)(summary)
+        (echo if heading else screen.say)(summary)
         for spec in work.wanted:
             run = work.stored.get(spec.key)
             state = "to do" if run is None else run.manifest["status"]
-            typer.echo(f"{state:7} {spec.key[:12]}  {spec.title}")
+            echo(f"{state:7} {spec.key[:12]}  {spec.title}")
         return None
     screen.say(summary)
     return experiment.compute(work, screen)
@@ -132,5 +133,5 @@ def carry_out_on(
 def conclude(unfinished: Sequence[object], n_wanted: int) -> None:
     """Exit with code 1 if a wanted run failed or is missing."""
     if unfinished:
-        typer.echo(f"{len(unfinished)} of {n_wanted} runs failed or are missing", err=True)
+        echo(f"{len(unfinished)} of {n_wanted} runs failed or are missing", err=True)
         raise typer.Exit(1)

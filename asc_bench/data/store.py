@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from asc_bench.data.manifest import Dataset
 from asc_bench.data.nearby import folders_below
 from asc_bench.data.resources import archives_of
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.names import near
+from asc_bench.names import near, require_text
+from asc_bench.printable import printable
 
 DATA_VARIABLE = "ASC_BENCH_DATA"
 CACHE_VARIABLE = "ASC_BENCH_CACHE"
@@ -85,7 +87,7 @@ def load_dataset(name_or_names: str | Layout | Iterable[str | Layout], roots: Se
         folder = layout.place(roots)
         if folder is not None:
             others = tuple(place for place in layout.places(roots) if place != folder)
-            return replace(layout.read(folder), elsewhere=others)
+            return replace(read_layout(layout, folder), elsewhere=others)
     raise DataError(_not_found(layouts, roots))
 
 
@@ -105,6 +107,26 @@ def how_to_get(layout: Layout, place: Path | None = None) -> str:
     usual = [root.absolute() for root in data_roots()]
     named = "" if place is None or place.absolute() in usual else f" --data {shlex.quote(str(place))}"
     return f"asc-bench prepare {layout.name} --download{' --allow-unverified' if unverified else ''}{named}"
+
+
+def read_layout(layout: Layout, folder: Path) -> Dataset:
+    """What ``layout.read`` gives of a folder.
+
+    Raises
+    ------
+    ConfigError
+        If the folder's name is no text.
+    DataError
+        As ``layout.read``; and if the name of a file in it is no text.
+    """
+    require_text(folder.absolute(), what="folder")
+    try:
+        return layout.read(folder)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{folder}: the name of a file, {printable(str(error.object)[-200:])}, has bytes that are no "
+            f"{sys.getfilesystemencoding()} text; rename it"
+        ) from error
 
 
 def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:

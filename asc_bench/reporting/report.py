@@ -100,6 +100,5 @@ def confusion_title(system: str, setting: Setting) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    # A name from the command line may hold bytes that are no UTF-8; they must not cost the whole report.
-    write_atomic(path, text.encode("utf-8", "backslashreplace"))
+    write_atomic(path, text)
     return path

@@ -88,7 +88,7 @@ def report(
         "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
     }
     if _stamp(folder) == stamp:
-        return Report(folder, (folder / TEXT).read_text())
+        return Report(folder, (folder / TEXT).read_text(encoding="utf-8"))
     evaluation = evaluate(protocol, runs, folds=folds, reference=reference, probability_scores=probability_scores)
     written = write_report(folder, evaluation)
     for figure in set(folder.glob("confusion-*")) - set(written):

@@ -191,13 +191,13 @@ class Heartbeat:
         now = time.monotonic()
         if now - self._last >= POLL_S and self.path.parent.exists():
             self._last = now
-            self.path.write_text(f"{fraction:.4f} {text}")
+            self.path.write_text(f"{fraction:.4f} {text}", encoding="utf-8", errors="backslashreplace")
 
 
 def read_heartbeat(path: Path) -> tuple[float, str] | None:
     """What a run in progress said last, or None."""
     try:
-        fraction, _, text = path.read_text().partition(" ")
+        fraction, _, text = path.read_text(encoding="utf-8", errors="replace").partition(" ")
         return float(fraction), text
     except (OSError, ValueError):
         return None

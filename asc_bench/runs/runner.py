@@ -129,7 +129,7 @@ def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], 
     _log.warning("%s failed when it was computed again for its weights; the stored run stays", spec.title)
     with writing(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-        (scratch / TRACEBACK).write_text(text)
+        (scratch / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")
     return StoredRun(scratch, {**manifest, "digest": spec.key})
 
 

@@ -25,6 +25,7 @@ from asc_bench.bench.keys import digest
 from asc_bench.errors import StoreError
 from asc_bench.files import publish_folder, temporary_beside, writing
 from asc_bench.labels import LabelSpace
+from asc_bench.names import require_text
 from asc_bench.runs.plan import RunSpec
 from asc_bench.scoring.predictions import read_predictions, write_predictions
 from asc_bench.scoring.segment_predictions import read_segment_predictions, write_segment_predictions
@@ -93,9 +94,15 @@ class ResultsStore:
     ----------
     root : Path
         Made on the first write.
+
+    Raises
+    ------
+    ConfigError
+        If its name is no text.
     """
 
     def __init__(self, root: Path) -> None:
+        require_text(root, what="results folder")
         self.root = root
         self.runs = root / "runs"
 
@@ -173,14 +180,14 @@ class ResultsStore:
                 if segments is not None and labels is not None:
                     write_segment_predictions(segments, temporary / SEGMENTS, labels)
                 if traceback is not None:
-                    (temporary / TRACEBACK).write_text(traceback)
+                    (temporary / TRACEBACK).write_text(traceback, encoding="utf-8", errors="backslashreplace")
                 if weights is not None:
                     shutil.move(weights, temporary / WEIGHTS)
                 written = sorted(p for p in temporary.rglob("*") if p.is_file())
                 files = {p.relative_to(temporary).as_posix(): _sha256(p) for p in written}
                 content = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
                 content["digest"] = digest(content)
-                (temporary / MANIFEST).write_text(json.dumps(content, indent=1) + "\n")
+                (temporary / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
                 publish_folder(temporary, target)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
-from asc_bench.names import near
+from asc_bench.names import near, require_text
 from asc_bench.registry import origin, system_fault, systems
 from asc_bench.systems.base import Params, System, Task
 from asc_bench.systems.transfer.system import TransferredSystem
@@ -161,6 +161,7 @@ def parse_variants(text: str) -> list[Variant]:
     ConfigError
         For unknown names or parameters (with the near ones) and for values of the wrong type.
     """
+    require_text(text, what="system")
     variants: dict[str, Variant] = {}
     for item in split_items(text):
         name, _, settings = item.partition("[")

@@ -23,7 +23,7 @@ from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
 from asc_bench.training.sampling import batch_rows, crop_starts, mixup_draw, torch_seed
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("asc_bench")
 
 REPORT_EVERY_S = 0.5
 

@@ -92,3 +92,66 @@ def test_the_command_line_starts_without_numpy() -> None:
         "assert not {'numpy', 'pandas', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def calls(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+
+
+SOURCES = files("asc_bench", "baselines", "proposed", "protocols")
+
+
+def opened_as_text_without_encoding(call: ast.Call) -> bool:
+    """Whether a call opens a file, or a pipe, as text in whatever encoding the locale has."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given = {keyword.arg for keyword in call.keywords}
+    if isinstance(call.func, ast.Attribute) and name == "open":
+        owner = ast.unparse(call.func.value)
+        if owner in ("os", "tarfile", "zipfile", "Image", "webbrowser"):
+            return False
+    if name in ("open", "fdopen"):
+        words = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+        modes = [a.value for a in words if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        return "encoding" not in given and not any("b" in mode for mode in modes)
+    if name in ("run", "Popen", "check_output"):
+        return bool(given & {"text", "universal_newlines"}) and "encoding" not in given
+    return name in ("read_text", "write_text", "TextIOWrapper") and "encoding" not in given
+
+
+def test_the_encoding_rule_sees_what_it_is_for() -> None:
+    wrong = "open(p); p.open(); p.open('w'); p.read_text(); p.write_text(t); subprocess.run(a, text=True)"
+    right = (
+        "open(p, 'rb'); p.open('wb', buffering=0); p.read_text(encoding='utf-8'); tarfile.open(p); p.read_bytes()"
+    )
+    found = [opened_as_text_without_encoding(n) for n in ast.walk(ast.parse(wrong)) if isinstance(n, ast.Call)]
+    assert found == [True] * 6
+    assert not any(
+        opened_as_text_without_encoding(n) for n in ast.walk(ast.parse(right)) if isinstance(n, ast.Call)
+    )
+
+
+def test_every_file_is_opened_with_an_encoding_of_its_own() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in SOURCES
+        for call in calls(path)
+        if opened_as_text_without_encoding(call)
+    ]
+    assert not found, "name encoding='utf-8': the locale of a cluster node may be another"
+
+
+def test_only_one_module_of_the_command_line_prints() -> None:
+    printers = ("print", "typer.echo", "typer.secho", "click.echo", "sys.stdout.write", "sys.stderr.write")
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in files("asc_bench")
+        if path.name != "printing.py"
+        for call in calls(path)
+        if ast.unparse(call.func) in printers
+    ]
+    assert not found, "print with `echo` of asc_bench.cli.printing, which lets no foreign text steer the terminal"
+
+
+def test_only_the_screen_makes_a_console() -> None:
+    found = [str(path.relative_to(ROOT)) for path in SOURCES if within(imported(path), "rich")]
+    assert found == ["asc_bench/screen.py"]

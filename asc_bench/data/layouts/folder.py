@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,11 @@ INDEPENDENT = (
 )
 
 _log = logging.getLogger("asc_bench")
+
+_UTF8 = sys.getfilesystemencoding() == "utf-8"
+_ENCODED = (
+    "" if _UTF8 else f"; file names are {sys.getfilesystemencoding()} here: set PYTHONUTF8=1 if theirs are UTF-8"
+)
 
 
 @dataclass(frozen=True)
@@ -253,7 +259,7 @@ class FolderLayout(Layout):
         found = f"the columns {', '.join(naming)} name files" if naming else "no column names files that are there"
         raise DataError(
             f"{self.csv_path(root)}: {found}; say which one does, and in which folder below {root} names begin. "
-            f"Columns are {', '.join(table.columns)}"
+            f"Columns are {', '.join(table.columns)}{_ENCODED}"
         )
 
     def _lengths(self, paths: Sequence[Path]) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
