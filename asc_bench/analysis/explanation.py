@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from asc_bench.analysis.spectrogram import show_bins
 from asc_bench.features.frontends import LogMel
-from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, title_lines
+from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, any_backend, title_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,7 @@ def draw_explanation(
     title : str
         May have several lines.
     """
+    any_backend()
     from matplotlib.figure import Figure
 
     lines = title_lines(title, _WIDTH_IN)

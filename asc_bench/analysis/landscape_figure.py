@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from asc_bench.analysis.landscape import Landscape
 from asc_bench.errors import ConfigError
-from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, plain, title_lines
+from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, any_backend, plain, title_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +57,7 @@ def draw_landscapes(landscapes: Mapping[str, Landscape], *, title: str) -> Figur
     SystemFailure
         If one of them has no finite loss at all.
     """
+    any_backend()
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, plain, title_lines
+from asc_bench.reporting.figures import INK, LINE_IN, TITLE_PT, any_backend, plain, title_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,6 +108,7 @@ def draw_projections(panels: Sequence[Panel], *, classes: Sequence[str], title: 
     title : str
         May have several lines.
     """
+    any_backend()
     from matplotlib.figure import Figure
 
     n_columns = min(len(panels), _MAX_COLUMNS)

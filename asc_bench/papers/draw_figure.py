@@ -10,7 +10,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.names import slug
 from asc_bench.papers.figure import Drawn, Material, PaperFigure, Part, silent
 from asc_bench.papers.item import Cut, described, inside
-from asc_bench.reporting.figures import save_figure
+from asc_bench.reporting.figures import any_backend, save_figure
 from asc_bench.reporting.kept_scores import scored
 from asc_bench.reporting.setting import Setting
 from asc_bench.runs.settings import Settings
@@ -88,4 +88,5 @@ def draw_figure(
         progress=progress,
     )
     stem = "-".join(["figure", *(value for values in cut.values() for value in values)])
+    any_backend()
     return save_figure(item.draw(material), folder / slug(stem))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -34,17 +37,23 @@ _FEW_CLASSES = 20
 """Up to here a cell has room for its percentage above its count."""
 
 
-def confusion_figure(frames: Mapping[str, pd.DataFrame], path_stem: Path, *, title: str = "") -> tuple[Path, Path]:
-    """Draw confusion matrices and write ``path_stem`` with ``.png`` and ``.svg``.
+def any_backend() -> None:
+    """Import matplotlib whatever backend the environment names; figures here have a canvas of their own.
 
-    Parameters are those of ``draw_confusions``.
-
-    Returns
-    -------
-    tuple of Path
-        The PNG and the SVG.
+    A command that is started in a notebook inherits ``MPLBACKEND``. Where that backend is not installed, matplotlib
+    could not even be imported, and not later either once that failed.
     """
-    return save_figure(draw_confusions(frames, title=title), path_stem)
+    if "matplotlib" in sys.modules:
+        return
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
+    if named:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = named
 
 
 def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
@@ -64,6 +73,7 @@ def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> F
     ConfigError
         If there is no panel, or if a frame is not square over one list of classes.
     """
+    any_backend()
     from matplotlib.figure import Figure
 
     if not frames:
@@ -146,6 +156,7 @@ def draw_scores(
     title : str
         Figure title; may have several lines.
     """
+    any_backend()
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

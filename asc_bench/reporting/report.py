@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from asc_bench.errors import StoreError
 from asc_bench.files import write_atomic
 from asc_bench.names import slug
 from asc_bench.reporting.evaluation import Evaluation
-from asc_bench.reporting.figures import confusion_figure, save_figure
+from asc_bench.reporting.figures import draw_confusions, save_figure
 from asc_bench.reporting.page import html_page
 from asc_bench.reporting.setting import Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import one_line
 from asc_bench.reporting.tidy import tidy_runs
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ALL_CLIPS = "all clips"
+
+_log = logging.getLogger("asc_bench")
 
 
 def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
@@ -34,7 +43,7 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     -------
     list of Path
         The files written, in order: ``results.md/.csv/.tex``, ``significance.md/.csv/.tex``, ``runs.csv``,
-        figures, and last ``report.html``.
+        figures, and last ``report.html``. A figure that cannot be drawn is left out, with a warning.
 
     Raises
     ------
@@ -63,7 +72,16 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
             _write(folder / f"{name}.tex", table.to_latex()),
         ]
     images: dict[str, bytes] = {}
-    for caption, (png, svg) in _figures(folder, evaluation, setting):
+    for stem, (caption, draw) in _figures(evaluation, setting).items():
+        try:
+            png, svg = save_figure(draw(), folder / stem)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a figure raises, the tables come out
+            _log.warning("figure %s is left out: %s: %s", folder / stem, type(error).__name__, error)
+            for kind in ("png", "svg"):
+                (folder / f"{stem}.{kind}").unlink(missing_ok=True)  # one of an earlier report shows other numbers
+            continue
         written += [png, svg]
         images[caption] = svg.read_bytes()
     more = [table for table, _ in evaluation.further.values()]
@@ -76,16 +94,21 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     return written
 
 
-def _figures(folder: Path, evaluation: Evaluation, setting: Setting) -> list[tuple[str, tuple[Path, Path]]]:
-    caption = f"Scores with 95 % intervals. {setting.title}"
-    figures = [(caption, save_figure(evaluation.score_figure(), folder / "scores"))]
+def all_drawn(written: Iterable[Path], evaluation: Evaluation) -> bool:
+    """Whether no figure had to be left out of what `write_report` wrote."""
+    return {path.stem for path in written if path.suffix == ".png"} == set(_figures(evaluation, evaluation.setting))
+
+
+def _figures(evaluation: Evaluation, setting: Setting) -> dict[str, tuple[str, Callable[[], Figure]]]:
+    """Caption and drawing of each figure by the stem of its files."""
+    figures = {"scores": (f"Scores with 95 % intervals. {setting.title}", evaluation.score_figure)}
     scored = evaluation.scored
     for system, frames in evaluation.confusions.items():
         panels = confusion_panels(frames)
         if panels and system in scored:
-            stem = folder / f"confusion-{slug(system)}"
             caption = f"Confusion matrices of {system}. {setting.title}"
-            figures.append((caption, confusion_figure(panels, stem, title=confusion_title(system, setting))))
+            draw = partial(draw_confusions, panels, title=confusion_title(system, setting))
+            figures[f"confusion-{slug(system)}"] = (caption, draw)
     return figures
 
 

@@ -12,14 +12,14 @@ import pandas as pd
 
 from asc_bench.bench import keys
 from asc_bench.errors import ConfigError
-from asc_bench.files import write_atomic
+from asc_bench.files import write_atomic, writing
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
 from asc_bench.reporting.class_scores import classes_table, threshold_notes
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.published import contradictions_of, published_by_variant
-from asc_bench.reporting.report import write_report
+from asc_bench.reporting.report import all_drawn, write_report
 from asc_bench.reporting.setting import Manifest
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.accuracy import confusion
@@ -90,13 +90,16 @@ def report(
     if _stamp(folder) == stamp:
         return Report(folder, (folder / TEXT).read_text(encoding="utf-8"))
     evaluation = evaluate(protocol, runs, folds=folds, reference=reference, probability_scores=probability_scores)
+    with writing(folder):
+        (folder / STAMP).unlink(missing_ok=True)  # it must not vouch for another text if this process is killed
     written = write_report(folder, evaluation)
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()
     text = evaluation.text()
     write_atomic(folder / TEXT, text)
-    stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
-    write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
+    if all_drawn(written, evaluation):
+        stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
+        write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
     return Report(folder, text)
 
 

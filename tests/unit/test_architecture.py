@@ -155,3 +155,7 @@ def test_only_one_module_of_the_command_line_prints() -> None:
 def test_only_the_screen_makes_a_console() -> None:
     found = [str(path.relative_to(ROOT)) for path in SOURCES if within(imported(path), "rich")]
     assert found == ["asc_bench/screen.py"]
+
+
+def test_nothing_draws_by_the_global_state_of_pyplot() -> None:
+    assert not [str(path.relative_to(ROOT)) for path in SOURCES if "pyplot" in path.read_text(encoding="utf-8")]

@@ -11,7 +11,6 @@ import pytest
 from asc_bench.errors import ConfigError
 from asc_bench.reporting.figures import (
     DPI,
-    confusion_figure,
     draw_confusions,
     draw_scores,
     save_figure,
@@ -111,7 +110,9 @@ def test_without_any_score_the_figure_says_so() -> None:
 
 
 def test_files_are_whole_png_and_svg(tmp_path: Path) -> None:
-    png, svg = confusion_figure({"A": confusion(CLASSES, COUNTS)}, tmp_path / "sub" / "x.y", title="a title")
+    png, svg = save_figure(
+        draw_confusions({"A": confusion(CLASSES, COUNTS)}, title="a title"), tmp_path / "sub" / "x.y"
+    )
     assert (png.name, svg.name) == ("x.y.png", "x.y.svg")
     width, height = png_size(png.read_bytes())
     root = ElementTree.fromstring(svg.read_bytes())
@@ -138,8 +139,9 @@ def test_hostile_names_are_text_and_no_formula(tmp_path: Path) -> None:
         save_figure(
             draw_scores(scores({name: {"$x$": 0.5}}), measures=[Measure("$x$")], title=name), tmp_path / "s"
         )
-        _, svg = confusion_figure(
-            {"$": confusion(("a_$b$", "<c>"), [[1, 2], [3, 4]])}, tmp_path / "c", title=f"{name}\n{name}"
+        _, svg = save_figure(
+            draw_confusions({"$": confusion(("a_$b$", "<c>"), [[1, 2], [3, 4]])}, title=f"{name}\n{name}"),
+            tmp_path / "c",
         )
     assert not [e for e in ElementTree.parse(svg).iter() if e.tag.endswith("script")]
 

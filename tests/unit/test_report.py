@@ -180,6 +180,49 @@ def test_a_report_of_failures_alone_is_a_report(tmp_path: Path) -> None:
     assert "failed: ValueError" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
+def test_a_figure_that_fails_costs_that_figure_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = {p.name for p in report(tmp_path)}
+
+    def fails(*_: object, **__: object) -> Figure:
+        raise ValueError("latex is not installed")
+
+    monkeypatch.setattr("asc_bench.reporting.report.draw_confusions", fails)
+    written = report(tmp_path)
+    lost = {f"confusion-{slug(CAA)}.png", f"confusion-{slug(CAA)}.svg"}
+    assert {p.name for p in written} == whole - lost
+    assert {p.name for p in tmp_path.iterdir()} == whole - lost, "one of an earlier report shows other numbers"
+    stem = tmp_path / f"confusion-{slug(CAA)}"
+    assert caplog.messages == [f"figure {stem} is left out: ValueError: latex is not installed"]
+    assert "Confusion matrices" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", "module://nobody.has", "nonsense"]
+)
+def test_figures_do_not_ask_for_the_backend_that_the_environment_names(tmp_path: Path, backend: str) -> None:
+    code = (
+        "import sys, os\n"
+        "from pathlib import Path\n"
+        "from asc_bench.reporting.figures import draw_confusions, save_figure\n"
+        "import pandas as pd\n"
+        "frame = pd.DataFrame([[3, 1], [0, 4]], index=['bus', 'tram'], columns=['bus', 'tram'])\n"
+        f"save_figure(draw_confusions({{'A': frame}}), Path({str(tmp_path / 'x')!r}))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        f"assert os.environ['MPLBACKEND'] == {backend!r}, 'what a notebook plots itself is none of ours'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"x.png", "x.svg"}
+
+
 def test_what_the_table_hides_no_figure_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[set[str]] = []
 
