@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -50,6 +51,52 @@ def writing(path: Path, *, n_bytes: int | None = None) -> Iterator[None]:
             f"{needed}{free_bytes(path.parent):,} bytes are free there",
             path=path,
         ) from error
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock, which the operating system frees when this process dies.
+
+    A file that merely exists would do on file systems without locks, but outlives a killed process on another host.
+
+    Raises
+    ------
+    filelock.Timeout
+        If another process holds it and ``wait`` is false.
+    StoreError
+        If the folder cannot be written, or its file system refuses locks.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, NotImplementedError) or error.errno in _NO_LOCKS:
+            raise _without_locks(path, getattr(error, "strerror", None) or str(error)) from error
+        with writing(path):
+            raise
+    try:
+        if type(lock) is not FileLock:  # without flock, later versions of filelock make it one of the other kind
+            raise _without_locks(path, os.strerror(errno.ENOSYS))
+        yield
+    finally:
+        lock.release()
+
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def _without_locks(path: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"{path.parent}: this file system refuses locks ({reason}), which keep two processes from computing the "
+        "same thing at a time; choose a folder on another one, such as a local disk",
+        path=path,
+    )
 
 
 def write_all(sink: IO[bytes], chunk: bytes) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asc_bench.errors import StoreError
-from asc_bench.files import require_space, writing
+from asc_bench.files import locked, require_space, writing
 from asc_bench.interrupts import undisturbed
 
 _PLAN = "asc-bench-plan.json"
@@ -90,14 +90,12 @@ def write_once(
     StoreError
         If there is no room, the folder cannot be written, or a folder of this name holds something else.
     """
-    from filelock import FileLock
-
     if _state(target, kind) == kind.identity:
         return
     contents = plan()
     with writing(target, n_bytes=contents.n_bytes):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.parent / f".{target.name}.lock"):
+        with locked(target.parent / f".{target.name}.lock"):
             if _state(target, kind) != kind.identity:
                 _build(target, kind, contents, n_jobs, progress)
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.features.clip import clip_features
@@ -35,7 +35,7 @@ from asc_bench.features.entry import (
     quarantine,
 )
 from asc_bench.features.frontends import FrontEnd, parts_of
-from asc_bench.files import writing
+from asc_bench.files import locked
 from asc_bench.own_code import is_own, own_code
 
 if TYPE_CHECKING:
@@ -246,18 +246,13 @@ def _common_duration(clips: pd.DataFrame) -> float:
 def _locked(folder: Path, progress: Progress) -> Iterator[None]:
     """Hold the lock of an entry. The operating system frees it when its holder dies."""
     path = _lock_path(folder)
-    lock = FileLock(path)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
+            held.enter_context(locked(path, wait=False))
         except Timeout:
             progress(0.0, "features: waiting for another process that computes them")
-            lock.acquire()
-    try:
+            held.enter_context(locked(path))
         yield
-    finally:
-        lock.release()
 
 
 def _lock_path(folder: Path) -> Path:
@@ -279,7 +274,7 @@ def _remove_leftovers(folder: Path) -> None:
         if partial == partial_of(folder):
             continue
         try:
-            with FileLock(_lock_path(partial.with_suffix("")), timeout=0):
+            with locked(_lock_path(partial.with_suffix("")), wait=False):
                 shutil.rmtree(partial, ignore_errors=True)
         except Timeout:
             _log.debug("%s is being written by another process", partial)

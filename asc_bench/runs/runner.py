@@ -63,7 +63,7 @@ def run_once(
         elsewhere, such as the system's weights, is.
     """
     try:
-        with store.lock(spec).acquire(timeout=-1 if wait else 0):
+        with store.lock(spec, wait=wait):
             stored = store.load(spec, with_weights=settings.keep_weights)
             if stored is not None and stored.done:
                 return stored

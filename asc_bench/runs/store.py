@@ -13,17 +13,18 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import Timeout
 
 from asc_bench.bench.keys import digest
 from asc_bench.errors import StoreError
-from asc_bench.files import publish_folder, temporary_beside, writing
+from asc_bench.files import locked, publish_folder, temporary_beside, writing
 from asc_bench.labels import LabelSpace
 from asc_bench.names import require_text
 from asc_bench.runs.plan import RunSpec
@@ -115,12 +116,14 @@ class ResultsStore:
         folder = self.root / "scratch"
         return list(folder.iterdir()) if folder.is_dir() else []
 
-    def lock(self, spec: RunSpec) -> FileLock:
-        """Held by the process that computes this run. The operating system frees it when that process dies."""
-        path = self.root / "locks" / f"{spec.key[:24]}.lock"
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+    def lock(self, spec: RunSpec, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Held by the process that computes this run; raises as `asc_bench.files.locked`."""
+        return locked(self.root / "locks" / f"{spec.key[:24]}.lock", wait=wait)
+
+    def require_locks(self) -> None:
+        """Raise StoreError if the file system of the results refuses locks: before hours are spent on features."""
+        with suppress(Timeout), locked(self.root / "locks" / "probe.lock", wait=False):
+            pass
 
     def load(self, spec: RunSpec, *, with_weights: bool = False, whole: bool = True) -> StoredRun | None:
         """The stored run of this key, or None. A damaged folder is put aside and counts as absent.

@@ -162,6 +162,7 @@ def prepare(
     from asc_bench.training.device import choose_device
 
     settings = replace(settings, device=choose_device(settings.device))
+    store.require_locks()
     if force:
         store.forget(work.todo)
     store.sweep()

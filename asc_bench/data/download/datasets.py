@@ -6,7 +6,7 @@ import filecmp
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from asc_bench.data.download.extract import SCRATCH_PREFIX, extract
 from asc_bench.data.download.fetch import Progress, check_digest, download, require_fetchable, silent
 from asc_bench.data.resources import Archive
 from asc_bench.errors import DataError, StoreError
-from asc_bench.files import require_space, write_atomic, writing
+from asc_bench.files import locked, require_space, write_atomic, writing
 
 LEDGER = ".asc-bench-archives.json"
 DOWNLOADS = ".asc-bench-downloads"
@@ -101,19 +101,14 @@ def _part_of(progress: Progress, start: float, share: float) -> Progress:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise StoreError(f"{folder}: another process is fetching into this folder; wait for it") from error
-    except NotImplementedError as error:
-        raise StoreError(f"{folder}: this file system has no locks ({error}); fetch to a local disk") from error
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / _LOCK, wait=False))
+        except Timeout as error:
+            raise StoreError(f"{folder}: another process is fetching into this folder; wait for it") from error
         yield
-    finally:
-        lock.release()
 
 
 def _require_room(todo: Sequence[Archive], folder: Path, *, keep_archives: bool) -> None:
