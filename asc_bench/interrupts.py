@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from asc_bench.printable import printable_warnings
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -17,4 +19,6 @@ def undisturbed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     in_worker = multiprocessing.current_process().name != "MainProcess"
     if in_worker and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if in_worker:
+        printable_warnings()  # its standard error is the terminal of the command
     return function(*args, **kwargs)

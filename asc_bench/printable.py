@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import warnings
 
 _STEERING = re.compile(
     "["
@@ -51,6 +52,21 @@ def printable_record(record: logging.LogRecord) -> bool:
     """A filter of a log, which lets every record through with its message made printable."""
     record.msg, record.args = printable(record.getMessage()), ()
     return True
+
+
+def printable_warnings() -> None:
+    """Let no warning that this process prints steer a terminal, whatever library or plug-in gives it."""
+    if warnings.formatwarning is not _formatted:
+        warnings.formatwarning = _formatted
+
+
+_as_before = warnings.formatwarning
+
+
+def _formatted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return printable(_as_before(message, category, filename, lineno, line))
 
 
 def _escape(character: str) -> str:

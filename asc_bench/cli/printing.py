@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-import warnings
 from types import TracebackType
-from typing import Any
 
-from asc_bench.printable import DEGRADED, printable
+from asc_bench.printable import DEGRADED, printable, printable_warnings
 
 
 def echo(text: object = "", *, err: bool = False) -> None:
@@ -23,12 +21,7 @@ def guard_terminal() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=DEGRADED)
     sys.excepthook = _traceback
-    as_before = warnings.formatwarning
-
-    def printable_warning(*args: Any, **kwargs: Any) -> str:
-        return printable(as_before(*args, **kwargs))
-
-    warnings.formatwarning = printable_warning
+    printable_warnings()
 
 
 def _traceback(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:

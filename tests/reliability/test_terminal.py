@@ -46,6 +46,7 @@ def test_names_that_are_no_text_are_refused_in_one_sentence(cli: Cli, tmp_path: 
 
 PLUGIN = r"""
 import logging
+import warnings
 from asc_bench.api import Card, Reason
 from toys import Toy
 
@@ -57,6 +58,7 @@ class Rude(Toy):
     def fit(self, train, validation, context):
         context.progress(0.5, "fitting" + CLEAR)
         logging.getLogger("asc_bench").warning("logged" + CLEAR)
+        warnings.warn("warned" + CLEAR)
         raise RuntimeError("crashed" + CLEAR)
 
 class Shy(Toy):
@@ -76,6 +78,7 @@ def test_foreign_text_steers_no_terminal(cli: Cli, tmp_path: Path) -> None:
     arguments = run_arguments(tmp_path / "results", "rude,shy")
     commands = {
         "run": arguments,
+        "side by side": run_arguments(tmp_path / "beside", "rude,logmel-svm", "--jobs", "2"),
         "status": ["status", *arguments[1:]],
         "list": ["list", "systems"],
         "info": ["info", "rude"],
