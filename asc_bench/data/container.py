@@ -48,8 +48,11 @@ def decodable(path: Path) -> Path | io.BytesIO:
     with path.open("rb") as file:
         completed = None
         if _is_wav(file.read(12)):
-            start, size, _ = _data_chunk(file, os.fstat(file.fileno()).st_size, n_riff_bytes=0)
-            completed = streamed.completed_wav(file, start) if start and not size else None
+            n_bytes = os.fstat(file.fileno()).st_size
+            start, size, _ = _data_chunk(file, n_bytes, n_riff_bytes=0)
+            # The decoder reads to the end by itself where a size of 32 bits is too large.
+            if start and (size == 0 or (size > _UNKNOWN_SIZE and start + size > n_bytes)):
+                completed = streamed.completed_wav(file, start)
         elif streamed.flac_is_streamed(file):
             completed = streamed.completed_flac(file)
     return path if completed is None else io.BytesIO(completed)

@@ -28,12 +28,17 @@ def holds_samples(tail: bytes) -> bool:
 
 
 def completed_wav(file: BinaryIO, start: int) -> bytes | None:
-    """A WAV file whose data chunk, from ``start``, says 0 bytes: with the true sizes, if samples follow."""
+    """A WAV file whose data chunk, from ``start``, has no size: with the true sizes, if samples follow.
+
+    RF64 becomes RIFF, its chunk of 64-bit sizes junk (EBU Tech 3306, section 3), as these sizes are wrong, too.
+    """
     file.seek(0)
     raw = bytearray(file.read())
     if not holds_samples(bytes(raw[start:])):
         return None
     raw[start - 4 : start] = min(len(raw) - start, 0xFFFFFFFF).to_bytes(4, "little")
+    if raw[:4] == b"RF64":
+        raw[:4], raw[12:16] = b"RIFF", b"JUNK"
     raw[4:8] = min(len(raw) - 8, 0xFFFFFFFF).to_bytes(4, "little")
     return bytes(raw)
 

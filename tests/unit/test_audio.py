@@ -187,6 +187,24 @@ def test_wav_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path: Path, siz
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("size", [b"\xff" * 8, bytes(8)])
+@pytest.mark.parametrize("form", ["RF64", "WAVEX"])
+def test_long_and_extensible_wav_of_unknown_length(tmp_path: Path, form: str, size: bytes) -> None:
+    path = tmp_path / "streamed.wav"
+    soundfile.write(path, np.stack([tone(), -tone() / 2], axis=1), RATE_HZ, format=form, subtype="PCM_24")
+    expected, _ = soundfile.read(path, dtype="float32")
+    raw = bytearray(path.read_bytes())
+    if form == "RF64":
+        at = raw.index(b"ds64") + 8
+        raw[at : at + 16] = 2 * size
+    else:
+        at = raw.index(b"data") + 4
+        raw[at : at + 4] = size[:4]
+    path.write_bytes(raw)
+    assert (inspect_audio(path).fault, inspect_audio(path).n_frames) == (None, RATE_HZ)
+    np.testing.assert_allclose(read_audio(path, sample_rate_hz=RATE_HZ), expected.mean(axis=1), atol=1e-6)
+
+
 def test_an_empty_data_chunk_before_other_chunks_holds_no_samples(tmp_path: Path) -> None:
     path = tmp_path / "tagged.wav"
     path.write_bytes(
