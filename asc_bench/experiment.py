@@ -63,6 +63,8 @@ class Options(TypedDict, total=False):
     allow_missing_training : float
         Fraction of the training and validation clips that are left out if their files are missing, such as videos
         that were taken down; every table says how many. Test clips are never left out. 0 by default.
+    unofficial_split : bool
+        Accept folds that are not the official ones: every table says so, and results are kept apart.
     cache : path, optional
         Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
     results : path
@@ -91,6 +93,7 @@ class Options(TypedDict, total=False):
     synthetic_seed: int
     sources: str | Iterable[str]
     allow_missing_training: float
+    unofficial_split: bool
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
@@ -116,6 +119,7 @@ DEFAULTS: Options = {
     "synthetic_seed": 0,
     "sources": (),
     "allow_missing_training": 0.0,
+    "unofficial_split": False,
     "cache": None,
     "results": "results",
     "keep_weights": False,
@@ -195,6 +199,7 @@ class Experiment:
             cache=None if cache is None else Path(cache),
             sources=texts(given["sources"]),
             allow_missing_training=given["allow_missing_training"],
+            unofficial_split=given["unofficial_split"],
         )
         backend = _one_of("backend", given["backend"], get_args(Backend))
         return cls(

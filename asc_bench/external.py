@@ -38,6 +38,7 @@ def score(
     sources: str | Iterable[str] = (),
     cache: str | Path | None = None,
     folds: str | Iterable[str] = (),
+    unofficial_split: bool = False,
 ) -> pd.DataFrame:
     """Score predictions of any origin on the test clips of a protocol.
 
@@ -60,6 +61,8 @@ def score(
         Where the data set lies, as in `run`. Its lists are read for the labels; no audio file is.
     folds : str or sequence of str
         Folds that are scored; empty for all.
+    unofficial_split : bool
+        Accept folds that are not the official ones.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def score(
         synthetic_seed=synthetic_seed,
         cache=None if cache is None else Path(cache),
         sources=texts(sources),
+        unofficial_split=unofficial_split,
     )
     bench = source.bench(protocol, lambda fraction, text: None, audio=False)
     if bench.protocol.multi_label:

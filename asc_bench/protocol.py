@@ -62,6 +62,9 @@ class Protocol(ABC):
     """Whether a clip has several labels (see ``asc_bench.data.tags``), weak ones for training and strong ones for
     testing. The scores are ``SEGMENT_MEASURES`` then, such as error rates, and ``measures`` is empty."""
     clip_duration_s: float
+    keeps_locations: bool = True
+    """Whether no recording location is on two sides of a fold, which is asserted; false for one that divides the
+    clips of a location."""
     devices: tuple[str, ...] = ()
     """Recording devices of the official training clips, sorted, for what is said without data; runs take those of
     the clips."""

@@ -36,6 +36,7 @@ def load_results(
     selection: str = "own",
     augment: str | int = "",
     dataset: str = "",
+    unofficial_split: bool = False,
 ) -> Results:
     """What is stored of a protocol: the newest run of each system, fold and repeat. No recordings are needed.
 
@@ -53,6 +54,8 @@ def load_results(
         Runs on synthetic data instead of real recordings.
     dataset : str
         Which data, where results of several are stored: a name of a folder below ``results/runs``.
+    unofficial_split : bool
+        Runs on folds other than the official ones instead.
 
     Raises
     ------
@@ -75,6 +78,7 @@ def load_results(
         synthetic=synthetic,
         selection=selection,
         augment=str(augment or ""),
+        unofficial_split=unofficial_split,
     )
     if dataset and dataset not in found:
         raise ConfigError(f"no run on the data {dataset!r} is stored{near(dataset, found)}")
@@ -97,6 +101,7 @@ def stored_tables(
     synthetic: bool = False,
     selection: str = "own",
     augment: str = "",
+    unofficial_split: bool = False,
 ) -> Iterator[tuple[Results, str | None, bool]]:
     """The results of each set of systems that a table was made of, in that table's folder.
 
@@ -120,7 +125,13 @@ def stored_tables(
         If a ``table.json`` cannot be read.
     """
     whole = stored_results(
-        results, protocol, budget=budget, synthetic=synthetic, selection=selection, augment=augment
+        results,
+        protocol,
+        budget=budget,
+        synthetic=synthetic,
+        selection=selection,
+        augment=augment,
+        unofficial_split=unofficial_split,
     )
     for tag, found in whole.items():
         for path in sorted((results / "tables" / tag / budget).rglob(TABLE)):
@@ -163,6 +174,7 @@ def stored_results(
     synthetic: bool = False,
     selection: str = "own",
     augment: str = "",
+    unofficial_split: bool = False,
 ) -> dict[str, Results]:
     """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
     if budget not in list(Budget):
@@ -178,14 +190,17 @@ def stored_results(
         # Runs stored before there was a choice have none in their manifest.
         same &= m.get("selection", Selection.OWN) == selection
         same &= m.get("augmentation", "") == augment
+        same &= m.get("unofficial_split", False) == unofficial_split
         if same and wanted:
             newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
     if not newest:
-        kind = "synthetic" if synthetic else "real"
+        kind = (
+            f"{'synthetic' if synthetic else 'real'} data{' with an unofficial split' if unofficial_split else ''}"
+        )
         how = "" if selection == Selection.OWN else f" with selection {selection}"
         how += f" with augmentation {augment}" if augment else ""
         raise ConfigError(
-            f"{results} holds no run of {instance.name} at budget {budget} on {kind} data{how} for {systems}; "
+            f"{results} holds no run of {instance.name} at budget {budget} on {kind}{how} for {systems}; "
             "see `asc-bench run` and `asc-bench status`"
         )
     tags: dict[str, list[StoredRun]] = {}

@@ -37,6 +37,7 @@ class GreatestHits(Protocol):
     datasets = ("greatest-hits",)
     labels = LabelSpace.from_map(greatest_hits.MATERIAL_OF_SCENE)
     clip_duration_s = greatest_hits.WINDOW_S
+    keeps_locations = False
     measures = tuple(
         Measure(f"{level} top-{k}", level=level, top_k=k, clusters="any")
         for level in (FINE, COARSE)
@@ -62,6 +63,7 @@ class GreatestHitsByRecording(GreatestHits):
 
     name = "greatest-hits-by-recording"
     title = "Greatest Hits, official lists of recordings"
+    keeps_locations = True
     notes = (
         f"{_NOTES} Recordings are trained or tested on as train.txt and test.txt say, about three quarters to one "
         "quarter; about 15 % of each class's training clips, by whole recordings, are held out for validation. The "

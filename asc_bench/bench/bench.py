@@ -17,6 +17,7 @@ from asc_bench.bench.augmentation import Augmentation, expanded
 from asc_bench.bench.completeness import faults, first_of_all, without_missing
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
 from asc_bench.data.manifest import Dataset
+from asc_bench.data.official_lists import crossing
 from asc_bench.errors import DataError
 from asc_bench.features.cache import FeatureArray, Progress, content_digest, feature_array
 from asc_bench.features.frontends import FrontEnd
@@ -66,7 +67,8 @@ class Bench:
         IncompleteDataError
             If files or lists are missing and no folds can be made of the rest, or more is missing than allowed.
         DataError
-            If a fold names clips twice or clips that the clip table lacks.
+            If a fold names clips twice or clips that the clip table lacks, or has clips of one location both for
+            testing and for training or validation, where neither the protocol nor the published folds do.
         """
         try:
             clips = protocol.clips(dataset)
@@ -85,6 +87,8 @@ class Bench:
             unknown = set(ids) - known
             if unknown:
                 raise DataError(f"{protocol.name}, {fold.name}: unknown clip ID {min(unknown)!r}")
+            if protocol.keeps_locations and dataset.official and not dataset.unofficial_split:
+                _refuse_crossing(protocol, dataset, clips, fold)
         if allow_missing_training and dataset.missing and not dataset.shortfalls:
             dataset, clips, folds = without_missing(
                 protocol.name, dataset, clips, folds, limit=allow_missing_training
@@ -113,7 +117,8 @@ class Bench:
             kind = f"{kind}-{self.dataset.name}"
         if self.dataset.missing_training[0]:
             kind = f"{kind}-without-{self.dataset.missing_training[0]}"
-        return slug(self.protocol.name if kind == self.protocol.name else f"{self.protocol.name}-{kind}")
+        named = self.protocol.name if kind == self.protocol.name else f"{self.protocol.name}-{kind}"
+        return slug(named + ("-unofficial-split" if self.dataset.unofficial_split else ""))
 
     def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
         """Folder name that keeps runs of another selection or with augmentation apart, too."""
@@ -214,6 +219,16 @@ class Bench:
     def faults(self) -> tuple[str, ...]:
         """Why no score may come from this data set; empty when it is complete."""
         return faults(self.dataset)
+
+
+def _refuse_crossing(protocol: Protocol, dataset: Dataset, clips: pd.DataFrame, fold: Fold) -> None:
+    both = set(crossing(clips, (*fold.train, *fold.validation), fold.test)) - dataset.shared_locations
+    if both:
+        raise DataError(
+            f"{protocol.name}, {fold.name}: {len(both)} locations have clips for testing and for training or "
+            f"validation, such as {min(both)}; clips of one place on both sides make the numbers too good. "
+            "A protocol that means to divide locations says keeps_locations = False"
+        )
 
 
 def task_of(protocol: Protocol | type[Protocol], devices: Sequence[str]) -> Task:

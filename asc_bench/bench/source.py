@@ -15,6 +15,7 @@ from asc_bench.data.joined import join_datasets
 from asc_bench.data.layouts import FolderLayout, Layout
 from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
+from asc_bench.data.official_lists import hold_lists
 from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset, read_layout
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near, require_text
@@ -46,6 +47,8 @@ class Source:
         For protocols that join data sets: which; empty for all.
     allow_missing_training : float
         Fraction of a protocol's training and validation clips that are left out if their files are missing.
+    unofficial_split : bool
+        Accept folds that are not the official ones; every table says so, and results are kept apart.
     """
 
     roots: tuple[Path, ...] = ()
@@ -55,6 +58,7 @@ class Source:
     cache: Path | None = None
     sources: tuple[str, ...] = ()
     allow_missing_training: float = 0.0
+    unofficial_split: bool = False
 
     def __post_init__(self) -> None:
         check_allowance(self.allow_missing_training)
@@ -75,7 +79,8 @@ class Source:
         Raises
         ------
         DataError
-            If none is found (and no synthetic dataset was asked for), or a file is broken.
+            If none is found (and no synthetic dataset was asked for), its lists are not the official ones, or
+            a file is broken.
         """
         layouts = [layout_of(name) for name in names]
         first = layouts[0]
@@ -103,7 +108,12 @@ class Source:
             found = load_dataset(layouts[:1], [root])
         else:
             found = load_dataset(layouts, data_roots(self.roots))
-        return index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+        return self._checked(found, progress)
+
+    def _checked(self, found: Dataset, progress: Progress) -> Dataset:
+        """A data set whose lists and files were held against what is known of them."""
+        held = hold_lists(found, unofficial=self.unofficial_split)
+        return index_dataset(held, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
 
     def _derived(self, layout: Layout, progress: Progress) -> Dataset:
         source = self.dataset(layout.derived_from, progress)
@@ -115,7 +125,7 @@ class Source:
             root /= source.root.parent.name
         found = read_layout(layout, layout.derive(source, root, n_jobs=n_cores(), progress=progress))
         try:
-            found = index_dataset(found, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+            found = self._checked(found, progress)
             if found.missing:
                 raise DataError(f"{len(found.missing)} audio files are missing, such as {found.missing[0]}")
         except DataError as error:
@@ -144,7 +154,8 @@ class Source:
             return Bench.of(instance, found, allow_missing_training=self.allow_missing_training if audio else 0.0)
         self.chosen(instance)
         layouts = [layout_of(name) for name in instance.datasets]
-        return Bench.of(instance, load_dataset(layouts, data_roots(self.roots)))
+        found = load_dataset(layouts, data_roots(self.roots))
+        return Bench.of(instance, hold_lists(found, unofficial=self.unofficial_split))
 
     def dataset_of(self, protocol: Protocol | type[Protocol], progress: Progress) -> Dataset:
         """The data set of a protocol, joined where it joins several. Raises as ``bench`` does."""

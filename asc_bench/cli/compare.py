@@ -20,6 +20,7 @@ def command(
     augment: options.Augment = "",
     measure: Annotated[str, typer.Option(help="Measure; the protocol's primary one if not given.")] = "",
     synthetic: options.Synthetic = False,
+    unofficial_split: options.UnofficialSplit = False,
     results: options.Results = options.RESULTS,
 ) -> None:
     """Paired tests of two systems from their stored predictions."""
@@ -34,6 +35,7 @@ def command(
         synthetic=synthetic,
         selection=options.selection(as_published, hold_out),
         augment=augment,
+        unofficial_split=unofficial_split,
     )
     stored = {
         tag: {str(run.manifest["variant"]) for run in of_data.runs if run.done} for tag, of_data in found.items()

@@ -42,6 +42,7 @@ def command(
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
+    unofficial_split: options.UnofficialSplit = False,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -73,7 +74,16 @@ def command(
     refuse_without_embedding(variants[0].name)
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
+    source = options.source(
+        data,
+        cache,
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        sources,
+        allow_missing_training,
+        unofficial_split=unofficial_split,
+    )
     settings = Settings(cache=source.cache_folder, device=choose_device(device), n_threads=n_cores())
     store = ResultsStore(results)
     with Screen() as screen:

@@ -46,6 +46,7 @@ def command(
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
+    unofficial_split: options.UnofficialSplit = False,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -74,7 +75,16 @@ def command(
     if scene and scene not in wanted.labels.fine:
         raise ConfigError(f"{protocol} has no class {scene!r}{near(scene, wanted.labels.fine)}")
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
+    source = options.source(
+        data,
+        cache,
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        sources,
+        allow_missing_training,
+        unofficial_split=unofficial_split,
+    )
     facts = check_file(file, start_s=start, duration_s=wanted.clip_duration_s)
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(protocol, progress)

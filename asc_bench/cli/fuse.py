@@ -34,6 +34,7 @@ def command(
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
+    unofficial_split: options.UnofficialSplit = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -59,7 +60,16 @@ def command(
     from asc_bench.screen import Screen
 
     asked = fusions(systems, options.split(rule))
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
+    source = options.source(
+        data,
+        cache,
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        sources,
+        allow_missing_training,
+        unofficial_split=unofficial_split,
+    )
     store, settings = ResultsStore(results), Settings(cache=source.cache_folder)
     selection, copies = options.selection(as_published, hold_out), options.augmentation(augment)
     with Screen(quiet=quiet) as screen:

@@ -85,6 +85,13 @@ AllowMissingTraining = Annotated[
         "so. Test clips are never left out."
     ),
 ]
+UnofficialSplit = Annotated[
+    bool,
+    typer.Option(
+        "--unofficial-split",
+        help="Accept lists that are not the official ones; tables say so, results are kept apart.",
+    ),
+]
 Results = Annotated[Path, typer.Option("--results", help="Folder for results.")]
 Repeats = Annotated[int, typer.Option(help="Repeats of every run, each with a seed of its own.", min=1)]
 Folds = Annotated[str, typer.Option(help="Folds, separated by commas; all if not given.")]
@@ -173,6 +180,8 @@ def source(
     synthetic_seed: int = 0,
     sources: str = "",
     allow_missing_training: float = 0.0,
+    *,
+    unofficial_split: bool = False,
 ) -> Source:
     """Where recordings come from, checked.
 
@@ -196,6 +205,7 @@ def source(
         cache,
         tuple(split(sources)),
         allow_missing_training,
+        unofficial_split=unofficial_split,
     )
 
 

@@ -36,6 +36,7 @@ def command(
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
+    unofficial_split: options.UnofficialSplit = False,
     data: options.Data = None,
     cache: options.Cache = None,
 ) -> None:
@@ -49,7 +50,16 @@ def command(
     from asc_bench.registry import layouts, protocols
     from asc_bench.screen import Screen
 
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
+    source = options.source(
+        data,
+        cache,
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        sources,
+        allow_missing_training,
+        unofficial_split=unofficial_split,
+    )
     is_protocol = name in protocols().found
     if name in weight_sets():
         if systems or sources or synthetic or augment:
@@ -133,6 +143,8 @@ def _describe(dataset: Dataset) -> None:
     echo(f"  {len(table)} clips, {table['scene'].nunique()} scenes, {table['location'].nunique()} locations")
     for split in dataset.splits:
         echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
+    if dataset.lists:
+        echo(f"  lists: {dataset.lists}")
     for fault in faults(dataset):
         echo(f"  INCOMPLETE: {fault}")
     if not dataset.complete:

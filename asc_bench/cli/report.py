@@ -20,6 +20,7 @@ def command(
         str, typer.Option("--systems", "-s", help="Names and globs over stored systems, for a table of their own.")
     ] = "",
     synthetic: options.Synthetic = False,
+    unofficial_split: options.UnofficialSplit = False,
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
@@ -48,6 +49,7 @@ def command(
                 synthetic=synthetic,
                 selection=chosen,
                 augment=augment,
+                unofficial_split=unofficial_split,
             )
         )
     )

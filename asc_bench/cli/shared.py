@@ -24,6 +24,7 @@ class Computing:
     synthetic_seed: options.SyntheticSeed = 0
     sources: options.Sources = ""
     allow_missing_training: options.AllowMissingTraining = 0.0
+    unofficial_split: options.UnofficialSplit = False
     repeats: options.Repeats = 1
     jobs: options.Jobs = 1
     backend: options.Backend = "loky"

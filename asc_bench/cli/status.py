@@ -21,6 +21,7 @@ def command(
     synthetic_seed: options.SyntheticSeed = 0,
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
+    unofficial_split: options.UnofficialSplit = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -41,7 +42,16 @@ def command(
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(data, cache, synthetic, synthetic_size, synthetic_seed, sources, allow_missing_training)
+    source = options.source(
+        data,
+        cache,
+        synthetic,
+        synthetic_size,
+        synthetic_seed,
+        sources,
+        allow_missing_training,
+        unofficial_split=unofficial_split,
+    )
     asked = given.chosen()
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(asked, progress)

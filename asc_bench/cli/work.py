@@ -58,6 +58,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         synthetic_seed=given.synthetic_seed,
         sources=options.split(given.sources),
         allow_missing_training=given.allow_missing_training,
+        unofficial_split=given.unofficial_split,
         cache=given.cache,
         results=given.results,
         keep_weights=keep_weights or training.keep_weights,

@@ -37,12 +37,15 @@ class Contents:
         About what the audio takes, rather more than less.
     facts : mapping
         What the marker says beside the identity, such as clip counts.
+    found : callable, optional
+        Gives further such facts, read from the folder when everything else is in it.
     """
 
     jobs: tuple[Job, ...]
     texts: tuple[tuple[str, str], ...]
     n_bytes: int
     facts: Mapping[str, object] = field(default_factory=dict)
+    found: Callable[[Path], Mapping[str, object]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +167,8 @@ def _build(target: Path, kind: Kind, contents: Contents, n_jobs: int, progress: 
         (partial / file_name).parent.mkdir(parents=True, exist_ok=True)
         (partial / file_name).write_text(content, encoding="utf-8", newline="\n")
     plan.unlink()
-    marker = json.dumps({**kind.identity, **contents.facts}, indent=1)
+    found = contents.found(partial) if contents.found else {}
+    marker = json.dumps({**kind.identity, **contents.facts, **found}, indent=1)
     (partial / kind.marker).write_text(marker + "\n", encoding="utf-8")
     _swap(partial, target)
 

@@ -64,6 +64,7 @@ def join_datasets(
         parts=tuple(datasets),
         official=all(d.official for d in datasets),
         caveats=tuple(dict.fromkeys(caveat for d in datasets for caveat in d.caveats)),
+        unofficial_split=any(d.unofficial_split for d in datasets),
     )
 
 

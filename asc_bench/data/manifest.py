@@ -169,6 +169,15 @@ class Dataset:
         Further folders of the same data set that were found and not read.
     missing_training : (int, int)
         How many training and validation clips were left out since their files are missing, and of how many.
+    split_faults : tuple of str
+        Why its folds are not the official ones, one sentence each (see ``asc_bench.data.official_lists``); those
+        about counts stand in ``shortfalls`` as well.
+    unofficial_split : bool
+        Whether such folds were accepted.
+    lists : str
+        What is known of its lists, a few words.
+    shared_locations : frozenset of str
+        Locations on both sides of a fold, as published.
     """
 
     name: str
@@ -187,6 +196,10 @@ class Dataset:
     caveats: tuple[str, ...] = ()
     elsewhere: tuple[Path, ...] = ()
     missing_training: tuple[int, int] = (0, 0)
+    split_faults: tuple[str, ...] = ()
+    unofficial_split: bool = False
+    lists: str = ""
+    shared_locations: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """In short: the lists of clips may be long."""

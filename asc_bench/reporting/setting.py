@@ -52,6 +52,8 @@ class Setting:
         Sentences about the data that every table must show.
     missing_training : str
         How many training clips are missing, and of how many; empty if none is.
+    unofficial_split : bool
+        Whether the folds are others than the official ones.
     first, last : str
         UTC days on which the first and the last run started; empty if none did.
     """
@@ -71,6 +73,7 @@ class Setting:
     folds: tuple[str, ...] = ()
     data_caveats: tuple[str, ...] = ()
     missing_training: str = ""
+    unofficial_split: bool = False
 
     @classmethod
     def of(cls, manifests: Sequence[Manifest]) -> Setting:
@@ -85,6 +88,7 @@ class Setting:
             raise ConfigError("no run to report: there is no manifest at all")
         for key in _MUST_AGREE:
             _agree(key, [m.get(key) for m in manifests])
+        _agree("unofficial_split", [bool(m.get("unofficial_split")) for m in manifests])
         _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
         one = manifests[0]
         days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
@@ -105,6 +109,7 @@ class Setting:
             last=days[-1] if days else "",
             data_caveats=tuple(one.get("data_caveats") or ()),
             missing_training=_missing(one.get("missing_training")),
+            unofficial_split=bool(one.get("unofficial_split")),
             folds=tuple(folds) if len(folds) < len(one.get("expected") or ()) else (),
         )
 
@@ -133,6 +138,7 @@ class Setting:
             data_caveats=tuple(dict.fromkeys(c for setting in settings for c in setting.data_caveats)),
             missing_training=" and ".join(s.missing_training for s in settings if s.missing_training),
             n_repeats=max(setting.n_repeats for setting in settings),
+            unofficial_split=any(setting.unofficial_split for setting in settings),
             first=min((setting.first for setting in settings if setting.first), default=""),
             last=max((setting.last for setting in settings if setting.last), default=""),
         )
@@ -153,7 +159,9 @@ class Setting:
         copies = f", augmentation {self.augmentation}" if self.augmentation else ""
         part = f", {' and '.join(self.folds)} only" if self.folds else ""
         lacking = f" without {self.missing_training}" if self.missing_training else ""
-        return f"{self.protocol_title}: {self.data}{lacking}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
+        split = ", unofficial split" if self.unofficial_split else ""
+        data = f"{self.data}{lacking}{split}"
+        return f"{self.protocol_title}: {data}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
 
     @property
     def comparable(self) -> bool:

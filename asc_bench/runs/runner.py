@@ -275,6 +275,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         **(_of_sources(spec, bench) if dataset.sources else {}),
         **({"data_caveats": list(dataset.caveats)} if dataset.caveats else {}),
         **({"missing_training": list(dataset.missing_training)} if dataset.missing_training[0] else {}),
+        **({"unofficial_split": True} if dataset.unofficial_split else {}),
         **_definition(bench.protocol),
         "synthetic": dataset.synthetic,
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",

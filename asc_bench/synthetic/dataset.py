@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from asc_bench.data.computed import Contents, Kind, Progress, silent, write_once
-from asc_bench.data.layouts import LAYOUTS
+from asc_bench.data.layouts import LAYOUTS, OfficialLayout
 from asc_bench.data.layouts.counts import SYNTHETIC_MARKER
+from asc_bench.data.official_lists import digests_of
 from asc_bench.data.seeds import VERSION
 from asc_bench.errors import ConfigError
 from asc_bench.synthetic.esc_sets import esc_10, esc_50
@@ -41,9 +43,9 @@ def plan_dataset(layout: str, *, size: str, seed: int) -> Contents:
     -------
     Contents
         Jobs that write the audio, the texts of the official lists, and as ``counts`` among the facts the clip
-        counts for the marker.
+        counts for the marker; digests of the lists follow when they are written.
     """
-    return _PLANNERS[layout](sizes()[size], seed)
+    return replace(_PLANNERS[layout](sizes()[size], seed), found=partial(_list_digests, LAYOUTS[layout]))
 
 
 def write_synthetic(
@@ -96,6 +98,15 @@ def write_synthetic(
 
     write_once(target, kind, contents, n_jobs=n_jobs, progress=progress)
     return target
+
+
+def _list_digests(layout: OfficialLayout, folder: Path) -> dict[str, object]:
+    """Digests of the folds, for the marker: other lists in this folder later are not its own."""
+    dataset = layout.read(folder)
+    lists: dict[str, dict[str, str]] = {}
+    for (fold, part), sha256 in digests_of(dataset.clips, dataset.splits).items():
+        lists.setdefault(fold, {})[part] = sha256
+    return {"lists": lists}
 
 
 def _check(name: str, size: str, seed: int, n_jobs: int) -> None:

@@ -295,13 +295,17 @@ def write_list(root: Path, *lines: str) -> Path:
         ("1-5-A-b.wav,1,dog,5,b,False", "source 5 is parallel here and not in an earlier line"),
         ("1-5-A-a.wav,1,dog,5,a,True", "'1-5-A-a.wav' stands already in line 2"),
         ("../1-5-A-b.wav,1,dog,5,b,True", "leads outside the data set's folder"),
-        ("2-5-A-a.wav,2,dog,5,a,True", "source recordings lie in more than one fold: 5;"),
     ],
 )
 def test_a_wrong_list_is_refused_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         LAYOUT.read(write_list(tmp_path, "1-5-A-a.wav,1,dog,5,a,True", line))
     assert message in str(caught.value)
+
+
+def test_a_source_in_two_folds_is_a_fault_of_the_folds(tmp_path: Path) -> None:
+    dataset = LAYOUT.read(write_list(tmp_path, "1-5-A-a.wav,1,dog,5,a,True", "2-5-A-a.wav,2,dog,5,a,True"))
+    assert "fold1: 1 source recording in train and in test, such as 5" in dataset.split_faults
 
 
 def test_an_unfinished_set_is_incomplete(tmp_path: Path) -> None:

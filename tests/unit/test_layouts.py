@@ -347,7 +347,7 @@ def test_partial_fork_of_esc50(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("1-10000-A-0.wav,1,0,dog", "1-10000-A-0.wav,2,0,dog", "fold is '2', but the file name .* says '1'"),
+        ("1-10000-A-0.wav,1,0,dog", "1-10000-A-0.wav,6,0,dog", "fold is '6', not one of 1, 2, 3, 4, 5"),
         (
             "1-10000-A-0.wav,1,0,dog",
             "1-10000-A-0.wav,1,1,dog",
@@ -361,11 +361,6 @@ def test_partial_fork_of_esc50(tmp_path: Path) -> None:
         ("1-10000-A-0.wav,1,0", "1-10000-A-77.wav,1,77", "no class at all"),
         ("1-10000-A-0.wav", "1-10000-A-0.mp3", "not of the form fold-source-take-target"),
         ("filename,fold", "file,fold", "the columns are"),
-        (
-            "2-20000-A-0.wav,2,0,dog,True,20000",
-            "2-10000-A-0.wav,2,0,dog,True,10000",
-            "in more than one fold: 10000",
-        ),
     ],
 )
 def test_esc50_contradictions(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -398,11 +393,6 @@ def test_esc10_contradictions(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"is not named fold-source-take\.ogg"):
             LAYOUTS["esc-10"].read(folder)
         path.unlink()
-    crossing = folder / "002 - Rain" / "2-100-A.ogg"
-    crossing.touch()
-    with pytest.raises(DataError, match="source recordings lie in more than one fold: 100;"):
-        LAYOUTS["esc-10"].read(folder)
-    crossing.unlink()
     (folder / "011 - Cat").mkdir()
     with pytest.raises(DataError, match="class folder '011 - Cat' is not one of 001 - Dog bark"):
         LAYOUTS["esc-10"].read(folder)

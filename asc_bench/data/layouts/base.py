@@ -11,9 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from asc_bench.data.computed import Progress
-from asc_bench.data.layouts.counts import Counts, shortfalls, synthetic_counts
+from asc_bench.data.layouts.counts import Counts, clip_shortfalls, fold_shortfalls, synthetic_counts
 from asc_bench.data.manifest import Dataset, Split, clip_table
-from asc_bench.errors import ConfigError, DataError
+from asc_bench.data.official_lists import compare_lists, known_digests
+from asc_bench.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +148,21 @@ class OfficialLayout(Layout):
         Every scene that may occur.
     counts : Counts
         Official numbers.
+    unit : str
+        What ``location`` is in its clip table, a word for messages.
+    independent : bool
+        Whether no location is on both sides of an official fold, but for those of ``shared``; false where that is
+        not known.
+    shared : frozenset of str
+        Locations that are on both sides of an official fold.
     """
 
     clip_duration_s: float
     scenes: tuple[str, ...]
     counts: Counts
+    unit: str = "location"
+    independent: bool = True
+    shared: frozenset[str] = frozenset()
 
     def dataset(
         self,
@@ -161,6 +172,7 @@ class OfficialLayout(Layout):
         *,
         file_names: Collection[str],
         extra: Sequence[str] = (),
+        moved: Sequence[str] = (),
     ) -> Dataset:
         """Put together what ``read`` returns.
 
@@ -176,50 +188,44 @@ class OfficialLayout(Layout):
             Names of the audio files that exist.
         extra : sequence of str
             Further shortfalls that only the layout can see.
+        moved : sequence of str
+            Clips that are in another part than in the official folds, where their names tell.
         """
         stated = synthetic_counts(root, self.name)
+        counts = stated or self.counts
         table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
         listed = zip(table["clip_id"], table["path"], strict=True)
+        in_all = clip_shortfalls(table, counts, self.scenes)
+        in_folds = fold_shortfalls(table, splits, counts, self.scenes)
+        lists = compare_lists(
+            table,
+            splits,
+            stated.digests if stated else known_digests(self.name),
+            origin="those of the synthetic dataset" if stated else "the official ones",
+            unit=self.unit,
+            independent=self.independent,
+            shared=() if stated else self.shared,
+            moved=moved,
+            counted=not (in_all or in_folds or extra),
+        )
         return Dataset(
             name=self.name,
             root=root,
             clips=table,
             splits=tuple(splits),
             missing=tuple(clip for clip, path in listed if path.rpartition("/")[2] not in file_names),
-            shortfalls=(*shortfalls(table, splits, stated or self.counts, self.scenes), *extra),
+            shortfalls=(*in_all, *in_folds, *extra),
             synthetic=stated is not None,
             binaural=self.binaural,
+            split_faults=(*in_folds, *lists.faults),
+            lists=lists.summary,
+            shared_locations=frozenset() if stated else self.shared,
         )
 
 
-def refuse_spread(clips: pd.DataFrame, fold: Sequence[object], *, what: str = "") -> None:
-    """Refuse folds that divide a location (a source recording).
-
-    Raises
-    ------
-    DataError
-        Naming the first of them; ``what`` stands before the message.
-    """
-    numbers = pd.Series(list(fold), index=clips.index)
-    spread = numbers.groupby(clips["location"]).nunique()
-    if (spread > 1).any():
-        crossing = ", ".join(sorted(spread.index[spread > 1])[:5])
-        raise DataError(f"{what}source recordings lie in more than one fold: {crossing}")
-
-
 def folds_by_number(clips: pd.DataFrame, fold: Sequence[int]) -> tuple[Split, ...]:
-    """Cross-validation folds: each number is the test part once, the others train.
-
-    Raises
-    ------
-    DataError
-        If a location (a source recording) lies in two folds.
-    """
+    """Cross-validation folds: each number is the test part once, the others train."""
     numbers = pd.Series(list(fold), index=clips.index)
-    try:
-        refuse_spread(clips, fold)
-    except DataError as error:
-        raise DataError(f"{error}; the folds are not the official ones") from None
     return tuple(
         Split(
             f"fold{number}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,9 @@ class Counts:
         False where nothing is known of any fold: then those that are found are taken as they are.
     origin : str
         Whose counts these are, a word for the messages.
+    digests : mapping
+        Of the lists that a synthetic dataset was written with, as ``asc_bench.data.official_lists.digests_of``
+        gives them.
     """
 
     n_clips: int
@@ -45,17 +48,23 @@ class Counts:
     per_scene_test: PartCounts = field(default_factory=dict)
     folds_known: bool = True
     origin: str = "official"
+    digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-def shortfalls(
+def clip_shortfalls(clips: pd.DataFrame, counts: Counts, scenes: Sequence[str]) -> tuple[str, ...]:
+    """Say where the listed clips differ from the counts, one sentence each; empty if nowhere."""
+    by_scene = Counter(zip(clips["scene"], clips["device"], strict=True))
+    found = [("in all", len(clips), counts.n_clips), *_of_scenes("", by_scene, counts.per_scene, scenes)]
+    return _sentences(found, counts)
+
+
+def fold_shortfalls(
     clips: pd.DataFrame, splits: Sequence[Split], counts: Counts, scenes: Sequence[str]
 ) -> tuple[str, ...]:
-    """Say where the listed clips differ from the counts, one sentence each; empty if nowhere."""
+    """Say where the folds differ from the counts, one sentence each; empty if nowhere."""
     device = dict(zip(clips["clip_id"], clips["device"], strict=True))
     scene = dict(zip(clips["clip_id"], clips["scene"], strict=True))
-    by_scene = Counter(zip(clips["scene"], clips["device"], strict=True))
-    found: list[tuple[str, int, int]] = [("in all", len(clips), counts.n_clips)]
-    found += _of_scenes("", by_scene, counts.per_scene, scenes)
+    found: list[tuple[str, int, int]] = []
     official = dict(counts.folds)
     for split in splits if counts.folds_known else ():
         expected = official.pop(split.name, {"train": {}, "test": {}})
@@ -68,10 +77,13 @@ def shortfalls(
                 found.append((where, listed[name], expected[part].get(name, 0)))
         in_test = Counter((scene[c], device[c]) for c in split.test)
         found += _of_scenes(f"{split.name} test, ", in_test, counts.per_scene_test, scenes)
-    sentences = [
+    return (*_sentences(found, counts), *(f"{name}: no such fold found" for name in official))
+
+
+def _sentences(found: Iterable[tuple[str, int, int]], counts: Counts) -> tuple[str, ...]:
+    return tuple(
         f"{where}: {n} clips listed, {wanted} {counts.origin}" for where, n, wanted in found if n != wanted
-    ]
-    return (*sentences, *(f"{name}: no such fold found" for name in official))
+    )
 
 
 def _of_scenes(
@@ -84,7 +96,7 @@ def _of_scenes(
 
 
 def synthetic_counts(root: Path, layout: str) -> Counts | None:
-    """Counts that a synthetic dataset states in its marker file; None for a folder without one.
+    """Counts, and digests of lists, that a synthetic dataset states in its marker; None for a folder without one.
 
     Raises
     ------
@@ -103,7 +115,12 @@ def synthetic_counts(root: Path, layout: str) -> Counts | None:
             str(fold): {part: {str(d): int(n) for d, n in parts[part].items()} for part in ("train", "test")}
             for fold, parts in stated["folds"].items()
         }
-        return Counts(n_clips=int(stated["n_clips"]), folds=folds, origin="stated by the marker")
+        digests = {
+            (str(fold), str(part)): str(sha256)
+            for fold, parts in marker.get("lists", {}).items()
+            for part, sha256 in parts.items()
+        }
+        return Counts(n_clips=int(stated["n_clips"]), folds=folds, origin="stated by the marker", digests=digests)
     except (
         OSError,
         ValueError,

@@ -262,4 +262,5 @@ DCASE_2017_TASK_4 = Dcase2017Task4Layout(
     landmarks=tuple(f"{part}_set.csv" for part in (TRAINING, TESTING)),
     scenes=tuple(COARSE_OF_LABEL),
     counts=_counts([TESTING]),
+    unit="video",
 )

@@ -104,6 +104,7 @@ ESC_10 = Esc10Layout(
     clip_duration_s=5.0,
     scenes=ESC10_CLASSES,
     counts=esc_counts(len(ESC10_CLASSES)),
+    unit="source recording",
     namespace="freesound",
     landmarks=tuple(CLASS_OF_FOLDER),
 )

@@ -130,6 +130,7 @@ ESC_10_DEVICES = Esc10DevicesLayout(
     clip_duration_s=ESC_10.clip_duration_s,
     scenes=ESC_10.scenes,
     counts=_counts(),
+    unit="source recording",
     nature="real recordings through simulated devices",
     derived_from=("esc-10", "esc-50"),
     namespace="freesound",

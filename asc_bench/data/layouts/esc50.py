@@ -85,6 +85,10 @@ ESC10_CLASSES = (
 
 N_FOLDS = 5
 
+SHARED_SOURCES = frozenset({"131943", "134049", "209698", "234879"})
+"""The four source recordings that have clips, of two classes each, in two of the official folds."""
+
+_FOLDS = tuple(str(number) for number in range(1, N_FOLDS + 1))
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 _FILE_NAME = re.compile(r"(?P<fold>[1-5])-(?P<src_file>[0-9]+)-(?P<take>[A-Z])-(?P<target>[0-9]{1,2})\.wav")
 
@@ -103,7 +107,10 @@ def esc_counts(n_classes: int) -> Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Esc50Layout(OfficialLayout):
-    """Every column of ``esc50.csv`` is checked against the file name and the official class table."""
+    """Every column of ``esc50.csv`` is checked against the file name and the official class table.
+
+    The fold is not: where it is another one than the name's, the folds are not the official ones.
+    """
 
     def read(self, root: Path) -> Dataset:
         """See ``Layout.read``."""
@@ -112,7 +119,8 @@ class Esc50Layout(OfficialLayout):
         check_once(rows)
         clips = pd.DataFrame([self._clip(row, root) for row in rows])
         splits = folds_by_number(clips, [int(row.values[1]) for row in rows])
-        return self.dataset(root, clips, splits, file_names=files_in(root / "audio"))
+        moved = [Path(row.values[0]).stem for row in rows if row.values[0][0] != row.values[1]]
+        return self.dataset(root, clips, splits, file_names=files_in(root / "audio"), moved=moved)
 
     def _clip(self, row: Row, root: Path) -> dict[str, object]:
         values = dict(zip(_COLUMNS, row.values, strict=True))
@@ -121,8 +129,11 @@ class Esc50Layout(OfficialLayout):
         match = _FILE_NAME.fullmatch(file_name)
         if match is None:
             raise row.error(f"file name {file_name!r} is not of the form fold-source-take-target.wav")
+        if values["fold"] not in _FOLDS:
+            raise row.error(f"fold is {values['fold']!r}, not one of {', '.join(_FOLDS)}")
         for column, in_name in match.groupdict().items():
-            if values[column] != in_name:
+            # Another fold than that of the name is another split, of which the whole set is told.
+            if column != "fold" and values[column] != in_name:
                 raise row.error(f"{column} is {values[column]!r}, but the file name {file_name!r} says {in_name!r}")
         target = int(values["target"])
         if target >= len(self.scenes) or values["category"] != self.scenes[target]:
@@ -152,6 +163,8 @@ ESC_50 = Esc50Layout(
     clip_duration_s=5.0,
     scenes=tuple(GROUP_OF_CLASS),
     counts=esc_counts(len(GROUP_OF_CLASS)),
+    unit="source recording",
+    shared=SHARED_SOURCES,
     namespace="freesound",
     landmarks=("meta/esc50.csv",),
 )

@@ -6,7 +6,7 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import pandas as pd
 
 from asc_bench.data.audio import MISSING_END, stated_length_s
 from asc_bench.data.foreign import is_side_car
-from asc_bench.data.layouts.base import Layout, refuse_spread
+from asc_bench.data.layouts.base import Layout
 from asc_bench.data.layouts.listing import label_twins, read_list, refuse_formula
 from asc_bench.data.manifest import Dataset, Split, clip_table
 from asc_bench.data.nearby import near_path
+from asc_bench.data.official_lists import crossing
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near, slug
 
@@ -175,14 +176,15 @@ class FolderLayout(Layout):
         )
         clips = clip_table(clips)
         self._warn_of_unlisted(root, paths)
+        splits = self._splits(root, clips, table[self.fold].tolist() if self.fold else None)
         return Dataset(
             name=self.name,
             root=root,
             clips=clips,
-            splits=self._splits(root, clips, table[self.fold].tolist() if self.fold else None),
+            splits=splits,
             missing=tuple(clip for clip, absent in zip(ids, missing, strict=True) if absent),
             official=False,
-            caveats=() if self.location else (INDEPENDENT,),
+            caveats=tuple(_on_both_sides(clips, splits)) if self.location else (INDEPENDENT,),
         )
 
     def csv_path(self, root: Path) -> Path:
@@ -278,7 +280,7 @@ class FolderLayout(Layout):
         elif {value.lower() for value in values} <= set(PARTS):
             splits = _fixed_split(clips, [PARTS[value.lower()] for value in values])
         else:
-            refuse_spread(clips, values, what=f"{where}: ")
+            _refuse_spread(clips, values, where)
             splits = tuple(
                 _held_out(clips, pd.Series(values) == value, _fold_name(value)) for value in _ordered(values)
             )
@@ -335,6 +337,26 @@ def _fold_name(value: str) -> str:
 def _held_out(clips: pd.DataFrame, tested: pd.Series[bool], name: str) -> Split:
     ids = clips["clip_id"]
     return Split(name, train=tuple(ids[~tested.to_numpy()]), test=tuple(ids[tested.to_numpy()]))
+
+
+def _on_both_sides(clips: pd.DataFrame, splits: Sequence[Split]) -> Iterator[str]:
+    """A sentence for each split that a location is on both sides of."""
+    for split in splits:
+        places = crossing(clips, split.train, split.test)
+        if places:
+            yield (
+                f"{split.name}: {len(places)} locations have clips both in training and in test, such as "
+                f"{places[0]}, which raises scores."
+            )
+
+
+def _refuse_spread(clips: pd.DataFrame, fold: Sequence[str], where: Path) -> None:
+    """Refuse folds that divide a location."""
+    numbers = pd.Series(list(fold), index=clips.index)
+    spread = numbers.groupby(clips["location"]).nunique()
+    if (spread > 1).any():
+        crossing = ", ".join(sorted(spread.index[spread > 1])[:5])
+        raise DataError(f"{where}: source recordings lie in more than one fold: {crossing}")
 
 
 def _fixed_split(clips: pd.DataFrame, parts: Sequence[str]) -> tuple[Split, ...]:

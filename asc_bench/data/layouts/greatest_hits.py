@@ -167,4 +167,5 @@ GREATEST_HITS = GreatestHitsLayout(
     scenes=tuple(MATERIAL_OF_SCENE),
     landmarks=("train.txt", "test.txt"),
     counts=Counts(n_clips=0, folds={}, folds_known=False),
+    unit="recording",
 )
