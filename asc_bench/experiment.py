@@ -65,6 +65,8 @@ class Options(TypedDict, total=False):
         that were taken down; every table says how many. Test clips are never left out. 0 by default.
     unofficial_split : bool
         Accept folds that are not the official ones: every table says so, and results are kept apart.
+    unofficial_files : bool
+        Accept files of an official data set that are not as published; likewise.
     cache : path, optional
         Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
     results : path
@@ -94,6 +96,7 @@ class Options(TypedDict, total=False):
     sources: str | Iterable[str]
     allow_missing_training: float
     unofficial_split: bool
+    unofficial_files: bool
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
@@ -120,6 +123,7 @@ DEFAULTS: Options = {
     "sources": (),
     "allow_missing_training": 0.0,
     "unofficial_split": False,
+    "unofficial_files": False,
     "cache": None,
     "results": "results",
     "keep_weights": False,
@@ -200,6 +204,7 @@ class Experiment:
             sources=texts(given["sources"]),
             allow_missing_training=given["allow_missing_training"],
             unofficial_split=given["unofficial_split"],
+            unofficial_files=given["unofficial_files"],
         )
         backend = _one_of("backend", given["backend"], get_args(Backend))
         return cls(

@@ -37,6 +37,7 @@ def load_results(
     augment: str | int = "",
     dataset: str = "",
     unofficial_split: bool = False,
+    unofficial_files: bool = False,
 ) -> Results:
     """What is stored of a protocol: the newest run of each system, fold and repeat. No recordings are needed.
 
@@ -56,6 +57,8 @@ def load_results(
         Which data, where results of several are stored: a name of a folder below ``results/runs``.
     unofficial_split : bool
         Runs on folds other than the official ones instead.
+    unofficial_files : bool
+        Runs on files that are not as published instead.
 
     Raises
     ------
@@ -79,6 +82,7 @@ def load_results(
         selection=selection,
         augment=str(augment or ""),
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     if dataset and dataset not in found:
         raise ConfigError(f"no run on the data {dataset!r} is stored{near(dataset, found)}")
@@ -102,6 +106,7 @@ def stored_tables(
     selection: str = "own",
     augment: str = "",
     unofficial_split: bool = False,
+    unofficial_files: bool = False,
 ) -> Iterator[tuple[Results, str | None, bool]]:
     """The results of each set of systems that a table was made of, in that table's folder.
 
@@ -132,6 +137,7 @@ def stored_tables(
         selection=selection,
         augment=augment,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     for tag, found in whole.items():
         for path in sorted((results / "tables" / tag / budget).rglob(TABLE)):
@@ -175,6 +181,7 @@ def stored_results(
     selection: str = "own",
     augment: str = "",
     unofficial_split: bool = False,
+    unofficial_files: bool = False,
 ) -> dict[str, Results]:
     """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
     if budget not in list(Budget):
@@ -191,12 +198,13 @@ def stored_results(
         same &= m.get("selection", Selection.OWN) == selection
         same &= m.get("augmentation", "") == augment
         same &= m.get("unofficial_split", False) == unofficial_split
+        same &= m.get("unofficial_files", False) == unofficial_files
         if same and wanted:
             newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
     if not newest:
-        kind = (
-            f"{'synthetic' if synthetic else 'real'} data{' with an unofficial split' if unofficial_split else ''}"
-        )
+        kind = f"{'synthetic' if synthetic else 'real'} data"
+        kind += " with an unofficial split" if unofficial_split else ""
+        kind += " with unofficial files" if unofficial_files else ""
         how = "" if selection == Selection.OWN else f" with selection {selection}"
         how += f" with augmentation {augment}" if augment else ""
         raise ConfigError(

@@ -118,7 +118,8 @@ class Bench:
         if self.dataset.missing_training[0]:
             kind = f"{kind}-without-{self.dataset.missing_training[0]}"
         named = self.protocol.name if kind == self.protocol.name else f"{self.protocol.name}-{kind}"
-        return slug(named + ("-unofficial-split" if self.dataset.unofficial_split else ""))
+        named += "-unofficial-split" if self.dataset.unofficial_split else ""
+        return slug(named + ("-unofficial-files" if self.dataset.unofficial_files else ""))
 
     def tagged(self, selection: Selection, augmentation: Augmentation | None = None) -> str:
         """Folder name that keeps runs of another selection or with augmentation apart, too."""

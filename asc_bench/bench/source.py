@@ -10,11 +10,12 @@ from pathlib import Path
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.completeness import check_allowance, incomplete
 from asc_bench.bench.host import n_cores
-from asc_bench.data.index import index_dataset
+from asc_bench.data.index import inspect_dataset
 from asc_bench.data.joined import join_datasets
 from asc_bench.data.layouts import FolderLayout, Layout
 from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
+from asc_bench.data.official_files import hold_files
 from asc_bench.data.official_lists import hold_lists
 from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset, read_layout
 from asc_bench.errors import ConfigError, DataError
@@ -49,6 +50,8 @@ class Source:
         Fraction of a protocol's training and validation clips that are left out if their files are missing.
     unofficial_split : bool
         Accept folds that are not the official ones; every table says so, and results are kept apart.
+    unofficial_files : bool
+        Accept files of an official data set that are not as published; likewise.
     """
 
     roots: tuple[Path, ...] = ()
@@ -59,6 +62,7 @@ class Source:
     sources: tuple[str, ...] = ()
     allow_missing_training: float = 0.0
     unofficial_split: bool = False
+    unofficial_files: bool = False
 
     def __post_init__(self) -> None:
         check_allowance(self.allow_missing_training)
@@ -80,7 +84,7 @@ class Source:
         ------
         DataError
             If none is found (and no synthetic dataset was asked for), its lists are not the official ones, or
-            a file is broken.
+            files are broken or not as published.
         """
         layouts = [layout_of(name) for name in names]
         first = layouts[0]
@@ -113,7 +117,8 @@ class Source:
     def _checked(self, found: Dataset, progress: Progress) -> Dataset:
         """A data set whose lists and files were held against what is known of them."""
         held = hold_lists(found, unofficial=self.unofficial_split)
-        return index_dataset(held, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+        indexed, facts = inspect_dataset(held, cache=self.cache_folder, n_jobs=n_cores(), progress=progress)
+        return hold_files(indexed, facts, unofficial=self.unofficial_files)
 
     def _derived(self, layout: Layout, progress: Progress) -> Dataset:
         source = self.dataset(layout.derived_from, progress)

@@ -21,6 +21,7 @@ def command(
     measure: Annotated[str, typer.Option(help="Measure; the protocol's primary one if not given.")] = "",
     synthetic: options.Synthetic = False,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     results: options.Results = options.RESULTS,
 ) -> None:
     """Paired tests of two systems from their stored predictions."""
@@ -36,6 +37,7 @@ def command(
         selection=options.selection(as_published, hold_out),
         augment=augment,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     stored = {
         tag: {str(run.manifest["variant"]) for run in of_data.runs if run.done} for tag, of_data in found.items()

@@ -43,6 +43,7 @@ def command(
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -83,6 +84,7 @@ def command(
         sources,
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     settings = Settings(cache=source.cache_folder, device=choose_device(device), n_threads=n_cores())
     store = ResultsStore(results)

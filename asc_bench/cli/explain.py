@@ -87,6 +87,7 @@ def _changes(found: StoredRun, results: Path, data: list[Path] | None, cache: Pa
         tuple(m.get("sources", ())),
         allow_missing_training=min(0.999, n_missing / n_trained + 1e-9) if n_missing else 0.0,
         unofficial_split=m.get("unofficial_split", False),
+        unofficial_files=m.get("unofficial_files", False),
     )
     bench = source.bench(m["protocol"], lambda fraction, text: None)
     (now,) = plan(

@@ -47,6 +47,7 @@ def command(
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     data: options.Data = None,
     cache: options.Cache = None,
     results: options.Results = options.RESULTS,
@@ -84,6 +85,7 @@ def command(
         sources,
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     facts = check_file(file, start_s=start, duration_s=wanted.clip_duration_s)
     with Screen() as screen, screen.phase("recordings") as progress:

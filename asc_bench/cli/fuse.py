@@ -35,6 +35,7 @@ def command(
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -69,6 +70,7 @@ def command(
         sources,
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     store, settings = ResultsStore(results), Settings(cache=source.cache_folder)
     selection, copies = options.selection(as_published, hold_out), options.augmentation(augment)

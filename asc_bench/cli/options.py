@@ -92,6 +92,13 @@ UnofficialSplit = Annotated[
         help="Accept lists that are not the official ones; tables say so, results are kept apart.",
     ),
 ]
+UnofficialFiles = Annotated[
+    bool,
+    typer.Option(
+        "--unofficial-files",
+        help="Accept audio files that are not as published; tables say so, results are kept apart.",
+    ),
+]
 Results = Annotated[Path, typer.Option("--results", help="Folder for results.")]
 Repeats = Annotated[int, typer.Option(help="Repeats of every run, each with a seed of its own.", min=1)]
 Folds = Annotated[str, typer.Option(help="Folds, separated by commas; all if not given.")]
@@ -182,6 +189,7 @@ def source(
     allow_missing_training: float = 0.0,
     *,
     unofficial_split: bool = False,
+    unofficial_files: bool = False,
 ) -> Source:
     """Where recordings come from, checked.
 
@@ -206,6 +214,7 @@ def source(
         tuple(split(sources)),
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
 
 

@@ -37,6 +37,7 @@ def command(
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     data: options.Data = None,
     cache: options.Cache = None,
 ) -> None:
@@ -59,6 +60,7 @@ def command(
         sources,
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     is_protocol = name in protocols().found
     if name in weight_sets():
@@ -145,6 +147,7 @@ def _describe(dataset: Dataset) -> None:
         echo(f"  {split.name}: {len(split.train)} train, {len(split.test)} test")
     if dataset.lists:
         echo(f"  lists: {dataset.lists}")
+    echo(f"  format: {dataset.files}")
     for fault in faults(dataset):
         echo(f"  INCOMPLETE: {fault}")
     if not dataset.complete:

@@ -21,6 +21,7 @@ def command(
     ] = "",
     synthetic: options.Synthetic = False,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
@@ -50,6 +51,7 @@ def command(
                 selection=chosen,
                 augment=augment,
                 unofficial_split=unofficial_split,
+                unofficial_files=unofficial_files,
             )
         )
     )
@@ -63,6 +65,8 @@ def command(
             synthetic=synthetic,
             selection=chosen,
             augment=augment,
+            unofficial_split=unofficial_split,
+            unofficial_files=unofficial_files,
         )
         tables = [(found, None, True) for found in stored.values()]
     for found, compared_with, with_probabilities in tables:

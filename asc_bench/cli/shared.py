@@ -25,6 +25,7 @@ class Computing:
     sources: options.Sources = ""
     allow_missing_training: options.AllowMissingTraining = 0.0
     unofficial_split: options.UnofficialSplit = False
+    unofficial_files: options.UnofficialFiles = False
     repeats: options.Repeats = 1
     jobs: options.Jobs = 1
     backend: options.Backend = "loky"

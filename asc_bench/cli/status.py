@@ -22,6 +22,7 @@ def command(
     sources: options.Sources = "",
     allow_missing_training: options.AllowMissingTraining = 0.0,
     unofficial_split: options.UnofficialSplit = False,
+    unofficial_files: options.UnofficialFiles = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
     data: options.Data = None,
@@ -51,6 +52,7 @@ def command(
         sources,
         allow_missing_training,
         unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
     )
     asked = given.chosen()
     with Screen() as screen, screen.phase("recordings") as progress:

@@ -59,6 +59,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         sources=options.split(given.sources),
         allow_missing_training=given.allow_missing_training,
         unofficial_split=given.unofficial_split,
+        unofficial_files=given.unofficial_files,
         cache=given.cache,
         results=given.results,
         keep_weights=keep_weights or training.keep_weights,

@@ -52,6 +52,10 @@ class AudioFacts:
         Largest absolute sample, full scale being 1.
     fault : str or None
         One sentence, or None for a file that can be used.
+    container, subtype : str
+        As libsndfile calls them, such as ``WAV`` and ``PCM_24``; ``""`` where nothing could be decoded.
+    content : str
+        Digest of the decoded samples: equal for copies whose headers differ.
     """
 
     sha256: str = ""
@@ -60,6 +64,9 @@ class AudioFacts:
     n_frames: int = 0
     peak: float = 0.0
     fault: str | None = None
+    container: str = ""
+    subtype: str = ""
+    content: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -169,6 +176,7 @@ def read_audio(
 def _decode_to_the_end(sound: soundfile.SoundFile, sha256: str) -> AudioFacts:
     n_frames, peak, n_bad, first_bad = 0, 0.0, 0, 0
     fault: str | None = None
+    content = hashlib.blake2b(bytes([min(sound.channels, 255)]), digest_size=16)
     if sound.channels > 2:  # not decoded: a crafted header may announce a thousand channels
         fault = f"has {sound.channels} channels, only mono and stereo are taken"
         return AudioFacts(sha256, sound.samplerate, sound.channels, 0, 0.0, fault)
@@ -178,6 +186,7 @@ def _decode_to_the_end(sound: soundfile.SoundFile, sha256: str) -> AudioFacts:
             bad = ~finite.all(axis=1)
             first_bad = first_bad if n_bad else n_frames + int(bad.argmax())
             n_bad += int(bad.sum())
+        content.update(block)
         peak = max(peak, float(np.max(np.abs(block), where=finite, initial=0.0)))
         n_frames += len(block)
     if n_frames == 0:
@@ -189,7 +198,17 @@ def _decode_to_the_end(sound: soundfile.SoundFile, sha256: str) -> AudioFacts:
         fault = f"has NaN or infinite samples: {n_bad} of {n_frames} frames, the first at {at_s:.4f} s"
     elif n_frames < sound.frames:
         fault = f"is cut or damaged: {n_frames} of the announced {sound.frames} frames could be decoded"
-    return AudioFacts(sha256, sound.samplerate, sound.channels, n_frames, peak, fault)
+    return AudioFacts(
+        sha256,
+        sound.samplerate,
+        sound.channels,
+        n_frames,
+        peak,
+        fault,
+        container=sound.format,
+        subtype=sound.subtype,
+        content=content.hexdigest(),
+    )
 
 
 def _read_segment(path: Path, *, start_s: float, duration_s: float | None) -> tuple[npt.NDArray[np.float32], int]:

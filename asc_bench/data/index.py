@@ -11,6 +11,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from asc_bench.data.audio import MISSING_END, OFFICIALLY_SHORT, AudioFacts, inspect_audio
+from asc_bench.data.file_formats import wrong_rate_hint
 from asc_bench.data.indexfile import IndexRow, load_index, save_index
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
@@ -42,7 +43,14 @@ def _ignore(fraction: float, message: str) -> None:
 
 
 def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: Progress = _ignore) -> Dataset:
-    """Inspect every audio file that exists and give the data set back with its ``file_digests``.
+    """Give the data set back with its ``file_digests``, as `inspect_dataset` does."""
+    return inspect_dataset(dataset, cache=cache, n_jobs=n_jobs, progress=progress)[0]
+
+
+def inspect_dataset(
+    dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: Progress = _ignore
+) -> tuple[Dataset, dict[str, AudioFacts]]:
+    """Inspect every audio file that exists.
 
     Files that did not change since the last time are not read again. Files that ``Dataset.missing`` names get
     the digest ``"missing"``.
@@ -58,6 +66,13 @@ def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: P
     progress : callable
         Given the fraction done and a few words.
 
+    Returns
+    -------
+    dataset : Dataset
+        With its ``file_digests``.
+    facts : dict
+        What was found, by path.
+
     Raises
     ------
     DataError
@@ -71,7 +86,8 @@ def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: P
     if faults:
         raise DataError(_listing(dataset, faults, len(index)))
     digests = {path: entry.facts.sha256 for path, entry in index.items()}
-    return replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
+    indexed = replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
+    return indexed, {path: entry.facts for path, entry in index.items()}
 
 
 def _up_to_date(
@@ -139,7 +155,8 @@ def _faults(index: dict[str, IndexEntry], ends: pd.DataFrame) -> Iterable[tuple[
         tolerated_s = spare_s + 0.5 / max(facts.sample_rate_hz, 1)
         too_short = facts.duration_s < end_s - tolerated_s and facts.sha256 not in OFFICIALLY_SHORT
         if facts.fault is None and too_short:
-            yield path, f"is too short: {facts.duration_s:.4f} s, its clip ends at {end_s:g} s"
+            hint = wrong_rate_hint(facts.n_frames, end_s, facts.sample_rate_hz)
+            yield path, f"is too short: {facts.duration_s:.4f} s, its clip ends at {end_s:g} s{hint}"
         else:
             yield path, facts.fault
 

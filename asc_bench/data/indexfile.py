@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from asc_bench.files import write_atomic, writing
 
-VERSION = 1
+VERSION = 2
 """Raised whenever inspection would find something else; older files are then read anew."""
 
 IndexRow = dict[str, Any]
@@ -33,6 +33,9 @@ _SCHEMA = pa.schema(
         ("n_frames", pa.int64()),
         ("peak", pa.float64()),
         ("fault", pa.string()),
+        ("container", pa.string()),
+        ("subtype", pa.string()),
+        ("content", pa.string()),
     ]
 )
 _DIGEST = b"asc_bench_digest"

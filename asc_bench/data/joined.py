@@ -65,6 +65,8 @@ def join_datasets(
         official=all(d.official for d in datasets),
         caveats=tuple(dict.fromkeys(caveat for d in datasets for caveat in d.caveats)),
         unofficial_split=any(d.unofficial_split for d in datasets),
+        unofficial_files=any(d.unofficial_files for d in datasets),
+        files="; ".join(f"{d.name}: {d.files}" for d in datasets if d.files),
     )
 
 

@@ -178,6 +178,10 @@ class Dataset:
         What is known of its lists, a few words.
     shared_locations : frozenset of str
         Locations on both sides of a fold, as published.
+    files : str
+        What its files are and whether that is as published, a few words; empty before they were looked into.
+    unofficial_files : bool
+        Whether files were accepted that are not as published.
     """
 
     name: str
@@ -200,6 +204,8 @@ class Dataset:
     unofficial_split: bool = False
     lists: str = ""
     shared_locations: frozenset[str] = frozenset()
+    files: str = ""
+    unofficial_files: bool = False
 
     def __repr__(self) -> str:
         """In short: the lists of clips may be long."""

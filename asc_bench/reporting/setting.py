@@ -54,6 +54,10 @@ class Setting:
         How many training clips are missing, and of how many; empty if none is.
     unofficial_split : bool
         Whether the folds are others than the official ones.
+    unofficial_files : bool
+        Whether files of an official data set are not as published.
+    data_files : str
+        What the files are, a few words; empty where that was not kept.
     first, last : str
         UTC days on which the first and the last run started; empty if none did.
     """
@@ -74,6 +78,8 @@ class Setting:
     data_caveats: tuple[str, ...] = ()
     missing_training: str = ""
     unofficial_split: bool = False
+    unofficial_files: bool = False
+    data_files: str = ""
 
     @classmethod
     def of(cls, manifests: Sequence[Manifest]) -> Setting:
@@ -88,7 +94,8 @@ class Setting:
             raise ConfigError("no run to report: there is no manifest at all")
         for key in _MUST_AGREE:
             _agree(key, [m.get(key) for m in manifests])
-        _agree("unofficial_split", [bool(m.get("unofficial_split")) for m in manifests])
+        for key in ("unofficial_split", "unofficial_files"):
+            _agree(key, [bool(m.get(key)) for m in manifests])
         _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
         one = manifests[0]
         days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
@@ -110,6 +117,8 @@ class Setting:
             data_caveats=tuple(one.get("data_caveats") or ()),
             missing_training=_missing(one.get("missing_training")),
             unofficial_split=bool(one.get("unofficial_split")),
+            unofficial_files=bool(one.get("unofficial_files")),
+            data_files=next((str(m["data_files"]) for m in reversed(manifests) if m.get("data_files")), ""),
             folds=tuple(folds) if len(folds) < len(one.get("expected") or ()) else (),
         )
 
@@ -139,6 +148,8 @@ class Setting:
             missing_training=" and ".join(s.missing_training for s in settings if s.missing_training),
             n_repeats=max(setting.n_repeats for setting in settings),
             unofficial_split=any(setting.unofficial_split for setting in settings),
+            unofficial_files=any(setting.unofficial_files for setting in settings),
+            data_files="; ".join(dict.fromkeys(setting.data_files for setting in settings if setting.data_files)),
             first=min((setting.first for setting in settings if setting.first), default=""),
             last=max((setting.last for setting in settings if setting.last), default=""),
         )
@@ -160,7 +171,8 @@ class Setting:
         part = f", {' and '.join(self.folds)} only" if self.folds else ""
         lacking = f" without {self.missing_training}" if self.missing_training else ""
         split = ", unofficial split" if self.unofficial_split else ""
-        data = f"{self.data}{lacking}{split}"
+        files = ", unofficial files" if self.unofficial_files else ""
+        data = f"{self.data}{lacking}{split}{files}"
         return f"{self.protocol_title}: {data}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
 
     @property
@@ -190,8 +202,9 @@ class Setting:
 
     @property
     def provenance(self) -> str:
-        """Protocol with version, and when the runs were made."""
+        """Protocol with version, the files, and when the runs were made."""
         text = f"Protocol {self.protocol}, version {self.protocol_version}."
+        text += f" Audio: {self.data_files}." if self.data_files else ""
         if not self.first:
             return text
         days = self.first if self.first == self.last else f"{self.first} to {self.last}"

@@ -20,12 +20,14 @@ from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS, SHARED_S
 from asc_bench.data.manifest import Dataset, Split
 from asc_bench.data.official_lists import digests_of, hold_lists, known_digests, part_digest
 from asc_bench.data.store import data_roots
-from asc_bench.errors import DataError
+from asc_bench.errors import ConfigError, DataError
 from asc_bench.protocol import Fold
 from asc_bench.reporting.setting import Setting
+from asc_bench.runs.store import ResultsStore
+from asc_bench.stored_results import stored_results
 from asc_bench.synthetic import write_synthetic
 from tests.unit.layout_factory import esc50_row, write_esc50, write_tut, write_wav
-from tests.unit.made_runs import made_bench
+from tests.unit.made_runs import made_bench, publish, specs_of
 from tests.unit.merged_factory import write_tut_2017
 
 TUT = LAYOUTS["tut-urban-2018-mobile"]
@@ -285,6 +287,25 @@ def test_the_title_says_so_and_no_table_mixes_both() -> None:
     both = Setting.together([Setting.of([manifest()]), setting])
     assert both.title.startswith("P and P: d, unofficial split")
     assert both.caveats == ("Unofficial split: because.",)
+
+
+@pytest.mark.parametrize("flag", ["unofficial_split", "unofficial_files"])
+def test_stored_runs_on_other_data_than_the_official_are_found_only_when_asked_for(
+    tmp_path: Path, flag: str
+) -> None:
+    made = made_bench()
+    other = replace(made, dataset=replace(made.dataset, caveats=("Because.",), **{flag: True}))
+    store = ResultsStore(tmp_path)
+    (spec,) = specs_of(other, "logmel-svm")
+    publish(store, other, spec)
+    with pytest.raises(ConfigError, match="holds no run of dcase2018 at budget paper on real data for"):
+        stored_results(tmp_path, "dcase2018", budget="paper")
+    publish(store, made, specs_of(made, "logmel-svm")[0])
+    (official,) = stored_results(tmp_path, "dcase2018", budget="paper")
+    ((tag, found),) = stored_results(tmp_path, "dcase2018", budget="paper", **{flag: True}).items()
+    assert tag == f"{official}-{flag.replace('_', '-')}"
+    assert found.folder == tmp_path / "tables" / tag / "paper"
+    assert f", {flag.replace('_', ' ')}, paper budget" in found.table()
 
 
 def test_a_protocol_may_not_put_a_location_on_both_sides_unless_it_says_so() -> None:
