@@ -18,6 +18,7 @@ _WORDS: dict[object, str] = {
     str: "a text",
     Path: "a path",
     types.NoneType: "None",
+    float: "a number",
 }
 
 
@@ -62,6 +63,8 @@ def _value(name: str, value: object, choices: tuple[object, ...]) -> object:
     inner = next((typing.get_args(c)[0] for c in choices if typing.get_origin(c)), None)
     if int in choices and isinstance(value, int | np.integer) and not isinstance(value, bool):
         return int(value)
+    if float in choices and isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return float(value)
     if any(_is(value, choice) for choice in choices):
         return value
     if inner is not None and isinstance(value, Iterable) and not isinstance(value, str | bytes):

@@ -55,6 +55,8 @@ def command(
             )
         )
     )
+    if reference:
+        tables = [table for table in tables if reference in table[0].systems]
     if not tables:
         stored = stored_results(
             Path(results),

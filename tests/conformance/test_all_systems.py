@@ -8,7 +8,7 @@ from asc_bench.bench.source import Source
 from asc_bench.conformance import checks_of, examine, subject
 from asc_bench.registry import remark, systems
 
-HEAVY = ("cnn-ensemble-member", "raw-cnn")
+HEAVY = ("cnn-ensemble-member", "raw-cnn", "sample-cnn")
 """Half a minute each, and no longer contracts than those of the others."""
 
 

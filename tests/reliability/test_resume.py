@@ -30,7 +30,7 @@ def start(arguments: list[str], environment: dict[str, str], cwd: Path) -> subpr
     )
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_ends_with_the_same_digests(
     cli: Cli, environment: dict[str, str], tmp_path: Path, n_kills: int
 ) -> None:

@@ -264,7 +264,7 @@ def test_labelled_clips_are_those_that_were_asked_for_with_their_labels(monkeypa
     class Found:
         array = rows
 
-    monkeypatch.setattr(fitted, "feature_array", lambda *given, **more: Found())
+    monkeypatch.setattr(type(bench), "features", lambda *given, **more: Found())
     labels = bench.protocol.labels
     ids = [bench.clips["clip_id"].iloc[i] for i in (300, 7, 110)]
     system = Listener(Task(labels, (), 10.0), Listener.Params(), Budget.SMOKE)

@@ -304,7 +304,7 @@ def test_stored_runs_on_other_data_than_the_official_are_found_only_when_asked_f
     (official,) = stored_results(tmp_path, "dcase2018", budget="paper")
     ((tag, found),) = stored_results(tmp_path, "dcase2018", budget="paper", **{flag: True}).items()
     assert tag == f"{official}-{flag.replace('_', '-')}"
-    assert found.folder == tmp_path / "tables" / tag / "paper"
+    assert found.folder == tmp_path / "tables" / tag / "paper" / "stored"
     assert f", {flag.replace('_', ' ')}, paper budget" in found.table()
 
 

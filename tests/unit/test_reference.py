@@ -19,7 +19,7 @@ from asc_bench.runs.variant import parse_variants
 from tests.real_data import real_esc10
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-TABLE = REFERENCE / "tables" / "esc10-esc-10" / "quick" / "results.csv"
+TABLE = REFERENCE / "tables" / "esc10-esc-10" / "quick" / "logmel-svm" / "results.csv"
 
 
 def runs() -> list[StoredRun]:
