@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from asc_bench.bench.source import Source
 from asc_bench.data.layouts import LAYOUTS, FolderLayout
 from asc_bench.data.layouts.listing import files_in, read_rows
 from asc_bench.errors import DataError
@@ -160,10 +163,9 @@ def test_side_cars_are_no_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if not layout.derived_from])
-def test_side_cars_change_no_layout(tmp_path: Path, name: str) -> None:
-    from asc_bench.synthetic import write_synthetic
-
-    root = write_synthetic(name, tmp_path, size="tiny", n_jobs=1)
+def test_side_cars_change_no_layout(tmp_path: Path, tiny: Source, name: str) -> None:
+    written = tiny.dataset((name,), lambda fraction, text: None).root
+    root = shutil.copytree(written, tmp_path / written.name, copy_function=os.link)
     before = LAYOUTS[name].read(root)
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     for folder in folders:
