@@ -10,6 +10,7 @@ import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
+from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
     from asc_bench.analysis.embedded_runs import Embedded
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asc_bench.runs.plan import RunSpec
 
 
+@takes(Recordings)
 def command(
     system: Annotated[
         str,
@@ -37,16 +39,9 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of t-SNE.", min=0)] = 0,
     device: options.Device = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for the files; else below RESULTS/embeddings.")] = None,
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    allow_missing_training: options.AllowMissingTraining = 0.0,
-    unofficial_split: options.UnofficialSplit = False,
-    unofficial_files: options.UnofficialFiles = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
     results: options.Results = options.RESULTS,
+    *,
+    given: Recordings,
 ) -> None:
     """Write the embeddings of clips by a stored system, measure their clusters and draw them.
 
@@ -75,17 +70,7 @@ def command(
     refuse_without_embedding(variants[0].name)
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(
-        data,
-        cache,
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        sources,
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
+    source = given.source()
     settings = Settings(cache=source.cache_folder, device=choose_device(device), n_threads=n_cores())
     store = ResultsStore(results)
     with Screen() as screen:

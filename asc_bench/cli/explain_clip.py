@@ -9,6 +9,7 @@ import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
+from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asc_bench.systems.base import System
 
 
+@takes(Recordings)
 def command(
     file: Annotated[Path, typer.Argument(help="Audio file, mono or stereo, at any rate.")],
     system: Annotated[
@@ -41,16 +43,9 @@ def command(
     ] = "",
     start: Annotated[float, typer.Option(help="Where the clip begins in the file, in s.", min=0.0)] = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the picture; else RESULTS/explained.")] = None,
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    allow_missing_training: options.AllowMissingTraining = 0.0,
-    unofficial_split: options.UnofficialSplit = False,
-    unofficial_files: options.UnofficialFiles = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
     results: options.Results = options.RESULTS,
+    *,
+    given: Recordings,
 ) -> None:
     """Classify an audio file with a stored system and draw where it looks.
 
@@ -76,17 +71,7 @@ def command(
     if scene and scene not in wanted.labels.fine:
         raise ConfigError(f"{protocol} has no class {scene!r}{near(scene, wanted.labels.fine)}")
     copies = options.augmentation(augment)
-    source = options.source(
-        data,
-        cache,
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        sources,
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
+    source = given.source()
     facts = check_file(file, start_s=start, duration_s=wanted.clip_duration_s)
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(protocol, progress)

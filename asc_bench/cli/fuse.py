@@ -8,11 +8,13 @@ import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
+from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
     from asc_bench.runs.work import Work
 
 
+@takes(Recordings)
 def command(
     systems: Annotated[
         list[str],
@@ -29,19 +31,12 @@ def command(
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
     augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    allow_missing_training: options.AllowMissingTraining = 0.0,
-    unofficial_split: options.UnofficialSplit = False,
-    unofficial_files: options.UnofficialFiles = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
-    data: options.Data = None,
-    cache: options.Cache = None,
     results: options.Results = options.RESULTS,
     quiet: options.Quiet = False,
+    *,
+    given: Recordings,
 ) -> None:
     """Fuse stored predictions, and compare the fusion with its members.
 
@@ -61,17 +56,7 @@ def command(
     from asc_bench.screen import Screen
 
     asked = fusions(systems, options.split(rule))
-    source = options.source(
-        data,
-        cache,
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        sources,
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
+    source = given.source()
     store, settings = ResultsStore(results), Settings(cache=source.cache_folder)
     selection, copies = options.selection(as_published, hold_out), options.augmentation(augment)
     with Screen(quiet=quiet) as screen:

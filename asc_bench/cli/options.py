@@ -12,7 +12,6 @@ import typer
 if TYPE_CHECKING:
     from asc_bench.bench.augmentation import Augmentation
     from asc_bench.bench.bench import Selection
-    from asc_bench.bench.source import Source
     from asc_bench.budget import Budget
 
 RESULTS = Path("results")
@@ -177,45 +176,6 @@ def selection(as_published: bool, hold_out: bool) -> Selection:
     if as_published:
         return Selection.TEST
     return Selection.HELD_OUT if hold_out else Selection.OWN
-
-
-def source(
-    data: list[Path] | None,
-    cache: Path | None,
-    synthetic: bool,
-    synthetic_size: str,
-    synthetic_seed: int = 0,
-    sources: str = "",
-    allow_missing_training: float = 0.0,
-    *,
-    unofficial_split: bool = False,
-    unofficial_files: bool = False,
-) -> Source:
-    """Where recordings come from, checked.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown size, or a fraction that is none.
-    """
-    from asc_bench.bench.source import Source
-    from asc_bench.errors import ConfigError
-    from asc_bench.names import near
-    from asc_bench.synthetic import sizes
-
-    if synthetic_size not in sizes():
-        raise ConfigError(f"there is no synthetic size {synthetic_size!r}{near(synthetic_size, sizes())}")
-    return Source(
-        tuple(data or ()),
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        cache,
-        tuple(split(sources)),
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
 
 
 def split(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
+from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from asc_bench.screen import Screen
 
 
+@takes(Recordings)
 def command(
     name: Annotated[str, typer.Argument(help="Data set, protocol or set of weights.")],
     download: Annotated[
@@ -31,15 +33,8 @@ def command(
     systems: Annotated[str, typer.Option("--systems", "-s", help="Compute the features of these systems.")] = "",
     budget: options.BudgetName = "quick",
     augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    allow_missing_training: options.AllowMissingTraining = 0.0,
-    unofficial_split: options.UnofficialSplit = False,
-    unofficial_files: options.UnofficialFiles = False,
-    data: options.Data = None,
-    cache: options.Cache = None,
+    *,
+    given: Recordings,
 ) -> None:
     """Find or fetch a data set or a set of weights, check it, compute features."""
     from asc_bench.cli import weights
@@ -51,20 +46,10 @@ def command(
     from asc_bench.registry import layouts, protocols
     from asc_bench.screen import Screen
 
-    source = options.source(
-        data,
-        cache,
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        sources,
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
+    source = given.source()
     is_protocol = name in protocols().found
     if name in weight_sets():
-        if systems or sources or synthetic or augment:
+        if systems or given.sources or given.synthetic or augment:
             raise ConfigError(f"{name} is a set of weights: only --download and --cache apply to it")
         weights.prepare(name, download=download, cache=source.cache_folder)
         return
@@ -74,9 +59,9 @@ def command(
     copies = options.augmentation(augment)
     if copies and not systems:
         raise ConfigError("--augment makes features of deformed copies: say for which systems with --systems")
-    if sources and not is_protocol:
+    if given.sources and not is_protocol:
         raise ConfigError(f"{name} is a data set: --sources chooses those of a protocol that joins several")
-    if allow_missing_training and not is_protocol:
+    if given.allow_missing_training and not is_protocol:
         raise ConfigError(f"{name} is a data set: --allow-missing-training needs a protocol, which divides it")
     protocol = protocols().get(name) if is_protocol else None
     names = dataset_names(protocol) if protocol else (name,)
@@ -84,10 +69,11 @@ def command(
     if protocol:
         joined = [(layout,) for s in source.chosen(protocol) for layout in protocol.sources[s]]
     with Screen() as screen:
-        if download and not synthetic:
+        if download and not given.synthetic:
             with screen.phase("download") as progress:
                 for wanted in joined or [layouts().get(names[0]).derived_from or names]:
-                    _download(wanted, data_roots(tuple(data or ())), progress, keep_archives, allow_unverified)
+                    roots = data_roots(tuple(given.data or ()))
+                    _download(wanted, roots, progress, keep_archives, allow_unverified)
         with screen.phase("recordings") as progress:
             dataset = source.dataset_of(protocol, progress) if protocol else source.dataset(names, progress)
         for part in dataset.parts or (dataset,):
@@ -100,7 +86,7 @@ def command(
             for each in [name] if is_protocol else benches:
                 bench = source.bench(each, lambda f, m: None)
                 _features(screen, bench, systems, budget, source.cache_folder, copies)
-    if protocol and allow_missing_training and not dataset.complete:
+    if protocol and given.allow_missing_training and not dataset.complete:
         partial = source.bench(protocol, lambda f, m: None)
         echo("\n".join(f"  {sentence}" for sentence in partial.dataset.caveats))
         dataset = partial.dataset

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, get_type_hints
 from asc_bench.cli import options
 
 if TYPE_CHECKING:
+    from asc_bench.bench.source import Source
     from asc_bench.data.layouts import FolderLayout
 
 
 @dataclass(frozen=True, kw_only=True)
-class Computing:
-    """Options of every verb that may compute runs."""
+class Recordings:
+    """Where recordings come from."""
 
-    budget: options.BudgetName = "quick"
     synthetic: options.Synthetic = False
     synthetic_size: options.SyntheticSize = "small"
     synthetic_seed: options.SyntheticSeed = 0
@@ -26,6 +26,43 @@ class Computing:
     allow_missing_training: options.AllowMissingTraining = 0.0
     unofficial_split: options.UnofficialSplit = False
     unofficial_files: options.UnofficialFiles = False
+    data: options.Data = None
+    cache: options.Cache = None
+
+    def source(self) -> Source:
+        """The data source that they name.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown size, or a fraction that is none.
+        """
+        from asc_bench.bench.source import Source
+        from asc_bench.errors import ConfigError
+        from asc_bench.names import near
+        from asc_bench.synthetic import sizes
+
+        if self.synthetic_size not in sizes():
+            hint = near(self.synthetic_size, sizes())
+            raise ConfigError(f"there is no synthetic size {self.synthetic_size!r}{hint}")
+        return Source(
+            tuple(self.data or ()),
+            self.synthetic,
+            self.synthetic_size,
+            self.synthetic_seed,
+            self.cache,
+            tuple(options.split(self.sources)),
+            self.allow_missing_training,
+            unofficial_split=self.unofficial_split,
+            unofficial_files=self.unofficial_files,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing(Recordings):
+    """Options of every verb that may compute runs."""
+
+    budget: options.BudgetName = "quick"
     repeats: options.Repeats = 1
     jobs: options.Jobs = 1
     backend: options.Backend = "loky"
@@ -36,8 +73,6 @@ class Computing:
     force: options.Force = False
     strict_code: options.StrictCode = False
     dry_run: options.DryRun = False
-    data: options.Data = None
-    cache: options.Cache = None
     results: options.Results = options.RESULTS
     quiet: options.Quiet = False
 
@@ -112,11 +147,16 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Planned(Recordings, Asked):
+    """What a plan is made of, beside systems and budget."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Running(Training, Asked):
     """All options of ``run`` but the systems."""
 
 
-def takes(group: type[Computing] | type[Asked]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(group: type[Recordings] | type[Asked]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a verb the options of a group behind its own; its keyword ``given`` receives them as one object.
 
     Parameters

@@ -6,30 +6,21 @@ from collections import Counter
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
-from asc_bench.cli.shared import Asked, takes
+from asc_bench.cli.shared import Planned, takes
 
 
-@takes(Asked)
+@takes(Planned)
 def command(
     systems: options.Systems = "all",
     budget: options.BudgetName = "quick",
     as_published: options.AsPublished = False,
     hold_out: options.HoldOut = False,
     augment: options.Augment = "",
-    synthetic: options.Synthetic = False,
-    synthetic_size: options.SyntheticSize = "small",
-    synthetic_seed: options.SyntheticSeed = 0,
-    sources: options.Sources = "",
-    allow_missing_training: options.AllowMissingTraining = 0.0,
-    unofficial_split: options.UnofficialSplit = False,
-    unofficial_files: options.UnofficialFiles = False,
     repeats: options.Repeats = 1,
     folds: options.Folds = "",
-    data: options.Data = None,
-    cache: options.Cache = None,
     results: options.Results = options.RESULTS,
     *,
-    given: Asked,
+    given: Planned,
 ) -> None:
     """Show what is done, failed and left of a `run` command."""
     from tabulate import tabulate
@@ -43,17 +34,7 @@ def command(
 
     chosen_budget, selection = options.budget(budget), options.selection(as_published, hold_out)
     copies = options.augmentation(augment)
-    source = options.source(
-        data,
-        cache,
-        synthetic,
-        synthetic_size,
-        synthetic_seed,
-        sources,
-        allow_missing_training,
-        unofficial_split=unofficial_split,
-        unofficial_files=unofficial_files,
-    )
+    source = given.source()
     asked = given.chosen()
     with Screen() as screen, screen.phase("recordings") as progress:
         bench = source.bench(asked, progress)
