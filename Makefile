@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: install
-	$(BIN)/asc-bench run --protocol dcase2018 --systems $(SHOWN) --synthetic --budget smoke
+	$(BIN)/asc-bench run --protocol dcase2018 --systems $(SHOWN) --table demo --synthetic --budget smoke
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
