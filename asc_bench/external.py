@@ -18,8 +18,9 @@ from asc_bench.labels import FINE
 from asc_bench.names import near
 from asc_bench.plain_values import paths, texts
 from asc_bench.registry import ProtocolLike
+from asc_bench.reporting.report_runs import probability_measures
 from asc_bench.scoring.frames import score_table
-from asc_bench.scoring.measure import PROBABILITY_MEASURES, Measure
+from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.statistic import Accuracy, Agreement
 
@@ -192,11 +193,9 @@ def _names(bench: Bench) -> Mapping[str, str]:
 
 def _measures(bench: Bench, table: pd.DataFrame) -> list[Measure]:
     """Those of the protocol and of probabilities, or what can be said without probabilities."""
-    sources = bench.dataset.sources
-    defined = bench.protocol.measures_on(sources)
+    defined = bench.protocol.measures_on(bench.dataset.sources)
     if _has_probabilities(table):
-        there = {m.name for m in defined}
-        return [*defined, *(m for m in PROBABILITY_MEASURES if m.name not in there)]
+        return [*defined, *probability_measures(bench.protocol)]
     return [m for m in defined if isinstance(m.scored_by, Accuracy | Agreement) and m.top_k == 1]
 
 
