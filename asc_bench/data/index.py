@@ -42,11 +42,6 @@ def _ignore(fraction: float, message: str) -> None:
     pass
 
 
-def index_dataset(dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: Progress = _ignore) -> Dataset:
-    """Give the data set back with its ``file_digests``, as `inspect_dataset` does."""
-    return inspect_dataset(dataset, cache=cache, n_jobs=n_jobs, progress=progress)[0]
-
-
 def inspect_dataset(
     dataset: Dataset, *, cache: Path, n_jobs: int = 2, progress: Progress = _ignore
 ) -> tuple[Dataset, dict[str, AudioFacts]]:

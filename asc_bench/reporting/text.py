@@ -73,11 +73,6 @@ def decimals(value: float) -> str:
     return f"{value:.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
 
 
-def percent_with_interval(fraction: float, low: float, high: float) -> str:
-    """``68.0 [66.1, 69.8]``, or the value alone where there is no interval."""
-    return with_interval(fraction, low, high, percent)
-
-
 def with_interval(value: float, low: float, high: float, formatted: Callable[[float], str]) -> str:
     """A value with its bounds in brackets, or alone where there are none."""
     if math.isnan(value) or math.isnan(low) or math.isnan(high):

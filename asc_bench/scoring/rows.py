@@ -14,7 +14,7 @@ import pandas as pd
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.labels import COARSE
 from asc_bench.scoring.accuracy import derived_ranks
-from asc_bench.scoring.decisions import SegmentRun, runs_by_system
+from asc_bench.scoring.decisions import SegmentRun
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.statistic import Accuracy, Floats, ScoredClips
 
@@ -110,19 +110,6 @@ def mean_of_defined(values: Floats) -> Floats:
     n = there.sum(axis=-1)
     total = np.where(there, values, 0.0).sum(axis=-1)
     return np.asarray(np.divide(total, n, out=np.full(np.shape(n), np.nan), where=n > 0))
-
-
-def system_rows(predictions: Predictions, measure: Measure, *, split: str = "test") -> dict[str, Rows]:
-    """Rows of every system, in order of first appearance.
-
-    Raises
-    ------
-    ConfigError, DataError
-        As `clip_rows` and `segment_rows`; ConfigError also if the predictions are of the other kind.
-    """
-    if isinstance(predictions, pd.DataFrame):
-        return {name: clip_rows(frame, measure, split=split) for name, frame in by_system(predictions).items()}
-    return {name: segment_rows(runs, measure) for name, runs in runs_by_system(predictions).items()}
 
 
 def lacking_levels(predictions: Predictions, measure: Measure, *, split: str = "test") -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pytest
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.completeness import advice, faults
 from asc_bench.bench.source import Source
-from asc_bench.data.index import index_dataset
+from asc_bench.data.index import inspect_dataset
 from asc_bench.data.layouts import LAYOUTS, OfficialLayout
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.manifest import Dataset
@@ -127,7 +127,7 @@ def test_completeness_is_told_before_what_follows_from_it(few: Path, cli: tuple[
 def test_broken_files_do_not_hide_missing_ones(few: Path, tmp_path: Path) -> None:
     next(few.rglob("*.ogg")).write_bytes(b"OggS, or so it says")
     with pytest.raises(DataError, match=r"^esc-10: incomplete: in all: 2 clips listed, 400 official\n") as caught:
-        index_dataset(load_dataset("esc-10", [few]), cache=tmp_path / "cache")
+        inspect_dataset(load_dataset("esc-10", [few]), cache=tmp_path / "cache")
     assert "1 of 2 audio files cannot be used" in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asc_bench.data.audio import read_audio
-from asc_bench.data.index import index_dataset
+from asc_bench.data.index import inspect_dataset
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.greatest_hits import MATERIAL_OF_SCENE, MATERIALS
 from asc_bench.errors import DataError
@@ -33,7 +33,7 @@ def test_hits_and_scratches_of_one_material_are_clips(tmp_path: Path) -> None:
     assert split.name == "official"
     assert {c.partition("@")[0] for c in split.train} == {FIRST}
     assert {c.partition("@")[0] for c in split.test} == {SECOND}
-    index_dataset(dataset, cache=tmp_path / "cache")
+    inspect_dataset(dataset, cache=tmp_path / "cache")
 
 
 def test_recordings_of_96_khz_are_read_at_another_rate(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_broken_recording_is_told_by_the_index(tmp_path: Path) -> None:
     folder = write_hits(tmp_path)
     (folder / f"{FIRST}_denoised.wav").write_bytes(b"RIFF and no more")
     with pytest.raises(DataError, match="1 of 2 audio files cannot be used"):
-        index_dataset(LAYOUT.read(folder), cache=tmp_path / "cache")
+        inspect_dataset(LAYOUT.read(folder), cache=tmp_path / "cache")
 
 
 def test_the_official_number_of_recordings_is_demanded_as_far_as_it_is_known(tmp_path: Path) -> None:

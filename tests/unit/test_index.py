@@ -10,7 +10,7 @@ import pytest
 
 from asc_bench.data import index as index_module
 from asc_bench.data.audio import AudioFacts, inspect_audio
-from asc_bench.data.index import MISSING_FILE_DIGEST, index_dataset
+from asc_bench.data.index import MISSING_FILE_DIGEST, inspect_dataset
 from asc_bench.data.indexfile import index_path
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.manifest import Dataset, clip_table
@@ -56,11 +56,11 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_digests_and_second_call(tmp_path: Path, inspected: list[str]) -> None:
     dataset = dataset_of(tmp_path / "data")
-    indexed = index_dataset(dataset, cache=tmp_path / "cache", n_jobs=2)
+    indexed = inspect_dataset(dataset, cache=tmp_path / "cache", n_jobs=2)[0]
     assert dict(indexed.file_digests) == {p: sha256(p) for p in dataset.clips["path"]}
     assert len(indexed.digest()) == 64
     assert sorted(inspected) == [f"{i}.wav" for i in range(6)]
-    again = index_dataset(dataset, cache=tmp_path / "cache", n_jobs=1)
+    again = inspect_dataset(dataset, cache=tmp_path / "cache", n_jobs=1)[0]
     assert again.digest() == indexed.digest()
     assert len(inspected) == 6
 
@@ -68,7 +68,7 @@ def test_digests_and_second_call(tmp_path: Path, inspected: list[str]) -> None:
 def test_progress_ends_at_one(tmp_path: Path) -> None:
     seen: list[float] = []
     dataset = dataset_of(tmp_path / "data")
-    index_dataset(dataset, cache=tmp_path / "cache", progress=lambda fraction, message: seen.append(fraction))
+    inspect_dataset(dataset, cache=tmp_path / "cache", progress=lambda fraction, message: seen.append(fraction))
     assert seen == sorted(seen)
     assert (len(seen), seen[-1]) == (6, 1.0)
 
@@ -91,10 +91,10 @@ def test_only_the_changed_file_is_read_again(
     tmp_path: Path, inspected: list[str], change: Callable[[Path, Path], None]
 ) -> None:
     dataset = dataset_of(tmp_path / "data")
-    before = index_dataset(dataset, cache=tmp_path / "cache")
+    before = inspect_dataset(dataset, cache=tmp_path / "cache")[0]
     inspected.clear()
     change(tmp_path / "data" / "2.wav", tmp_path / "data" / "3.wav")
-    after = index_dataset(dataset, cache=tmp_path / "cache")
+    after = inspect_dataset(dataset, cache=tmp_path / "cache")[0]
     assert inspected == ["2.wav"]
     changed = str(tmp_path / "data" / "2.wav")
     assert after.file_digests[changed] == sha256(changed) != before.file_digests[changed]
@@ -119,12 +119,12 @@ def flip(content: bytes) -> bytes:
 def test_damaged_cache_is_set_aside(tmp_path: Path, inspected: list[str], damage: Callable[[bytes], bytes]) -> None:
     dataset = dataset_of(tmp_path / "data")
     cache = tmp_path / "cache"
-    index_dataset(dataset, cache=cache)
+    inspect_dataset(dataset, cache=cache)
     stored = index_path(cache, dataset.root)
     stored.write_bytes(damage(stored.read_bytes()))
     inspected.clear()
     messages: list[str] = []
-    indexed = index_dataset(dataset, cache=cache, progress=lambda fraction, message: messages.append(message))
+    indexed = inspect_dataset(dataset, cache=cache, progress=lambda fraction, message: messages.append(message))[0]
     assert len(inspected) == 6
     assert dict(indexed.file_digests) == {p: sha256(p) for p in dataset.clips["path"]}
     assert "is damaged" in messages[0]
@@ -134,12 +134,12 @@ def test_damaged_cache_is_set_aside(tmp_path: Path, inspected: list[str], damage
 def test_forged_digest_in_the_cache_is_not_believed(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path / "data")
     cache = tmp_path / "cache"
-    index_dataset(dataset, cache=cache)
+    inspect_dataset(dataset, cache=cache)
     stored = index_path(cache, dataset.root)
     table = pd.read_parquet(stored)
     table.loc[0, "sha256"] = "0" * 64
     table.to_parquet(stored)
-    indexed = index_dataset(dataset, cache=cache)
+    indexed = inspect_dataset(dataset, cache=cache)[0]
     assert "0" * 64 not in indexed.file_digests.values()
 
 
@@ -148,23 +148,23 @@ def test_every_fault_is_listed_and_asked_again(tmp_path: Path, inspected: list[s
     for i in range(25):
         (tmp_path / "data" / f"{i}.wav").write_bytes(b"<html></html>")
     with pytest.raises(DataError, match="25 of 30 audio files cannot be used") as error:
-        index_dataset(dataset, cache=tmp_path / "cache")
+        inspect_dataset(dataset, cache=tmp_path / "cache")
     assert str(error.value).count("looks like a web page") == 20
     assert "... and 5 more" in str(error.value)
     inspected.clear()
     write_wav(tmp_path / "data" / "0.wav", duration_s=1.0)
     with pytest.raises(DataError, match="24 of 30"):
-        index_dataset(dataset, cache=tmp_path / "cache")
+        inspect_dataset(dataset, cache=tmp_path / "cache")
     assert len(inspected) == 25
 
 
 def test_short_file_is_a_fault(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path / "data", duration_s=10.0)
     write_wav(tmp_path / "data" / "1.wav", duration_s=9.95)
-    index_dataset(dataset, cache=tmp_path / "cache")
+    inspect_dataset(dataset, cache=tmp_path / "cache")
     write_wav(tmp_path / "data" / "1.wav", duration_s=9.7)
     with pytest.raises(DataError, match=r"1\.wav: is too short: 9\.7000 s, its clip ends at 10 s"):
-        index_dataset(dataset, cache=tmp_path / "cache")
+        inspect_dataset(dataset, cache=tmp_path / "cache")
 
 
 def test_several_clips_in_one_file(tmp_path: Path) -> None:
@@ -176,19 +176,19 @@ def test_several_clips_in_one_file(tmp_path: Path) -> None:
         ]
     )
     two = Dataset("toy", dataset.root, clip_table(halves), splits=())
-    assert len(index_dataset(two, cache=tmp_path / "cache").file_digests) == 1
+    assert len(inspect_dataset(two, cache=tmp_path / "cache")[0].file_digests) == 1
     late = Dataset("toy", dataset.root, clip_table(halves.assign(start_s=[0.0, 1.5])), splits=())
     with pytest.raises(DataError, match=r"its clip ends at 2\.5 s"):
-        index_dataset(late, cache=tmp_path / "cache")
+        inspect_dataset(late, cache=tmp_path / "cache")
 
 
 def test_missing_files_have_a_digest_of_their_own(tmp_path: Path) -> None:
     folder = write_tut(tmp_path, year=2018, duration_s=10.0)
     layout = LAYOUTS["tut-urban-2018-mobile"]
-    whole = index_dataset(layout.read(folder), cache=tmp_path / "cache")
+    whole = inspect_dataset(layout.read(folder), cache=tmp_path / "cache")[0]
     gone = folder / "audio" / "bus-barcelona-10-0-a.wav"
     gone.unlink()
-    partial = index_dataset(layout.read(folder), cache=tmp_path / "cache")
+    partial = inspect_dataset(layout.read(folder), cache=tmp_path / "cache")[0]
     assert partial.missing == ("bus-barcelona-10-0-a",)
     assert partial.file_digests[str(gone)] == MISSING_FILE_DIGEST
     assert partial.digest() != whole.digest()
@@ -202,9 +202,9 @@ def test_interrupted_indexing_goes_on_where_it_stopped(tmp_path: Path, inspected
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        index_dataset(dataset, cache=tmp_path / "cache", n_jobs=1, progress=stop_at_half)
+        inspect_dataset(dataset, cache=tmp_path / "cache", n_jobs=1, progress=stop_at_half)
     inspected.clear()
-    index_dataset(dataset, cache=tmp_path / "cache")
+    inspect_dataset(dataset, cache=tmp_path / "cache")
     assert len(inspected) == 6
 
 
@@ -212,4 +212,4 @@ def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path / "data", n_files=1)
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cache"):
-        index_dataset(dataset, cache=tmp_path / "cache")
+        inspect_dataset(dataset, cache=tmp_path / "cache")

@@ -13,7 +13,7 @@ from asc_bench.protocols.esc import Esc10, Esc50
 
 from asc_bench.api import DataError, Dataset, Protocol, Split
 from asc_bench.data.audio import read_audio
-from asc_bench.data.index import index_dataset
+from asc_bench.data.index import inspect_dataset
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.esc10 import CLASS_OF_FOLDER
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS
@@ -147,7 +147,7 @@ def test_importing_protocols_reads_nothing_heavy() -> None:
 
 def test_real_esc10_is_usable_as_a_whole(tmp_path: Path) -> None:
     """Including its one recording of 3.644 s, which is read with zeros after it."""
-    dataset = index_dataset(LAYOUTS["esc-10"].read(real_esc10()), cache=tmp_path)
+    dataset = inspect_dataset(LAYOUTS["esc-10"].read(real_esc10()), cache=tmp_path)[0]
     assert len(dataset.file_digests) == 400
     (path,) = (p for p in dataset.clips["path"] if p.endswith("4-164661-B.ogg"))
     clip = read_audio(Path(path), sample_rate_hz=44_100, duration_s=5.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asc_bench.api import Waveform
-from asc_bench.data.index import index_dataset
+from asc_bench.data.index import inspect_dataset
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.dcase2017_task4 import COARSE_OF_LABEL
 from asc_bench.errors import DataError
@@ -35,12 +35,12 @@ def test_the_clips_have_their_labels_lengths_and_videos(tmp_path: Path) -> None:
     assert (clips["heard_s"] == 10.0).sum() == 5 and (clips["duration_s"] == 10.0).all()
     (split,) = dataset.splits
     assert (split.name, len(split.train), len(split.test)) == ("testing", 4, 2)
-    index_dataset(dataset, cache=tmp_path / "cache")
+    inspect_dataset(dataset, cache=tmp_path / "cache")
 
 
 def test_silence_follows_a_clip_that_was_published_short(tmp_path: Path) -> None:
     dataset = LAYOUT.read(write_task4(tmp_path))
-    indexed = index_dataset(dataset, cache=tmp_path / "cache")
+    indexed = inspect_dataset(dataset, cache=tmp_path / "cache")[0]
     table = indexed.clips
     found = feature_array(
         table, Waveform(sample_rate_hz=8_000), file_digests=indexed.file_digests, cache=tmp_path / "cache", n_jobs=1
