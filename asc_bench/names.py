@@ -13,14 +13,27 @@ from pathlib import Path
 from asc_bench.errors import ConfigError
 from asc_bench.printable import printable
 
+N_LISTED = 50
+
 
 def near(name: object, names: Iterable[str]) -> str:
-    """A half sentence that suggests the nearest names, or lists all of them."""
+    """A half sentence that suggests the nearest names, or lists them; of more than 50, the first.
+
+    Examples
+    --------
+    >>> near("brid", ["bird", "tram"])
+    "; did you mean 'bird'?"
+    >>> near("x", ["bird", "tram"])
+    '; there are: bird, tram'
+    """
     known = list(names)
     close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
-    return f"; there are: {', '.join(known)}" if known else ""
+    if not known:
+        return ""
+    rest = f", and {len(known) - N_LISTED:,} more" if len(known) > N_LISTED else ""
+    return f"; there are: {', '.join(known[:N_LISTED])}{rest}"
 
 
 def require_text(name: str | Path, *, what: str) -> None:
