@@ -132,6 +132,11 @@ class Bench:
         return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"])}
 
     @cached_property
+    def data_digest(self) -> str:
+        """`Dataset.digest`, computed once: it reads the whole clip table."""
+        return self.dataset.digest()
+
+    @cached_property
     def waveforms(self) -> pd.DataFrame:
         """What features are made of, row by row of every feature array: the clips, or several views of each."""
         return waveform_table(self.clips)

@@ -133,7 +133,7 @@ def plan(
     labels = bench.protocol.labels
     label_digest = keys.digest([labels.fine, labels.coarse, labels.coarse_of])
     fold_digests = {f.name: keys.digest([f.name, f.train, f.validation, f.test]) for f in chosen}
-    data_digest = bench.dataset.digest()
+    data_digest = bench.data_digest
     views = keys.NUMERICS["views"] if bench.protocol.views else None
     copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
     specs = []

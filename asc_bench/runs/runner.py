@@ -86,6 +86,37 @@ def skipped(spec: RunSpec, bench: Bench, settings: Settings) -> StoredRun:
     return StoredRun(Path(), manifest)
 
 
+def lost(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, *, where: str, attempts: int
+) -> StoredRun:
+    """Store the failure of a run whose process was killed, unless another process has finished it meanwhile.
+
+    Parameters
+    ----------
+    spec, bench, store, settings
+        As in ``run_once``.
+    where : str
+        Machine of the last process.
+    attempts : int
+        How often it was begun.
+    """
+    now = datetime.now(UTC)
+    message = (
+        f"its process was killed {attempts} times, the last time on {where}: probably out of memory. Try fewer "
+        "jobs, or more memory for each"
+    )
+    manifest = _header(spec, bench, settings, now) | {
+        "status": "failed",
+        "error": {"type": "WorkerKilled", "message": message},
+        "durations_s": {},
+        "peak_memory_bytes": 0,
+        "finished": now.isoformat(timespec="milliseconds"),
+    }
+    with store.lock(spec):
+        stored = store.load(spec)
+        return stored if stored is not None and stored.done else _failed(spec, store, manifest, message)
+
+
 def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
     started, memory = datetime.now(UTC), PeakMemory()
     manifest = _header(spec, bench, settings, started)

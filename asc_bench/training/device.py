@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+ALL_GPUS = "cuda:*"
 RESIDENT_SHARE = 0.4
 """Share of the free memory that a split's features may take to be held as one tensor on the device."""
 
@@ -30,8 +31,10 @@ def choose_device(name: str = "auto") -> str:
         For an unknown name, or a GPU that torch does not see.
     """
     kind, _, index = name.partition(":")
+    if name == ALL_GPUS:
+        raise ConfigError(f"device {name!r} spreads the runs of one machine over its GPUs; name one here, or auto")
     if name not in ("auto", "cpu") and (kind != "cuda" or (index and not index.isdigit())):
-        raise ConfigError(f"device {name!r} is none of auto, cpu, cuda, cuda:<number>")
+        raise ConfigError(f"device {name!r} is none of auto, cpu, cuda, cuda:<number>, {ALL_GPUS}")
     # Torch takes a second to import, which a command of systems without a network need not wait for.
     if name == "cpu" or (name == "auto" and not _has_gpu_driver()):
         return "cpu"
@@ -43,6 +46,34 @@ def choose_device(name: str = "auto") -> str:
     if int(index or 0) >= n_gpus:
         raise ConfigError(f"device {name!r}: torch {torch.__version__} sees {n_gpus} GPUs here; use cpu or auto")
     return name
+
+
+def choose_devices(name: str, n_jobs: int) -> tuple[str, ...]:
+    """What the runs of this machine are spread over, one after the other.
+
+    Parameters
+    ----------
+    name : str
+        As for `choose_device`, or "cuda:*" for all GPUs.
+    n_jobs : int
+        Runs side by side: more than one with "auto" are spread over all GPUs, too.
+
+    Returns
+    -------
+    tuple of str
+        Torch devices, at least one.
+
+    Raises
+    ------
+    ConfigError
+        As `choose_device`; and for "cuda:*" without a GPU.
+    """
+    one = choose_device("cuda" if name == ALL_GPUS else name)
+    if one != "cuda" or name == "cuda" or (name == "auto" and n_jobs == 1):
+        return (one,)
+    import torch
+
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
 
 
 def _has_gpu_driver() -> bool:
