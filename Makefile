@@ -29,7 +29,7 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,slurm]'
 	touch $@
 
 demo: install
