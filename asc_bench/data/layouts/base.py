@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,10 @@ class Layout(ABC):
         DataError
             If lists are missing, malformed or contradict each other; the message names file, line and value.
         """
+
+    def longest_s(self, clips: pd.DataFrame) -> Iterable[float]:
+        """How long the file of each clip may be, in seconds: as long as what is heard of it."""
+        return [float(seconds) for seconds in clips["heard_s" if "heard_s" in clips else "duration_s"]]
 
     def place(self, roots: Sequence[Path]) -> Path | None:
         """The data set's folder: below one of the roots, or a root itself; or None.
