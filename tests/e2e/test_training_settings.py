@@ -56,6 +56,7 @@ def test_information_names_every_setting(cli: Cli) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "training plan (budget paper; changed here)" in shown.stdout
     assert "    augment = mixup+specaugment(time=20.0)\n    plan.batch_size = 7\n" in shown.stdout
+    assert "freq-mixstyle       p=0.4, alpha=0.3, share=clip" in cli("list", "transforms").stdout
     own = cli("info", "bc-resnet-mod").stdout
     assert "augment=specaugment(frequency=40,time=80,n_frequency=2,n_time=2)+mixup+roll(seconds=1.5)" in own
     assert "plan.schedule=cosine(warmup=0.05)" in own

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ from asc_bench.runs.describe import describe
 from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants, variant_of
 from asc_bench.training.plan_changes import PlanChanges
-from asc_bench.typed_text import split_items
+from asc_bench.training.transforms.table import TRANSFORMS
+from asc_bench.typed_text import default_of, split_items, to_text
 from tests.unit.small_sets import task
 
 OWN = TrainingPlan(batch_size=8, epochs=6, validate_every=2)
@@ -236,3 +238,16 @@ def test_lists_are_split_outside_brackets() -> None:
     for text, message in (("a)", "closing parenthesis too many"), ("a(b", "lacks a closing parenthesis")):
         with pytest.raises(ConfigError, match=message):
             split_items(text)
+
+
+def test_every_transform_is_documented_with_its_defaults() -> None:
+    """Names and defaults in the page's table are those of the classes, and are read as typed there."""
+    page = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `([a-z-]+)\((.*?)\)` \|", page, re.M))
+    assert documented == {
+        name: ",".join(f"{field.name}={to_text(default_of(field))}" for field in fields(cls))
+        for name, cls in TRANSFORMS.items()
+    }
+    for name, parameters in documented.items():
+        (found,) = changes(f"augment={name}({parameters})").transforms
+        assert found == TRANSFORMS[name]()

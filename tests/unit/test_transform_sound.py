@@ -21,10 +21,12 @@ from asc_bench.api import (
     LevelledLogMel,
     LogMel,
     SimulatedResponse,
+    TrainingPlan,
     Waveform,
     caa_net_log_mel,
 )
 from asc_bench.training.transforms.sound import convolved, louder, simulated_response
+from tests.unit.small_sets import TinyNet, context, waves
 
 RATE = 8_000
 SAMPLES = Given(front_end=Waveform(sample_rate_hz=RATE), shape=(RATE,), devices=("A", "B"))
@@ -176,3 +178,43 @@ def test_a_broken_response_is_named(folder: Path) -> None:
     (folder / "a.wav").write_bytes(b"RIFF nonsense")
     with pytest.raises(ConfigError, match=r"device-response: .*a\.wav"):
         DeviceResponse(folder=str(folder)).responses(RATE)
+
+
+class TinyWave(TinyNet):
+    """A network on samples."""
+
+    def front_end(self):
+        return Waveform(sample_rate_hz=RATE)
+
+    def build(self):
+        from torch import nn
+
+        from asc_bench.modules.conv import AddChannel
+
+        pooled = nn.AdaptiveAvgPool1d(1)
+        return nn.Sequential(AddChannel(), nn.Conv1d(1, 4, 9), pooled, nn.Flatten(), nn.Linear(4, 3))
+
+
+def test_a_resumed_training_repeats_the_responses(folder: Path) -> None:
+    """Device B is never filtered; without the responses the weights would be others."""
+    train = waves(6, 400)
+    train = replace(train, device_names=np.array(["A", "B", "A"] * 6))
+    responses = (DeviceResponse(folder=str(folder), p=0.8), Gain())
+    plan = TrainingPlan(batch_size=6, epochs=6, learning_rate=0.01, standardise="global", augment=responses)
+
+    def stop(done: float, message: str) -> None:
+        if done >= 0.5:
+            raise InterruptedError
+
+    def trained(name: str, with_plan: TrainingPlan) -> torch.Tensor:
+        (folder / name).mkdir(exist_ok=True)
+        system = TinyWave(with_plan)
+        system.fit(train, None, context(folder / name))
+        return torch.cat([p.detach().flatten() for p in system.module.parameters()])
+
+    straight = trained("straight", plan)
+    (folder / "cut").mkdir()
+    with pytest.raises(InterruptedError):
+        TinyWave(plan).fit(train, None, context(folder / "cut", progress=stop))
+    assert torch.equal(trained("cut", plan), straight)
+    assert not torch.equal(trained("without", replace(plan, augment=())), straight)
