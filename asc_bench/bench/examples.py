@@ -79,13 +79,10 @@ def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32],
     if system.needs_device != "no":
         device = encode_devices(bench.column("device", ids)[owner], system.task.devices)
     location = bench.column("location", ids)[owner].astype(np.str_)
-    names = bench.column("device", ids)[owner].astype(np.str_) if _augments_by_device(system) else None
-    return LabelledClips(Features(array, rows), device, targets, location, names)
-
-
-def _augments_by_device(system: System) -> bool:
     network = system.inner if isinstance(system, TransferredSystem) else system
-    return isinstance(network, TorchSystem) and any(t.reads_device for t in network.training_plan().augment)
+    named = isinstance(network, TorchSystem) and network.augments_by_device
+    names = bench.column("device", ids)[owner].astype(np.str_) if named else None
+    return LabelledClips(Features(array, rows), device, targets, location, names)
 
 
 def by_level(given: Probabilities, labels: LabelSpace) -> Mapping[str, npt.NDArray[np.float32]]:

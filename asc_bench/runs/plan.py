@@ -266,11 +266,11 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         if isinstance(system, FusedSystem):
             members = tuple(parse_variants(",".join(system.members)))
             return _Told(uses_validation=system.uses_validation, members=members, refusal=refusal)
-        # Of a plan that is refused nothing more can be asked.
-        network = _network(system) if refusal is None else None
+        network = _network(system)
+        if refusal is not None and network is not None and network.plan_changes:
+            return _Told(system.front_end(), refusal)  # an impossible plan cannot be asked for more
         transforms = network.training_plan().augment if network is not None else ()
-        uses_validation = refusal is None and system.uses_validation
-        told = _Told(system.front_end(), refusal, uses_validation=uses_validation, transforms=transforms)
+        told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation, transforms=transforms)
         of_transforms = (path for transform in transforms for path in transform.files())
         files = dict.fromkeys((*system.external_files(), *_named_files(variant.params), *of_transforms))
     except ConfigError:

@@ -86,6 +86,11 @@ class TorchSystem(System):
         fault = first_fault(plan.augment, given)
         return f"augmentation by {fault}" if fault else ""
 
+    @property
+    def augments_by_device(self) -> bool:
+        """Whether a transform of the plan reads the names of the recording devices, which no network does."""
+        return any(transform.reads_device for transform in self.training_plan().augment)
+
     def network_front_end(self) -> FrontEnd:
         """Of what the network is trained on: ``front_end`` unless it is given a part of the features only."""
         return self.front_end()

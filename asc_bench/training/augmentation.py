@@ -24,7 +24,7 @@ def given_of(data: ClipStore, plan: TrainingPlan, front_end: FrontEnd | None, se
         front_end=front_end,
         shape=data.shape if plan.crop is None else (plan.crop.length, *data.shape[1:]),
         standardised=plan.standardise != "none",
-        devices=() if data.device_names is None else tuple(sorted(set(data.device_names.tolist()))),
+        devices=() if data.device_names is None else tuple(sorted(set(data.device_names.tolist()) - {""})),
         network_reads_device=data.recorder() is not None,
         seed=seed,
     )
