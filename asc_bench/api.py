@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from asc_bench.errors import DataError as DataError
     from asc_bench.errors import StoreError as StoreError
     from asc_bench.errors import SystemFailure as SystemFailure
-    from asc_bench.features.augment import SpecMask as SpecMask
     from asc_bench.features.frontends import FrontEnd as FrontEnd
     from asc_bench.features.frontends import LogMel as LogMel
     from asc_bench.features.frontends import Waveform as Waveform
@@ -148,6 +147,16 @@ if TYPE_CHECKING:
     from asc_bench.training.plan import Plateau as Plateau
     from asc_bench.training.plan import Step as Step
     from asc_bench.training.plan import TrainingPlan as TrainingPlan
+    from asc_bench.training.transforms.base import Given as Given
+    from asc_bench.training.transforms.base import Transform as Transform
+    from asc_bench.training.transforms.blends import FreqMixStyle as FreqMixStyle
+    from asc_bench.training.transforms.blends import Mixup as Mixup
+    from asc_bench.training.transforms.places import RandomCrop as RandomCrop
+    from asc_bench.training.transforms.places import SpecAugment as SpecAugment
+    from asc_bench.training.transforms.places import TimeRoll as TimeRoll
+    from asc_bench.training.transforms.sound import DeviceResponse as DeviceResponse
+    from asc_bench.training.transforms.sound import Gain as Gain
+    from asc_bench.training.transforms.sound import SimulatedResponse as SimulatedResponse
 
 _NAMES: Mapping[str, str] = {
     # Anything
@@ -180,7 +189,10 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.weighted_mel": "PerceptualMel",
     # A system: how it is trained, stored and counted
     "asc_bench.training.plan": "Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan",
-    "asc_bench.features.augment": "SpecMask",
+    "asc_bench.training.transforms.base": "Given, Transform",
+    "asc_bench.training.transforms.blends": "FreqMixStyle, Mixup",
+    "asc_bench.training.transforms.places": "RandomCrop, SpecAugment, TimeRoll",
+    "asc_bench.training.transforms.sound": "DeviceResponse, Gain, SimulatedResponse",
     "asc_bench.training.batches": "Batch, ClipStore",
     "asc_bench.training.evaluate": "Evaluation, Outputs",
     "asc_bench.training.device": "in_layout, reproducible",

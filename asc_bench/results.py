@@ -26,10 +26,10 @@ from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, pr
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_runs
 from asc_bench.runs.store import StoredRun
-from asc_bench.runs.variant import split_items
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
+from asc_bench.typed_text import split_items
 
 TABLE = "table.json"
 """What a table is made of: systems, folds and repeats, and how they are compared."""

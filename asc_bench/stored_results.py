@@ -18,8 +18,9 @@ from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
 from asc_bench.results import TABLE, Results, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
-from asc_bench.runs.variant import SystemLike, listed, split_items, variant_of
+from asc_bench.runs.variant import SystemLike, listed, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
+from asc_bench.typed_text import split_items
 
 STORED = "stored"
 """Name of the set of all systems that are stored."""

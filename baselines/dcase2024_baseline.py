@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, ClassVar
 
-from asc_bench.api import Budget, Card, Cosine, Crop, LogMel, Params, TorchSystem, TrainingPlan
+from asc_bench.api import (
+    Budget,
+    Card,
+    Cosine,
+    Crop,
+    FreqMixStyle,
+    LogMel,
+    Params,
+    SpecAugment,
+    TimeRoll,
+    TorchSystem,
+    TrainingPlan,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,8 +27,12 @@ _FLOOR = 1e-5
 _EXCERPT = Crop(length=65, test_hop=64)
 """One second, with its centred frames at both ends; excerpts at test lie side by side."""
 
-_ROLL = 6
-"""Frames of 15.6 ms in 0.1 s."""
+_AUGMENT = (
+    SpecAugment(frequency=48, time=0, value=log(_FLOOR)),
+    TimeRoll(seconds=0.1),
+    FreqMixStyle(p=0.4, alpha=0.3),
+)
+"""Up to 48 neighbouring bands of an excerpt are silenced; 0.1 s are 6 frames."""
 
 _WARMUP = 2_000 / 81_808
 """2,000 of the steps that 150 epochs of 139,620 excerpts in batches of 256 take."""
@@ -83,18 +99,15 @@ class Dcase2024Baseline(TorchSystem):
         )
 
     def build(self) -> nn.Module:
-        """Rolling and Freq-MixStyle, which are there in training only, and the network."""
+        """The network, bands first."""
         from torch import nn
 
         from asc_bench.modules.inputs import BandsFirst
-        from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
 
         from ._dcase2024_baseline_network import network
 
         return nn.Sequential(
             BandsFirst(),
-            TimeRoll(_ROLL),
-            FreqMixStyle(probability=0.4, alpha=0.3),
             network(
                 len(self.task.labels.fine),
                 width=self.params.width // 4 if self.budget is Budget.SMOKE else self.params.width,
@@ -104,10 +117,7 @@ class Dcase2024Baseline(TorchSystem):
         )
 
     def training_plan(self) -> TrainingPlan:
-        """AdamW with a warm-up and a cosine; up to 48 neighbouring bands of an excerpt are silenced."""
-        from asc_bench.api import SpecMask
-
-        mask = SpecMask(frequency_width=48, time_width=0, n_time=0, value=log(_FLOOR))
+        """AdamW with a warm-up and a cosine."""
         if self.budget is Budget.PAPER:
             n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
             return TrainingPlan(
@@ -118,7 +128,7 @@ class Dcase2024Baseline(TorchSystem):
                 weight_decay=1e-4,
                 schedule=Cosine(warmup=_WARMUP),
                 crop=_EXCERPT,
-                mask=mask,
+                augment=_AUGMENT,
                 select="best",
                 monitor="loss",
                 validate_every=n_excerpts,
@@ -132,6 +142,6 @@ class Dcase2024Baseline(TorchSystem):
             weight_decay=1e-4,
             schedule=Cosine(warmup=0.1),
             crop=_EXCERPT,
-            mask=mask,
+            augment=_AUGMENT,
             channels_last=True,
         )

@@ -113,6 +113,12 @@ class CaaNet(TorchSystem):
             return None
         return Reason("unsupported-task", why)
 
+    def plan_fault(self) -> str:
+        """Loaded weights are not trained."""
+        if self.params.weights and self.plan_changes:
+            return f"{self.plan_changes}: weights are loaded from a file, and nothing is trained"
+        return super().plan_fault()
+
     def external_files(self) -> tuple[Path, ...]:
         """The checkpoint, if one is named."""
         return (Path(self.params.weights),) if self.params.weights else ()
@@ -275,6 +281,7 @@ class CaaNet(TorchSystem):
 
     def _of_one_device(self) -> CaaNet:
         own = CaaNet(self.task, replace(self.params, training="joint"), self.budget)
+        own.change_plan(self.plan_changes)
         own.move_to(self._device)
         return own
 

@@ -67,6 +67,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
         yield from field("note", note)
     yield from _settings(cls, about.variant.params if about else None)
     if about is not None:
+        yield from _plan(about)
         yield from _described(about, by_default=not protocol)
     elif not remark(cls):
         yield from field(f"on {DEFAULT_PROTOCOL}", why)
@@ -124,6 +125,22 @@ def _kind(hint: object) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return " | ".join(str(choice) for choice in typing.get_args(hint))
     return getattr(hint, "__name__", str(hint))
+
+
+def _plan(about: Description) -> Iterator[str]:
+    """Every setting of the training plan, as it can be typed."""
+    from asc_bench.training.plan_changes import KEYS
+    from asc_bench.typed_text import to_text
+
+    if about.plan is None:
+        return
+    changed = about.variant.changes.texts()
+    how = "changed here" if changed else f"to change: {about.variant.name}[augment=mixup,plan.batch_size=16], say"
+    yield from _wrapped(f"training plan (budget {about.budget}; {how})", "  ", "    ")
+    for key in changed:
+        yield from _wrapped(f"{key} = {changed[key]}", "    ", "        ")
+    others = (f"{key}={to_text(getattr(about.plan, name))}" for key, name in KEYS.items() if key not in changed)
+    yield from _wrapped(", ".join(others), "    ", "        ")
 
 
 def _described(about: Description, *, by_default: bool) -> Iterator[str]:

@@ -314,7 +314,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
         "system": spec.variant.name,
         "variant": str(spec.variant),
-        "params": asdict(spec.variant.params),
+        "params": asdict(spec.variant.params) | spec.variant.changes.texts(),
         "budget": str(spec.budget),
         "selection": str(spec.selection),
         "augmentation": str(spec.augmentation or ""),

@@ -9,19 +9,26 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.training.augmentation import given_of
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.checkpoint import read_tensors, write_tensors
 from asc_bench.training.device import in_layout, reproducible, training_dtype
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
-from asc_bench.training.sampling import batch_rows, crop_starts, mixup_draw, torch_seed
+from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
+from asc_bench.training.transforms.base import applied, first_fault
+
+if TYPE_CHECKING:
+    from asc_bench.features.frontends import FrontEnd
 
 _log = logging.getLogger("asc_bench")
 
@@ -48,13 +55,14 @@ def train(
     plan: TrainingPlan,
     *,
     seed: int,
+    front_end: FrontEnd | None = None,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> None:
     """Train ``module`` in place, taking up a matching checkpoint where there is one.
 
-    Batches, excerpts, dropout and masks of a step depend on the seed and the number of the step alone, so
+    Batches, excerpts, dropout and transforms of a step depend on the seed and the number of the step alone, so
     that a training resumed at any step equals one that was never interrupted, bit for bit on a CPU.
 
     Parameters
@@ -63,6 +71,8 @@ def train(
         Initialised, on the device of ``data``.
     validation : ClipStore, optional
         Needed where the plan decides anything on it.
+    front_end : FrontEnd, optional
+        Where the features come from, for transforms that must know it.
     checkpoint : Path, optional
         File for the state of the training. It is left behind at the end, and taken up only by a training of the
         same seed, plan, network and data.
@@ -72,7 +82,8 @@ def train(
     Raises
     ------
     SystemFailure
-        If the loss or the gradient is not finite, or the plan needs a validation split and there is none.
+        If the loss or the gradient is not finite, the plan needs a validation split and there is none, or one of
+        its transforms does not go with the features.
     """
     if plan.needs_validation and validation is None:
         raise SystemFailure(
@@ -80,7 +91,8 @@ def train(
             "uses_validation return True"
         )
     with reproducible(data.device):
-        _Training(module, learner, data, validation, plan, seed).run(checkpoint, checkpoint_every_s, progress)
+        training = _Training(module, learner, data, validation, plan, seed, front_end)
+        training.run(checkpoint, checkpoint_every_s, progress)
 
 
 class _Training:
@@ -92,6 +104,7 @@ class _Training:
         validation: ClipStore | None,
         plan: TrainingPlan,
         seed: int,
+        front_end: FrontEnd | None,
     ) -> None:
         self.module, self.learner, self.data, self.validation = in_layout(module, plan), learner, data, validation
         self.plan, self.seed = plan, seed
@@ -102,6 +115,9 @@ class _Training:
         self.at = _Progress()
         self.best: dict[str, Tensor] = {}
         self.guard = _FiniteGuard(data.device)
+        self.given = given_of(data, plan, front_end, seed)
+        if fault := first_fault(plan.augment, self.given):
+            raise SystemFailure(f"augmentation by {fault}")
         self.identity = self._identity()
 
     def run(self, checkpoint: Path | None, every_s: float, report: Callable[[float, str], None]) -> None:
@@ -132,15 +148,13 @@ class _Training:
         rate = self._learning_rate()
         torch.manual_seed(torch_seed(self.seed, step))
         batch = self._batch(step)
-        share, partner = 1.0, batch
-        if plan.mixup:
-            batch, share, partner = self._mixed(batch)
         self.module.train()
         with torch.autocast(device.partition(":")[0], dtype=self.dtype, enabled=self.dtype != torch.float32):
             outputs = self.learner.forward(self.module, batch)
         outputs = as_float32(outputs)
         loss = self.learner.loss(outputs, batch)
-        if plan.mixup:
+        if batch.blend is not None:
+            share, partner = batch.blend.share, replace(batch, labels=batch.blend.labels)
             loss = share * loss + (1.0 - share) * self.learner.loss(outputs, partner)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -158,22 +172,10 @@ class _Training:
         if crop is not None:
             length = crop.length
             starts = crop_starts(self.data.n_frames, length, size=len(rows), seed=self.seed, step=step)
-        batch = self.data.batch(rows, starts=starts, length=length, step=step, progress=step / self.n_steps)
-        if self.plan.mask is not None:
-            return replace(batch, features=self.plan.mask(batch.features))
-        return batch
-
-    def _mixed(self, batch: Batch) -> tuple[Batch, float, Batch]:
-        """The blended batch with its own labels, its share of the loss, and the same with its partners' labels."""
-        if batch.device is not None:
-            raise SystemFailure(
-                "mixup blends clips of different recording devices; a system that uses the "
-                "device cannot be trained with it"
-            )
-        share, order = mixup_draw(self.plan.mixup, size=len(batch.features), seed=self.seed, step=batch.step)
-        index = torch.from_numpy(order).to(self.data.device)
-        blended = replace(batch, features=share * batch.features + (1.0 - share) * batch.features[index])
-        return blended, share, replace(blended, labels={level: y[index] for level, y in batch.labels.items()})
+        before = partial(applied, [t for t in self.plan.augment if t.raw], given=self.given)
+        progress = step / self.n_steps
+        batch = self.data.batch(rows, starts=starts, length=length, step=step, progress=progress, change=before)
+        return applied([t for t in self.plan.augment if not t.raw], batch, given=self.given)
 
     def _learning_rate(self) -> float:
         schedule = self.plan.schedule

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from asc_bench.errors import ConfigError
-
-if TYPE_CHECKING:
-    from asc_bench.features.augment import SpecMask
+from asc_bench.training.transforms.base import Transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +159,8 @@ class TrainingPlan:
         or one for each entry of the last axis.
     crop : Crop, optional
         Excerpts along time; None takes whole clips.
-    mask : SpecMask, optional
-        Random masking of time-frequency features in training, after standardisation.
-    mixup : float
-        Parameter alpha of mixup (Zhang et al. 2018): each batch is blended with a permutation of itself, and its
-        loss with that of the permuted labels, by one share from Beta(alpha, alpha); 0 for none.
+    augment : tuple of Transform
+        Random changes of training batches, in order; those of the sound itself come before standardisation.
     precision : {"float32", "bfloat16", "auto"}
         Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
         Evaluation is always float32.
@@ -194,8 +189,7 @@ class TrainingPlan:
     schedule: Schedule = Constant()
     standardise: Standardise = "none"
     crop: Crop | None = None
-    mask: SpecMask | None = None
-    mixup: float = 0.0
+    augment: tuple[Transform, ...] = ()
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     channels_last: bool = False
     select: Literal["last", "best"] = "last"
@@ -211,12 +205,23 @@ class TrainingPlan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"training plan: {name} must be positive, got {value}")
-        if self.mixup < 0:
-            raise ConfigError(f"training plan: mixup must not be negative, got {self.mixup}")
+        self._check_transforms()
         if self.optimiser != "sgd" and (self.momentum or self.nesterov):
             raise ConfigError(f"training plan: momentum and nesterov belong to sgd, not to {self.optimiser}")
         if self.needs_validation and self.validate_every < 1:
             raise ConfigError("training plan: best weights, patience and plateau need validate_every of at least 1")
+
+    def _check_transforms(self) -> None:
+        names: set[str] = set()
+        for transform in self.augment:
+            if not isinstance(transform, Transform) or "__dataclass_fields__" not in vars(type(transform)):
+                raise ConfigError(
+                    f"training plan: augment holds {transform!r}, which is no Transform that is a dataclass of its "
+                    "own; a checkpoint could not tell its settings"
+                )
+            if transform.name in names:
+                raise ConfigError(f"training plan: augment names {transform.name} twice")
+            names.add(transform.name)
 
     @property
     def needs_validation(self) -> bool:

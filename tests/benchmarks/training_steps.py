@@ -161,7 +161,7 @@ def take_steps(system: TorchSystem, clips: ClipStore, setting: Setting, *, batch
         channels_last=setting.channels_last,
         validate_every=0,
     )
-    train(module, watched, clips, None, plan, seed=0)
+    train(module, watched, clips, None, plan, seed=0, front_end=system.network_front_end())
     assert watched.first_loss is not None and watched.first_gradient is not None
     return Steps(watched.seconds(), watched.first_loss, watched.first_gradient)
 

@@ -7,9 +7,8 @@ from asc_bench.baselines._dcase2024_baseline_network import rounded
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline, Dcase2024BaselineParams
 from torch import nn
 
-from asc_bench.api import FINE, Budget
+from asc_bench.api import FINE, Budget, Given
 from asc_bench.features.torchaudio_import import torchaudio
-from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
 from tests.unit.small_sets import accuracy, context, task, tones
 
 
@@ -63,18 +62,14 @@ def test_paper_budget_trains_as_published():
     assert (plan.batch_size, plan.epochs, plan.validate_every) == (256, 1_500, 10)
     assert plan.schedule.factor(0, 81_808) < 1e-3
     assert plan.schedule.factor(2_000, 81_808) == pytest.approx(1.0, abs=1e-6)
-    mask = plan.mask
-    assert (mask.frequency_width, mask.n_time, mask.value) == (48, 0, log(1e-5))
 
 
-def test_augmentation_is_in_the_network_in_training_only():
-    module = Dcase2024Baseline(task(3)).build()
-    (style,) = (layer for layer in module if isinstance(layer, FreqMixStyle))
-    (roll,) = (layer for layer in module if isinstance(layer, TimeRoll))
-    assert (style.probability, style.alpha, roll.reach) == (0.4, 0.3, 6)
-    x = torch.randn(4, 65, 256, generator=torch.Generator().manual_seed(0))
-    module.eval()
-    assert torch.equal(module(x), module(x))
+def test_augmentation_is_that_of_the_source():
+    system = Dcase2024Baseline(task(3))
+    mask, roll, style = system.training_plan().augment
+    assert (mask.frequency, mask.time, mask.value) == (48, 0, log(1e-5))
+    assert (style.name, style.p, style.alpha, style.share) == ("freq-mixstyle", 0.4, 0.3, "clip")
+    assert Given(front_end=system.front_end(), shape=(65, 256)).steps(roll.seconds) == 6
 
 
 def test_learns_separable_clips(tmp_path):

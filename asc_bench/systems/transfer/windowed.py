@@ -204,6 +204,7 @@ def _train_all(
         ClipStore(validation, device=context.device, statistics=model.statistics) if validation else None,
         plan,
         seed=context.seed,
+        front_end=model.system.network_front_end(),
         checkpoint=context.folder / "training.safetensors",
         checkpoint_every_s=model.system.checkpoint_every_s,
         progress=context.progress,
