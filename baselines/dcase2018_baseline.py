@@ -56,6 +56,7 @@ class Dcase2018Baseline(TorchSystem):
             "Clips of another length than 10 s: the second pooling spans the whole clip, as it does for 10 s.",
             "The validation split is the protocol's, where the source holds out 30 % of the training clips and "
             "also standardises by these.",
+            "Adam adds 1e-8 to its denominator, the Keras 2.1.5 of the source 1e-7.",
             "Data sets without device names are learnt from as a whole.",
             "Features are standardised by the training clips of all devices, as the source does it, whatever "
             "clips are learnt from.",
