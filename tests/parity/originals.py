@@ -29,6 +29,7 @@ OUTPUTS = Path(__file__).parent / "outputs.json"
 REPOSITORIES = {
     "resemul": ("github.com/tae-jun/resemul", "f2c2c80"),
     "very-deep-convnets-raw-waveforms": ("github.com/philipperemy/very-deep-convnets-raw-waveforms", "c8bb551"),
+    "icassp19": ("github.com/edufonseca/icassp19", "3d7ed3e"),
     "dcase2018_baseline": ("github.com/DCASE-REPO/dcase2018_baseline", "5c5a0f6"),
     "dcase2024_task1_baseline": ("github.com/CPJKU/dcase2024_task1_baseline", "9948d19"),
     "cpjku_dcase20": ("github.com/kkoutini/cpjku_dcase20", "792ab5d"),
@@ -101,7 +102,7 @@ def fill_keras(model: Any) -> Any:
 
 
 def keras_outputs(sources: Path) -> Outputs:
-    """Sample-CNN, Raw-CNN and the baseline of DCASE 2018."""
+    """Sample-CNN, Raw-CNN, N-CNN, whose channels stand last because of the CPU, and the baseline of DCASE 2018."""
     import keras
     import yaml
 
@@ -130,6 +131,18 @@ def keras_outputs(sources: Path) -> Outputs:
     waveform = (waveform - waveform.mean(axis=1, keepdims=True)) / waveform.std(axis=1, keepdims=True)
     for depth in ("M3", "M5", "M11", "M18"):
         ask(f"raw-cnn depth={depth}", getattr(raw, depth.lower()), waveform.astype(np.float32)[..., None])
+
+    first, last = "(1, params_extract.get('patch_len'), ", "params_extract.get('n_mels'))"
+    changes = {
+        "channels_first": "channels_last",
+        "axis=1": "axis=-1",
+        "name='dense_1'": "name='dense'",
+        "name='prediction'": "name='dense_1'",
+        f"{first}{last}": f"({first.removeprefix('(1, ')}{last.removesuffix(')')}, 1)",
+    }
+    n_cnn = load(sources / "icassp19" / "architectures.py", changes).get_model_baseline
+    learning, extraction = {"n_classes": 10}, {"patch_len": 100, "n_mels": 96}
+    ask("n-cnn", lambda: n_cnn(learning, extraction), drawn("patches", (2, 100, 96))[..., None])
 
     text = (sources / "dcase2018_baseline" / "task1" / "task1b.yaml").read_text(encoding="utf-8")
     model = yaml.safe_load(text.replace("!!null", ""))["defaults"]["learner_method_parameters"]["cnn"]["model"]

@@ -15,6 +15,7 @@ import torch
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from asc_bench.baselines.dcase2018_baseline import Dcase2018Baseline
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline
+from asc_bench.baselines.n_cnn import NCnn
 from asc_bench.baselines.raw_cnn import RawCnn, RawCnnParams
 from asc_bench.baselines.sample_cnn import SampleCnn, SampleCnnParams
 from asc_bench.proposed.caa_net import BEST_LAYER, CaaNet, CaaNetParams
@@ -58,13 +59,12 @@ def largest_difference(
     return float(np.abs(logits(module, features).float().numpy() - expected).max())
 
 
-def filled_dcase2018() -> nn.Module:
+def filled_like_keras(module: nn.Module, *, n_channels: int) -> nn.Module:
     """Keras flattens maps with the channels last: inputs of the first dense layer stand in another order."""
-    module = fill(Dcase2018Baseline(TEN, budget=Budget.PAPER).build())
+    fill(module)
     first_dense = next(layer for layer in module.modules() if isinstance(layer, nn.Linear))
-    n_channels, n_bands = 64, 2
-    by_band = first_dense.weight.detach().reshape(-1, n_bands, n_channels)
-    first_dense.weight.data = by_band.transpose(1, 2).reshape(first_dense.weight.shape)
+    by_bin = first_dense.weight.detach().unflatten(1, (-1, n_channels))
+    first_dense.weight.data = by_bin.transpose(1, 2).flatten(start_dim=1)
     return module
 
 
@@ -93,7 +93,14 @@ def test_raw_cnn(outputs, monkeypatch, depth):
 def test_dcase2018_baseline(outputs):
     """github.com/DCASE-REPO/dcase2018_baseline, task1/task1b.yaml."""
     bands = drawn("bands", (2, 40, 500)).transpose(0, 2, 1)
-    assert largest_difference(filled_dcase2018(), bands, outputs["dcase2018-baseline"]) < TOLERANCE
+    module = filled_like_keras(Dcase2018Baseline(TEN, budget=Budget.PAPER).build(), n_channels=64)
+    assert largest_difference(module, bands, outputs["dcase2018-baseline"]) < TOLERANCE
+
+
+def test_n_cnn(outputs):
+    """github.com/edufonseca/icassp19, architectures.py."""
+    module = filled_like_keras(NCnn(TEN, budget=Budget.PAPER).build(), n_channels=48)
+    assert largest_difference(module, drawn("patches", (2, 100, 96)), outputs["n-cnn"]) < TOLERANCE
 
 
 def test_dcase2024_baseline(outputs):
@@ -126,7 +133,8 @@ def test_caa_net(outputs, topology, pooling):
 
 
 def test_another_constant_of_normalisation_is_noticed(outputs):
-    for layer in (module := filled_dcase2018()).modules():
+    module = filled_like_keras(Dcase2018Baseline(TEN, budget=Budget.PAPER).build(), n_channels=64)
+    for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = 1e-5
     bands = drawn("bands", (2, 40, 500)).transpose(0, 2, 1)
