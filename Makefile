@@ -8,7 +8,7 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow statistics lint format golden bench-features bench-augment bench-overhead \
+.PHONY: help install demo test test-slow statistics lint format golden parity bench-features bench-augment bench-overhead \
 	bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
+	@echo "make parity          networks against numbers that the authors' code gave, two minutes"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
 	@echo "make bench-overhead  what the harness costs for each run, beside benchopt where it is installed, minutes"
@@ -57,6 +58,9 @@ format: install
 
 golden: install
 	ASC_BENCH_REWRITE_GOLDEN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/golden -m 'slow or not slow' -k stood
+
+parity: install
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/parity -m parity
 
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from asc_bench.features.joint import JointFrontEnd as JointFrontEnd
     from asc_bench.features.levelled import LevelledLogMel as LevelledLogMel
     from asc_bench.features.mfcc import Mfcc as Mfcc
+    from asc_bench.features.resampled import ResampledLogMel as ResampledLogMel
     from asc_bench.features.spectral import SpectralFrontEnd as SpectralFrontEnd
     from asc_bench.features.vggish import VggishExamples as VggishExamples
     from asc_bench.features.weighted_mel import PerceptualMel as PerceptualMel
@@ -184,6 +185,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.hpss": "SeparatedLogMel",
     "asc_bench.features.joint": "JointFrontEnd",
     "asc_bench.features.levelled": "LevelledLogMel",
+    "asc_bench.features.resampled": "ResampledLogMel",
     "asc_bench.features.mfcc": "Mfcc",
     "asc_bench.features.vggish": "VggishExamples",
     "asc_bench.features.weighted_mel": "PerceptualMel",

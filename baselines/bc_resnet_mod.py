@@ -74,6 +74,8 @@ class BcResnetMod(TorchSystem):
             "mixup 0.3, rolling by up to 1.5 s, two masks of 40 bands and two of 80 frames) were not read in the "
             "paper itself; the Fourier transform of 4,096, the floor of 1e-5 and the weight decay of 0.001 are "
             "chosen here.",
+            "Residual normalisation divides by the mean squared deviation of a band, as instance normalisation is "
+            "defined; that re-implementation divides by one bin less, of 8,000 or more for 10 s.",
             "Features are standardised by two numbers of the training split.",
             "Rolling and masks act on the blend of a mixup, or on both clips alike.",
             "quick trains 700 steps of 16 random excerpts of 1 s (Adam, 0.004, cosine to 0, no mixup, masks or "

@@ -181,14 +181,15 @@ class TorchSystem(System):
         return module
 
     def predict(self, clips: Clips) -> Probabilities:
-        """Mean over the test excerpts of each clip, in float32."""
+        """Mean over the test excerpts of each clip, in the plan's arithmetic of prediction."""
         from asc_bench.training.batches import ClipStore
         from asc_bench.training.device import reproducible
         from asc_bench.training.evaluate import evaluate
 
         store = ClipStore(clips, device=self._device, statistics=self._statistics)
+        plan = self.training_plan()
         with reproducible(self._device):
-            found = evaluate(self._fitted(), self, store, self.training_plan()).probabilities
+            found = evaluate(self._fitted(), self, store, plan, precision=plan.test_precision).probabilities
         if self.task.labels.levels == (FINE,):
             return found[FINE]
         return {level: found[level] for level in self.task.labels.levels if level in found}
@@ -233,11 +234,12 @@ class TorchSystem(System):
             self.module.to(device)
 
     def facts(self) -> Mapping[str, str | int | float]:
-        """The arithmetic of the training: ``precision="auto"`` depends on the machine."""
+        """The arithmetic of the training, which may depend on the machine, and of the test where it is another."""
         from asc_bench.training.device import training_dtype
 
-        dtype = training_dtype(self.training_plan().precision, self._device)
-        return {"training_precision": str(dtype).removeprefix("torch.")}
+        plan = self.training_plan()
+        found = {"training_precision": str(training_dtype(plan.precision, self._device)).removeprefix("torch.")}
+        return found if plan.test_precision == "float32" else {**found, "test_precision": plan.test_precision}
 
     def complexity(self) -> Mapping[str, int]:
         """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""

@@ -44,6 +44,7 @@ class _Progress:
     n_without_gain: int = 0
     n_in_stage: int = 0
     stage: int = 0
+    stage_step: int = 0
     stopped: bool = False
 
 
@@ -167,7 +168,8 @@ class _Training:
         return loss.detach()
 
     def _batch(self, step: int) -> Batch:
-        rows = batch_rows(len(self.data), self.batch_size, seed=self.seed, step=step)
+        short = self.plan.short_batches
+        rows = batch_rows(len(self.data), self.batch_size, seed=self.seed, step=step, short=short)
         crop, length, starts = self.plan.crop, None, None
         if crop is not None:
             length = crop.length
@@ -178,9 +180,9 @@ class _Training:
         return applied([t for t in self.plan.augment if not t.raw], batch, given=self.given)
 
     def _learning_rate(self) -> float:
-        schedule = self.plan.schedule
-        staged = schedule.gamma**self.at.stage if isinstance(schedule, Plateau) else 1.0
-        return self.plan.learning_rate * staged * schedule.factor(self.at.step, self.n_steps)
+        schedule, at = self.plan.schedule, self.at
+        staged = schedule.stage_factor(at.stage, at.step - at.stage_step) if isinstance(schedule, Plateau) else 1.0
+        return self.plan.learning_rate * staged * schedule.factor(at.step, self.n_steps)
 
     def _new_optimiser(self) -> Optimizer:
         plan = self.plan
@@ -197,6 +199,8 @@ class _Training:
         return kind(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
 
     def _epoch(self, step: int) -> int:
+        if self.plan.short_batches:
+            return step // -(-len(self.data) // self.batch_size)
         return step * self.batch_size // len(self.data)
 
     def _validation_due(self, epoch_done: bool) -> bool:
@@ -206,9 +210,10 @@ class _Training:
             return False
         if self.at.step == self.n_steps:
             return True
-        if self.plan.iterations is not None:
-            return self.at.step % self.plan.validate_every == 0
-        return epoch_done and self._epoch(self.at.step) % self.plan.validate_every == 0
+        done = self.at.step if self.plan.iterations is not None else self._epoch(self.at.step)
+        if done <= self.plan.validate_after:
+            return False
+        return (epoch_done or self.plan.iterations is not None) and done % self.plan.validate_every == 0
 
     def _validate(self) -> None:
         assert self.validation is not None
@@ -222,19 +227,28 @@ class _Training:
         value = result.macro_accuracy() if self.plan.monitor == "accuracy" else -result.loss
         if self.at.best is None or value > self.at.best:
             self.at.best, self.at.n_without_gain, self.at.n_in_stage = value, 0, 0
-            if self.plan.select == "best" or isinstance(self.plan.schedule, Plateau):
+            if self.plan.select == "best" or self._restarts:
                 self.best = {name: t.detach().clone() for name, t in self.module.state_dict().items()}
             return
         self.at.n_without_gain += 1
         self.at.n_in_stage += 1
         schedule = self.plan.schedule
         if isinstance(schedule, Plateau) and self.at.n_in_stage >= schedule.patience:
-            self.at.stage, self.at.n_in_stage = self.at.stage + 1, 0
+            self.at.stage, self.at.n_in_stage, self.at.stage_step = self.at.stage + 1, 0, self.at.step
             self.at.stopped = self.at.stage == schedule.n_stages
-            self.module.load_state_dict(self.best)
-            self.optimiser = self._new_optimiser()
+            if schedule.restart:
+                self.module.load_state_dict(self.best)
+                self.optimiser = self._new_optimiser()
+            else:
+                self.at.n_in_stage = 1
+            if schedule.own_best:
+                self.at.best = None
         if self.plan.patience is not None and self.at.n_without_gain >= self.plan.patience:
             self.at.stopped = True
+
+    @property
+    def _restarts(self) -> bool:
+        return isinstance(self.plan.schedule, Plateau) and self.plan.schedule.restart
 
     def _message(self, loss: float) -> str:
         best = "" if self.at.best is None else f" best {self.plan.monitor} {abs(self.at.best):.3f}"

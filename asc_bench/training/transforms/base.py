@@ -62,12 +62,8 @@ class Given:
         """How many samples or frames a duration is, rounded; None where the front end does not tell their rate."""
         if self.front_end is None:
             return None
-        rate_hz = self.front_end.sample_rate_hz
-        if self.is_waveform:
-            return round(seconds * rate_hz)
-        hop = getattr(self.front_end, "hop_length", None)
-        along_time = self.front_end.axes[:1] in ((), ("frames",))
-        return round(seconds * rate_hz / hop) if hop and along_time else None
+        rate_hz = self.front_end.sample_rate_hz if self.is_waveform else self.front_end.frame_rate_hz
+        return round(seconds * rate_hz) if rate_hz else None
 
 
 @dataclass(frozen=True)
