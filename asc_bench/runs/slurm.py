@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import tomllib
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from asc_bench.bench.bench import Bench
-from asc_bench.errors import ConfigError
+from asc_bench.errors import ConfigError, StoreError
 from asc_bench.files import write_atomic
 from asc_bench.names import near
 from asc_bench.runs.job import Job, PackedBench, perform_elsewhere
@@ -95,16 +96,27 @@ class Chunk:
     ----------
     bench : Path
         File of the packed bench, which all jobs of a submission share.
+    sha256 : str
+        Its digest.
     jobs : sequence of Job
         The runs.
     """
 
-    def __init__(self, bench: Path, jobs: Sequence[Job]) -> None:
-        self.bench, self.jobs = bench, tuple(jobs)
+    def __init__(self, bench: Path, sha256: str, jobs: Sequence[Job]) -> None:
+        self.bench, self.sha256, self.jobs = bench, sha256, tuple(jobs)
 
     def __call__(self) -> None:
-        """Compute them. What a system does wrong is its failed row, as everywhere."""
-        packed: PackedBench = cloudpickle.loads(self.bench.read_bytes())  # written by the user who submitted it
+        """Compute them. What a system does wrong is its failed row, as everywhere.
+
+        Raises
+        ------
+        StoreError
+            If the file of the bench is not the one that was written when the job was submitted.
+        """
+        content = self.bench.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise StoreError(f"{self.bench} was changed since the job was submitted; submit again", path=self.bench)
+        packed: PackedBench = cloudpickle.loads(content)
         for job in self.jobs:
             perform_elsewhere(packed, job)
 
@@ -167,9 +179,11 @@ def submit(
     folder, planner = _folder(store), Planner.this(settings)
     executor = _executor(slurm, folder)
     packed = folder / f"bench-{uuid.uuid4().hex}.pkl"
-    write_atomic(packed, cloudpickle.dumps(PackedBench.of(bench)))
+    content = cloudpickle.dumps(PackedBench.of(bench))
+    sha256 = hashlib.sha256(content).hexdigest()
+    write_atomic(packed, content)
     chunks = [specs[i : i + slurm.runs_per_job] for i in range(0, len(specs), slurm.runs_per_job)]
-    calls = [Chunk(packed, [Job.of(spec, store, settings, planner) for spec in chunk]) for chunk in chunks]
+    calls = [Chunk(packed, sha256, [Job.of(spec, store, settings, planner) for spec in chunk]) for chunk in chunks]
     try:
         jobs = executor.submit_array(calls)
     except (OSError, RuntimeError) as error:

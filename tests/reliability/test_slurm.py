@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asc_bench.errors import ConfigError
-from asc_bench.runs.slurm import SlurmOptions, script
+from asc_bench.errors import ConfigError, StoreError
+from asc_bench.runs.slurm import Chunk, SlurmOptions, script
 from asc_bench.runs.store import ResultsStore
 from tests.conftest import Cli
 from tests.reliability.helpers import digests, fits, run_arguments
@@ -103,6 +103,14 @@ def test_the_script_asks_for_what_the_file_says(tmp_path: Path) -> None:
     ):
         assert f"#SBATCH --{line}" in lines
     assert lines.index("export TOY_SETUP=yes") < next(i for i, line in enumerate(lines) if line.startswith("srun "))
+
+
+def test_a_bench_that_was_exchanged_is_not_unpacked(tmp_path: Path) -> None:
+    packed = tmp_path / "bench.pkl"
+    packed.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "run").encode() + b"'\ntR.")
+    with pytest.raises(StoreError, match=r"bench\.pkl was changed since the job was submitted"):
+        Chunk(packed, "0" * 64, [])()
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_slurm_the_script_is_shown_and_nothing_submitted(cli: Cli, tmp_path: Path) -> None:
