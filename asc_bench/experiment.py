@@ -25,6 +25,7 @@ from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
+from asc_bench.training.precision import ARITHMETICS, asked_for
 
 PathLike = str | Path
 Choice = TypeVar("Choice", bound=str)
@@ -53,6 +54,10 @@ class Options(TypedDict, total=False):
         Threads of each run; 0 shares the cores.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    precision : {"auto", "float32", "bfloat16"}
+        Arithmetic in which networks are trained. ``auto``: as their training plans say, most of which take the
+        one that is found to be faster. Stored runs that were trained in another one than is asked for are
+        computed again.
     data : path or sequence of paths, optional
         Folders that hold data sets; else ``$ASC_BENCH_DATA``, else ``./data``.
     synthetic : bool
@@ -89,6 +94,7 @@ class Options(TypedDict, total=False):
     scheduler: str
     n_threads: int
     device: str
+    precision: str
     data: PathLike | Iterable[PathLike] | None
     synthetic: bool
     synthetic_size: str
@@ -116,6 +122,7 @@ DEFAULTS: Options = {
     "scheduler": "",
     "n_threads": 0,
     "device": "auto",
+    "precision": "auto",
     "data": None,
     "synthetic": False,
     "synthetic_size": "small",
@@ -212,7 +219,10 @@ class Experiment:
             budget=Budget(_one_of("budget", given["budget"], list(Budget))),
             store=ResultsStore(Path(given["results"])),
             settings=Settings(
-                cache=source.cache_folder, device=given["device"], keep_weights=given["keep_weights"]
+                cache=source.cache_folder,
+                device=given["device"],
+                keep_weights=given["keep_weights"],
+                precision=asked_for(_one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
             ),
             selection=Selection(_one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,

@@ -108,6 +108,9 @@ Backend = Annotated[str, typer.Option(help="loky or dask, for more than one job.
 Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler; a local cluster if empty.")]
 Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[
+    str, typer.Option(help="float32 or bfloat16: train networks in it; auto finds out which is faster here.")
+]
 Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
 ProbabilityScores = Annotated[
     bool,

@@ -24,6 +24,9 @@ from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.runner import run_once
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.precision import choose_precision
 
 Backend = Literal["loky", "dask"]
 
@@ -84,6 +87,9 @@ def execute(
         In the order of ``specs``; failed ones included.
     """
     settings = replace(settings, n_threads=workers.threads_each)
+    if settings.precision is None and not workers.scheduler and any(map(_trains_network, specs)):
+        # Decided once for all runs on this machine; workers elsewhere decide for theirs.
+        settings = replace(settings, precision=choose_precision(settings.device, settings.n_threads))
     results: dict[str, StoredRun] = {}
     held: list[RunSpec] = []
     run_all = _serial if workers.n_jobs == 1 or len(specs) == 1 else _side_by_side
@@ -99,6 +105,10 @@ def execute(
                 results[spec.key] = run
                 monitor.finished(spec, run)
     return [results[spec.key] for spec in specs]
+
+
+def _trains_network(spec: RunSpec) -> bool:
+    return issubclass(spec.variant.system, TorchSystem | TransferredSystem)
 
 
 Outcomes = Iterator[tuple[RunSpec, StoredRun | None]]

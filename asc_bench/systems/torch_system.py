@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asc_bench.training.batches import Batch, Statistics
     from asc_bench.training.evaluate import Evaluation, Outputs
     from asc_bench.training.plan import TrainingPlan
+    from asc_bench.training.precision import Decision
 
 _WEIGHTS = "weights.safetensors"
 
@@ -45,6 +46,7 @@ class TorchSystem(System):
     module: nn.Module | None = None
     _statistics: Statistics | None = None
     _device: str = "cpu"
+    _precision: Decision | None = None
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -120,7 +122,7 @@ class TorchSystem(System):
         with reproducible(context.device):
             torch.manual_seed(torch_seed(context.seed, -1))
             module = self.build().to(context.device)
-        run_training(
+        self._precision = run_training(
             module,
             self,
             ClipStore(train, device=context.device, statistics=self._statistics),
@@ -132,6 +134,7 @@ class TorchSystem(System):
             checkpoint=context.folder / f"{part}.safetensors",
             checkpoint_every_s=self.checkpoint_every_s,
             progress=context.progress,
+            precision=context.precision,
         )
         return module
 
@@ -188,11 +191,8 @@ class TorchSystem(System):
             self.module.to(device)
 
     def facts(self) -> Mapping[str, str | int | float]:
-        """The arithmetic of the training: ``precision="auto"`` depends on the machine."""
-        from asc_bench.training.device import training_dtype
-
-        dtype = training_dtype(self.training_plan().precision, self._device)
-        return {"training_precision": str(dtype).removeprefix("torch.")}
+        """The arithmetic of the training, and why it is that one; nothing where nothing was trained."""
+        return self._precision.facts() if self._precision is not None else {}
 
     def complexity(self) -> Mapping[str, int]:
         """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""

@@ -167,7 +167,7 @@ class TrainingPlan:
         Parameter alpha of mixup (Zhang et al. 2018): each batch is blended with a permutation of itself, and its
         loss with that of the permuted labels, by one share from Beta(alpha, alpha); 0 for none.
     precision : {"float32", "bfloat16", "auto"}
-        Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
+        Arithmetic of training; "auto" is what ``asc_bench.training.precision`` finds the faster one.
         Evaluation is always float32.
     channels_last : bool
         Memory layout of 2-D convolutions; changes speed, and numbers only by rounding.
