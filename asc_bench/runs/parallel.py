@@ -89,7 +89,7 @@ def execute(
     settings = replace(settings, n_threads=workers.threads_each)
     if settings.precision is None and not workers.scheduler and any(map(_trains_network, specs)):
         # Decided once for all runs on this machine; workers elsewhere decide for theirs.
-        settings = replace(settings, precision=choose_precision(settings.device, settings.n_threads))
+        settings = replace(settings, precision=choose_precision(settings.device))
     results: dict[str, StoredRun] = {}
     held: list[RunSpec] = []
     run_all = _serial if workers.n_jobs == 1 or len(specs) == 1 else _side_by_side

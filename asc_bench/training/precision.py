@@ -6,12 +6,11 @@ Intel Xeon, and 0.6 times as long on an AMD EPYC. So both are timed, and the man
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -23,8 +22,14 @@ ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 REQUIRED_GAIN = 1.15
 """So many times as fast must bfloat16 be: two processes that are disturbed in their timing still agree."""
 
-N_ROUNDS = 6
-"""The arithmetics take turns and the least time counts: neither is blamed for what else the machine does."""
+N_QUIET = 6
+"""The arithmetics take turns, and the least times count once so many rounds in a row have not lowered any: neither
+arithmetic is blamed for what else the machine does."""
+
+MAX_ROUNDS = 60
+
+_IMPROVEMENT = 0.02
+"""Share by which a time must be lowered to count as that."""
 
 _BATCH, _CHANNELS, _SIDE, _ROWS, _WIDTH = 4, 64, 24, 256, 512
 
@@ -90,33 +95,26 @@ def for_plan(planned: str, device: str, decision: Decision | None = None) -> Dec
     return choose_precision(device)
 
 
-def choose_precision(device: str, n_threads: int | None = None) -> Decision:
+@lru_cache
+def choose_precision(device: str) -> Decision:
     """Decide what "auto" stands for on a device, once for each process.
 
     On a GPU bfloat16 is chosen where the hardware multiplies it. On a CPU a convolution and a matrix product,
-    forward and backward as autocast computes them, are timed in both arithmetics, which takes some 0.1 s.
+    forward and backward as autocast computes them, are timed in both arithmetics: some 0.2 s of one thread. Its CPU
+    time counts, which other work on the machine hardly disturbs; with more threads the arithmetics compare alike.
 
     Parameters
     ----------
     device : str
         torch device.
-    n_threads : int, optional
-        Threads of a run; by default those of torch now.
     """
     import torch
 
-    return _choose(device, n_threads or torch.get_num_threads())
-
-
-@lru_cache
-def _choose(device: str, n_threads: int) -> Decision:
     if device.startswith("cuda"):
-        import torch
-
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Decision("bfloat16", "the GPU multiplies it")
         return Decision("float32", "the GPU multiplies no bfloat16")
-    with _threads(n_threads):
+    with _one_thread():
         return decide(_timed())
 
 
@@ -141,17 +139,33 @@ def _timed() -> dict[str, float]:
     """Least seconds of each computation in each arithmetic."""
     import torch
 
-    least: dict[str, float] = {}
+    def spent(compute: Callable[[], None], arithmetic: Arithmetic) -> float:
+        start = time.thread_time()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arithmetic == "bfloat16"):
+            compute()
+        return time.thread_time() - start
+
     with torch.inference_mode(False), torch.enable_grad():
-        computations = _computations()
-        for i in range(1 + N_ROUNDS):
-            for (name, compute), arithmetic in itertools.product(computations.items(), ARITHMETICS):
-                start = time.perf_counter()
-                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arithmetic == "bfloat16"):
-                    compute()
-                if i:  # in the first round kernels are generated
-                    key, seconds = f"{name} {arithmetic}", time.perf_counter() - start
-                    least[key] = min(least.get(key, seconds), seconds)
+        return least_times(
+            {
+                f"{name} {arithmetic}": partial(spent, compute, arithmetic)
+                for name, compute in _computations().items()
+                for arithmetic in ARITHMETICS
+            }
+        )
+
+
+def least_times(timers: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Call all in turns until none gives a lower time any more; first calls generate kernels and do not count."""
+    for timer in timers.values():
+        timer()
+    least, quiet = dict.fromkeys(timers, float("inf")), 0
+    for _ in range(MAX_ROUNDS):
+        now = {name: timer() for name, timer in timers.items()}
+        quiet = quiet + 1 if all(now[name] >= (1 - _IMPROVEMENT) * least[name] for name in timers) else 0
+        least = {name: min(least[name], now[name]) for name in timers}
+        if quiet == N_QUIET:
+            break
     return least
 
 
@@ -176,11 +190,11 @@ def _computations() -> dict[str, Callable[[], None]]:
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(n)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
