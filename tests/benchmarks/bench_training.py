@@ -132,7 +132,7 @@ def networks(text: str) -> list[Variant]:
     return [variant for variant in parse_variants(text) if issubclass(variant.system, TorchSystem)]
 
 
-def measure(variant: Variant, options: argparse.Namespace, rates: Mapping[str, float], budget: Budget) -> Figures:
+def measure(variant: Variant, options: argparse.Namespace, rates: Mapping[str, float]) -> Figures:
     """Time a system's settings.
 
     Raises
@@ -140,7 +140,7 @@ def measure(variant: Variant, options: argparse.Namespace, rates: Mapping[str, f
     ConfigError
         If it refuses the task.
     """
-    system = variant.build(TASK, budget)
+    system = variant.build(TASK, Budget(options.budget))
     assert isinstance(system, TorchSystem)
     if reason := system.why_not(system.params, built=system):
         raise ConfigError(reason.text)
@@ -229,6 +229,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Options; those that a GPU has otherwise are filled in."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", default="", help="separated by commas; by default all networks")
+    parser.add_argument(
+        "--budget", choices=[str(b) for b in Budget], default="paper", help="whose batches and plans"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
     parser.add_argument("--rounds", type=int, default=3, help="in which the settings take turns; the least counts")
     parser.add_argument("--steps", type=int, help="in each round; 1 on a CPU, 10 on a GPU")
@@ -256,9 +259,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(
-    argv: Sequence[str] | None = None, *, budget: Budget = Budget.PAPER, matrix_side: int | None = None
-) -> int:
+def main(argv: Sequence[str] | None = None, *, matrix_side: int | None = None) -> int:
     """Measure and print; 1 if a system is not good enough, 2 for a wrong option."""
     options = parsed(argv)
     torch.set_num_threads(options.threads)
@@ -277,7 +278,7 @@ def main(
             print(f"{variant}: not begun, {options.seconds:g} s are over")
             continue
         try:
-            found.append(measure(variant, options, rates, budget))
+            found.append(measure(variant, options, rates))
         except ConfigError as error:
             print(f"{variant}: left out, {error}")
             continue

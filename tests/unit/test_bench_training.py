@@ -18,7 +18,7 @@ from tests.benchmarks import training_steps as ts
 
 BF16 = ts.Setting("bfloat16", channels_last=True)
 COMPILED = ts.Setting("bfloat16", channels_last=True, compiled=True)
-QUICKLY = ("--threads", "1", "--rounds", "1")
+QUICKLY = ("--budget", "smoke", "--threads", "1", "--rounds", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_batches_are_halved_until_they_are_affordable():
 def test_run_at_toy_size(tmp_path: Path, capsys):
     file = tmp_path / "figures.json"
     options = ["--systems", "caa-net,dcase2018-baseline,logmel-svm", *QUICKLY, "--operators", "--json", str(file)]
-    code = bench.main(options, budget=Budget.SMOKE, matrix_side=64)
+    code = bench.main(options, matrix_side=64)
     content, printed = json.loads(file.read_text()), capsys.readouterr().out
     assert [s["system"] for s in content["systems"]] == ["caa-net", "dcase2018-baseline"]
     for system in content["systems"]:
@@ -162,12 +162,12 @@ def test_a_failed_compilation_is_reported_with_its_reason(monkeypatch, capsys):
 
     monkeypatch.setattr(ts, "Steps", broken)
     monkeypatch.setattr(ts, "no_compiler", lambda device: None)
-    bench.main(["--systems", "sb-cnn", "--compile", *QUICKLY], budget=Budget.SMOKE, matrix_side=64)
+    bench.main(["--systems", "sb-cnn", "--compile", *QUICKLY], matrix_side=64)
     assert "not compiled, RuntimeError: CppCompileError: g++ is out of order" in capsys.readouterr().out
 
 
 def test_no_system_is_begun_after_the_time_is_over(capsys):
-    code = bench.main(["--systems", "sb-cnn", "--seconds", "-1", *QUICKLY], budget=Budget.SMOKE, matrix_side=64)
+    code = bench.main(["--systems", "sb-cnn", "--seconds", "-1", *QUICKLY], matrix_side=64)
     assert code == 0 and "sb-cnn: not begun, -1 s are over" in capsys.readouterr().out
 
 
