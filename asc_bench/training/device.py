@@ -90,8 +90,8 @@ def _free_bytes(device: str) -> int:
 def reproducible(device: str) -> Iterator[None]:
     """Seed freely inside, with repeatable convolutions in full float32 and denormal numbers as zeros.
 
-    All is restored afterwards. On a CPU denormal numbers, below 1.2e-38, take many times as long as others: steps
-    of a network whose maps underflow took three times as long.
+    All is restored afterwards. On some CPUs denormal numbers, below 1.2e-38, take many times as long as others: on
+    an Intel Xeon, steps of the hierarchical CNN with grown weights took three times as long.
     """
     import torch
 
