@@ -10,14 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from asc_bench.api import ConfigError, SystemFailure, TrainingPlan
+from asc_bench.api import ConfigError, Context, LabelledClips, SystemFailure, TrainingPlan
+from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.experiment import Experiment
 from asc_bench.runs import parallel
 from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.runner import run_once
 from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import ResultsStore, StoredRun
-from asc_bench.runs.variant import parse_variants
+from asc_bench.runs.variant import parse_variants, variant_of
 from asc_bench.runs.work import survey
 from asc_bench.screen import Unwatched
 from asc_bench.training import precision
@@ -25,6 +27,7 @@ from asc_bench.training.device import reproducible
 from asc_bench.training.precision import Decision, asked_for, choose_precision, decide, for_plan
 from tests.unit.made_runs import SETTINGS, made_bench, publish
 from tests.unit.small_sets import TinyNet, context, tones
+from tests.unit.test_overhead import Uniform
 
 PLAN = TrainingPlan(batch_size=8, iterations=20, learning_rate=0.01, precision="auto")
 SHAPE = (16, 12)
@@ -190,6 +193,34 @@ def test_one_decision_for_all_runs_on_this_machine(
     workers = parallel.Workers(scheduler=scheduler)
     parallel.execute(specs, bench, ResultsStore(tmp_path), SETTINGS, workers, Unwatched())
     assert seen == [FOUND["bfloat16"] if decided else None] * len(specs)
+
+
+class Told(Uniform):
+    """It tells the arithmetic that it was given."""
+
+    card = replace(Uniform.card, name="told")
+
+    def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
+        assert context.precision is not None
+        self.given = context.precision
+
+    def facts(self) -> dict[str, str | float]:
+        return self.given.facts()
+
+
+def test_a_run_is_given_the_decision_and_made_again_where_another_is_asked_for(
+    bench: Bench, cache: Path, tmp_path: Path
+) -> None:
+    (spec,) = plan(bench, [variant_of(Told)], budget=Budget.SMOKE)
+    store, reasons = ResultsStore(tmp_path), []
+    for decision in (FOUND["float32"], FOUND["bfloat16"], asked_for("float32"), asked_for("bfloat16")):
+        run = run_once(spec, bench, store, Settings(cache, precision=decision), lambda fraction, text: None)
+        assert run is not None and run.done
+        reasons.append(
+            (run.manifest["facts"]["training_precision"], run.manifest["facts"]["training_precision_reason"])
+        )
+    # What was timed to be faster is no reason to compute again.
+    assert reasons == [("float32", "for the test")] * 3 + [("bfloat16", "asked for")]
 
 
 class Denormal(nn.Module):
