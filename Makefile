@@ -9,7 +9,7 @@ STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
 .PHONY: help install demo test test-slow statistics lint format golden parity bench-features bench-augment bench-overhead \
-	bench-caa-net bench-hierarchical-cnn reference clean
+	bench-training bench-gpu reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
@@ -22,8 +22,8 @@ help:
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
 	@echo "make bench-overhead  what the harness costs for each run, beside benchopt where it is installed, minutes"
-	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
-	@echo "make bench-hierarchical-cnn  training steps of the hierarchical CNN against the floor of its arithmetic"
+	@echo "make bench-training  one training step of every network against its own float32 and its arithmetic, minutes"
+	@echo "make bench-gpu       the same on a GPU, compiled as well, with its memory; at most five minutes"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
@@ -71,11 +71,11 @@ bench-augment: install
 bench-overhead: install
 	$(BIN)/python -m tests.benchmarks.bench_overhead
 
-bench-caa-net: install
-	$(BIN)/python -m tests.benchmarks.bench_caa_net
+bench-training: install
+	$(BIN)/python -m tests.benchmarks.bench_training
 
-bench-hierarchical-cnn: install
-	$(BIN)/python -m tests.benchmarks.bench_hierarchical_cnn
+bench-gpu: install
+	$(BIN)/python -m tests.benchmarks.bench_training --device cuda --compile --rounds 1 --seconds 240
 
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference

@@ -25,6 +25,7 @@ from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
 from asc_bench.training.device import choose_devices
+from asc_bench.training.precision import ARITHMETICS, asked_for
 
 PathLike = str | Path
 Choice = TypeVar("Choice", bound=str)
@@ -54,6 +55,10 @@ class Options(TypedDict, total=False):
         Threads of each run; 0 shares the cores of each machine.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N``, or ``cuda:*`` for a run on each GPU of this machine.
+    precision : {"auto", "float32", "bfloat16"}
+        Arithmetic in which networks are trained. ``auto``: as their training plans say, most of which take the
+        one that is found to be faster. Stored runs that were trained in another one than is asked for are
+        computed again.
     data : path or sequence of paths, optional
         Folders that hold data sets; else ``$ASC_BENCH_DATA``, else ``./data``.
     synthetic : bool
@@ -90,6 +95,7 @@ class Options(TypedDict, total=False):
     scheduler: str
     n_threads: int
     device: str
+    precision: str
     data: PathLike | Iterable[PathLike] | None
     synthetic: bool
     synthetic_size: str
@@ -117,6 +123,7 @@ DEFAULTS: Options = {
     "scheduler": "",
     "n_threads": 0,
     "device": "auto",
+    "precision": "auto",
     "data": None,
     "synthetic": False,
     "synthetic_size": "small",
@@ -217,6 +224,7 @@ class Experiment:
                 device=given["device"],
                 n_threads=given["n_threads"],
                 keep_weights=given["keep_weights"],
+                precision=asked_for(_one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
             ),
             selection=Selection(_one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,

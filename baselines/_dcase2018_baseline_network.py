@@ -53,13 +53,14 @@ class Network(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(1, widths[0], 7, padding=3),
             BandBatchNorm(n_bands, momentum=momentum),
-            nn.ReLU(),
+            # ReLU after the maximum gives the same numbers as before it, on few of the bins.
             nn.MaxPool2d(5),
+            nn.ReLU(),
             nn.Dropout(0.3),
             nn.Conv2d(widths[0], widths[1], 7, padding=3),
             BandBatchNorm(bands, momentum=momentum),
-            nn.ReLU(),
             nn.MaxPool2d((4, frames)),
+            nn.ReLU(),
             nn.Dropout(0.3),
             nn.Flatten(),
             nn.Linear(widths[1] * (bands // 4), 100),

@@ -104,13 +104,13 @@ class SampleCnn(TorchSystem):
         from asc_bench.modules.norms import KERAS_MOMENTUM, with_keras_batch_norm
         from asc_bench.modules.pooling import LastLevels
 
-        from ._sample_cnn_network import initialised, sample_block
+        from ._sample_cnn_network import Stem, initialised, sample_block
 
         narrow = 8 if self.budget is Budget.SMOKE else 1
         widths = [width // narrow for width in (_STEM_WIDTH, *_WIDTHS)]
         n_levels = 3 if self.params.multi else 1
         n_last = sum(widths[-n_levels:])
-        stem = nn.Sequential(nn.Conv1d(1, widths[0], 3, stride=3), nn.BatchNorm1d(widths[0]), nn.ReLU())
+        stem = nn.Sequential(Stem(1, widths[0], 3, stride=3), nn.BatchNorm2d(widths[0]), nn.ReLU())
         blocks = nn.Sequential(*(sample_block(self.params.block, n_in, n_out) for n_in, n_out in pairwise(widths)))
         head = nn.Sequential(
             nn.Linear(n_last, n_last),

@@ -283,7 +283,7 @@ class CaaNet(TorchSystem):
         """Arithmetic of the training, and whether lambda ever dropped."""
         from ._caa_net_network import CaaNetwork
 
-        found = dict(super().facts())
+        found = dict(self._own[0].facts() if self._own else super().facts())
         if isinstance(self.module, CaaNetwork) and self.module.shape.predicts_device:
             found["device_weight_at_the_end"] = float(f"{float(self.module.device_weight):g}")
         return found

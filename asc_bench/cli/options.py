@@ -115,6 +115,9 @@ Collect = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, or cuda:* for a run on each GPU.")]
+Precision = Annotated[
+    str, typer.Option(help="float32 or bfloat16: train networks in it; auto finds out which is faster here.")
+]
 Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
 ProbabilityScores = Annotated[
     bool,

@@ -13,6 +13,10 @@ from asc_bench.runs.pools import Killed, Pool, Processes, ThisProcess
 from asc_bench.runs.runner import lost
 from asc_bench.runs.settings import Progress, Settings, Workers
 from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.device import choose_devices
+from asc_bench.training.precision import choose_precision
 
 ATTEMPTS = 2
 """How often a run is begun whose process is killed."""
@@ -125,6 +129,10 @@ class Queue:
                 self.ready.append(fusion)
 
 
+def _trains_network(spec: RunSpec) -> bool:
+    return issubclass(spec.variant.system, TorchSystem | TransferredSystem)
+
+
 def _pool(
     specs: Sequence[RunSpec],
     bench: Bench,
@@ -133,13 +141,14 @@ def _pool(
     workers: Workers,
     monitor: Monitor,
 ) -> Pool:
+    devices = ("auto",) if workers.scheduler else choose_devices(settings.device, workers.n_jobs)
+    if settings.precision is None and not workers.scheduler and any(map(_trains_network, specs)):
+        # Decided once for all runs on this machine; workers elsewhere decide for theirs.
+        settings = replace(settings, precision=choose_precision(devices[0]))
     if workers.backend == "dask":
         from asc_bench.runs.cluster import Cluster
 
         return Cluster(specs, bench, store, settings, workers, monitor)
-    from asc_bench.training.device import choose_devices
-
-    devices = choose_devices(settings.device, workers.n_jobs)
     n_jobs = min(max(workers.n_jobs, len(devices)), len(specs))
     if n_jobs == 1:
         alone = replace(settings, device=devices[0]).here(n_sharing=workers.n_jobs)

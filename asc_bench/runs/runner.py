@@ -65,7 +65,7 @@ def run_once(
     try:
         with store.lock(spec, wait=wait):
             stored = store.load(spec, with_weights=settings.keep_weights)
-            if stored is not None and stored.done:
+            if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
             return _compute(spec, bench, store, settings, progress)
     except Timeout:
@@ -152,12 +152,12 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
 
 
 def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], text: str) -> StoredRun:
-    """Publish a failure, unless the run is stored and was computed again for its weights alone."""
+    """Publish a failure, unless the run is stored and was computed again for its weights or another precision."""
     earlier = store.load(spec)
     if earlier is None or not earlier.done:
         return store.publish(spec, manifest, traceback=text)
     scratch = store.scratch(spec)
-    _log.warning("%s failed when it was computed again for its weights; the stored run stays", spec.title)
+    _log.warning("%s failed when it was computed again; the stored run stays", spec.title)
     with writing(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         (scratch / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -187,7 +187,9 @@ def _fit_and_predict(
                 owner=bench.feature_rows(fold.train)[1],
             )
     scratch = store.scratch(spec)
-    context = Context(seed=spec.seed, folder=scratch, device=settings.device, progress=progress)
+    context = Context(
+        seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
+    )
     limit_threads(settings.n_threads)
     with watch("fit"):
         chosen_on = fold.validation if system.uses_validation else ()

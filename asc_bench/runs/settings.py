@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from asc_bench.bench.host import n_cores
 from asc_bench.data.store import CACHE_VARIABLE, cache_root
+from asc_bench.training.precision import Decision
 
 Progress = Callable[[float, str], None]
 Backend = Literal["loky", "dask"]
@@ -23,19 +24,28 @@ class Settings:
     Attributes
     ----------
     cache : Path
-        Holds features.
+        Folder of features.
     device : str
         As ``asc_bench.training.device.choose_devices`` takes it.
     n_threads : int
         Threads of one run; 0 shares the cores of the machine evenly among the runs on it.
     keep_weights : bool
         Store what ``System.save`` writes beside the predictions; a stored run without it is computed again.
+    precision : Decision, optional
+        Arithmetic of training networks; decided where a run is computed if not given.
     """
 
     cache: Path
     device: str = "cpu"
     n_threads: int = 1
     keep_weights: bool = False
+    precision: Decision | None = None
+
+    def accept(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether a stored run was trained in the arithmetic that is asked for, if one is and it trained."""
+        if self.precision is None or not self.precision.fixed:
+            return True
+        return manifest.get("facts", {}).get("training_precision") in (None, self.precision.precision)
 
     def here(self, *, n_sharing: int) -> Settings:
         """With the device and the threads that this machine has for one of so many runs on it."""

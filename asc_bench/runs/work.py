@@ -121,7 +121,8 @@ def survey(
         if spec.key in stored or (force and spec.key in keys):
             continue
         run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
-        if run is None or (strict_code and spec.key in keys and code_changed(run, spec)):
+        stale = run is not None and (not settings.accept(run.manifest) or (strict_code and code_changed(run, spec)))
+        if run is None or (stale and spec.key in keys):
             continue
         stored[spec.key] = run
     states = {s.key: str(stored[s.key].manifest["status"]) if s.key in stored else "missing" for s in chosen}

@@ -19,6 +19,7 @@ from asc_bench.labels import LabelSpace
 
 if TYPE_CHECKING:
     from asc_bench.features.frontends import FrontEnd
+    from asc_bench.training.precision import Decision
 
 Probabilities = npt.NDArray[np.float32] | Mapping[str, npt.NDArray[np.float32]]
 """``(n_clips, n_classes)``, or one such array for each label level."""
@@ -127,6 +128,8 @@ class Context:
     """Scratch folder of this run: checkpoints go here and are gone once the run is done."""
     device: str = "cpu"
     """torch device string."""
+    precision: Decision | None = None
+    """Arithmetic of training networks; decided by each training if not given."""
     progress: Callable[[float, str], None] = _ignore
     """Call with the fraction done (0 to 1) and a few words."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asc_bench.training.batches import Batch, Statistics
     from asc_bench.training.evaluate import Evaluation, Outputs
     from asc_bench.training.plan import TrainingPlan
+    from asc_bench.training.precision import Decision
 
 _WEIGHTS = "weights.safetensors"
 
@@ -49,6 +50,7 @@ class TorchSystem(System):
     """What a user set in the training plan, see ``change_plan``."""
     _statistics: Statistics | None = None
     _device: str = "cpu"
+    _precision: Decision | None = None
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -164,7 +166,7 @@ class TorchSystem(System):
             torch.manual_seed(torch_seed(context.seed, -1))
             module = self.build().to(context.device)
             check_lengths(module, self, data, plan, self.network_front_end())
-        run_training(
+        self._precision = run_training(
             module,
             self,
             data,
@@ -177,6 +179,7 @@ class TorchSystem(System):
             checkpoint=context.folder / f"{part}.safetensors",
             checkpoint_every_s=self.checkpoint_every_s,
             progress=context.progress,
+            precision=context.precision,
         )
         return module
 
@@ -234,12 +237,10 @@ class TorchSystem(System):
             self.module.to(device)
 
     def facts(self) -> Mapping[str, str | int | float]:
-        """The arithmetic of the training, which may depend on the machine, and of the test where it is another."""
-        from asc_bench.training.device import training_dtype
-
-        plan = self.training_plan()
-        found = {"training_precision": str(training_dtype(plan.precision, self._device)).removeprefix("torch.")}
-        return found if plan.test_precision == "float32" else {**found, "test_precision": plan.test_precision}
+        """The arithmetic of the training and why it is that one, and that of the test where it is another."""
+        found: dict[str, str | int | float] = {} if self._precision is None else dict(self._precision.facts())
+        test_precision = self.training_plan().test_precision
+        return found if test_precision == "float32" else {**found, "test_precision": test_precision}
 
     def complexity(self) -> Mapping[str, int]:
         """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""

@@ -21,9 +21,10 @@ from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.training.augmentation import given_of
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.checkpoint import read_tensors, write_tensors
-from asc_bench.training.device import in_layout, reproducible, training_dtype
+from asc_bench.training.device import in_layout, reproducible
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
+from asc_bench.training.precision import Decision, for_plan, resumed_in
 from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
 from asc_bench.training.transforms.base import applied, first_fault
 
@@ -60,7 +61,8 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
-) -> None:
+    precision: Decision | None = None,
+) -> Decision:
     """Train ``module`` in place, taking up a matching checkpoint where there is one.
 
     Batches, excerpts, dropout and transforms of a step depend on the seed and the number of the step alone, so
@@ -79,6 +81,14 @@ def train(
         same seed, plan, network and data.
     checkpoint_every_s : float
         Seconds between checkpoints; 0 writes one after each epoch instead.
+    precision : Decision, optional
+        What "auto" in the plan stands for; decided here if not given.
+
+    Returns
+    -------
+    Decision
+        The arithmetic of the training. One that is taken up goes on in that of its checkpoint, unless another is
+        asked for: then it starts over.
 
     Raises
     ------
@@ -92,8 +102,9 @@ def train(
             "uses_validation return True"
         )
     with reproducible(data.device):
-        training = _Training(module, learner, data, validation, plan, seed, front_end)
+        training = _Training(module, learner, data, validation, plan, seed, front_end, precision)
         training.run(checkpoint, checkpoint_every_s, progress)
+    return training.precision
 
 
 class _Training:
@@ -106,13 +117,14 @@ class _Training:
         plan: TrainingPlan,
         seed: int,
         front_end: FrontEnd | None,
+        precision: Decision | None,
     ) -> None:
         self.module, self.learner, self.data, self.validation = in_layout(module, plan), learner, data, validation
         self.plan, self.seed = plan, seed
         self.optimiser = self._new_optimiser()
         self.n_steps = plan.n_steps(len(data))
         self.batch_size = min(plan.batch_size, len(data))
-        self.dtype = training_dtype(plan.precision, data.device)
+        self.precision = for_plan(plan.precision, data.device, precision)
         self.at = _Progress()
         self.best: dict[str, Tensor] = {}
         self.guard = _FiniteGuard(data.device)
@@ -150,7 +162,8 @@ class _Training:
         torch.manual_seed(torch_seed(self.seed, step))
         batch = self._batch(step)
         self.module.train()
-        with torch.autocast(device.partition(":")[0], dtype=self.dtype, enabled=self.dtype != torch.float32):
+        dtype = self.precision.dtype
+        with torch.autocast(device.partition(":")[0], dtype=dtype, enabled=dtype != torch.float32):
             outputs = self.learner.forward(self.module, batch)
         outputs = as_float32(outputs)
         loss = self.learner.loss(outputs, batch)
@@ -260,8 +273,7 @@ class _Training:
     def _identity(self) -> str:
         parts = {
             "seed": self.seed,
-            "plan": repr(self.plan),
-            "dtype": str(self.dtype),
+            "plan": repr(replace(self.plan, precision="auto")),
             "data": [store.fingerprint() for store in (self.data, self.validation) if store is not None],
             "tensors": [(name, tuple(t.shape)) for name, t in self.module.state_dict().items()],
         }
@@ -272,7 +284,8 @@ class _Training:
         tensors |= {f"best/{name}": t for name, t in self.best.items()}
         for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{slot}": t for slot, t in slots.items() if t is not None}
-        write_tensors(path, tensors, {"identity": self.identity, "progress": asdict(self.at)})
+        facts = {"identity": self.identity, "precision": self.precision.precision, "progress": asdict(self.at)}
+        write_tensors(path, tensors, facts)
 
     def _resume(self, path: Path) -> None:
         if not path.exists():
@@ -285,6 +298,11 @@ class _Training:
         if facts["identity"] != self.identity:
             _log.warning("checkpoint %s belongs to another training, which starts over", path)
             return
+        noted, wanted = facts["precision"], self.precision.precision
+        if noted != wanted and (self.precision.fixed or self.plan.precision != "auto"):
+            _log.warning("checkpoint %s is of training in %s, not %s: training starts over", path, noted, wanted)
+            return
+        self.precision = resumed_in(self.precision, noted)
         parts: dict[str, dict[str, Tensor]] = {"module": {}, "best": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")

@@ -198,7 +198,7 @@ class TrainingPlan:
         End each epoch with a batch of the clips that are left over, however few, as Keras and most data loaders do;
         otherwise the last batch of an epoch is filled up from the next one.
     precision : {"float32", "bfloat16", "auto"}
-        Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
+        Arithmetic of training; "auto" is what ``asc_bench.training.precision`` finds the faster one.
         Validation is always float32.
     test_precision : {"float32", "float16"}
         Arithmetic and weights of prediction, for networks that must fit into half the memory there.

@@ -27,6 +27,7 @@ from asc_bench.conformance import subject
 from asc_bench.registry import remark, systems
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.training.precision import Decision
 from asc_bench.training.transforms.table import TRANSFORMS
 
 STORED = Path(__file__).parent / "predictions.json"
@@ -74,10 +75,16 @@ def plans(name: str, source: Source) -> dict[str, str]:
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network takes a few steps in float32."""
-    monkeypatch.setattr("asc_bench.training.device._native_bfloat16", lambda device: False)
+    train_in_float32(monkeypatch)
     for cls in systems().found.values():
         if issubclass(cls, TorchSystem):
             monkeypatch.setattr(cls, "training_plan", shortened(cls.training_plan))
+
+
+def train_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no timing decide."""
+    found = Decision("float32", "for the test")
+    monkeypatch.setattr("asc_bench.training.precision.choose_precision", lambda device: found)
 
 
 def shortened(plan: Any, *, factor: float = 1.0) -> Any:
@@ -134,7 +141,7 @@ def test_a_changed_learning_rate_is_noticed(tiny: Source, tmp_path: Path, monkey
     cls = systems().get("sb-cnn")
     assert issubclass(cls, TorchSystem)
     plan = cls.training_plan
-    monkeypatch.setattr("asc_bench.training.device._native_bfloat16", lambda device: False)
+    train_in_float32(monkeypatch)
     monkeypatch.setattr(cls, "training_plan", shortened(plan, factor=3.0))
     stored = json.loads(STORED.read_text(encoding="utf-8"))["sb-cnn"]
     assert moved("sb-cnn", predicted("sb-cnn", tiny, tmp_path), stored["predictions"]) > LARGEST

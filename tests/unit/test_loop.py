@@ -30,7 +30,7 @@ from asc_bench.api import (
     Transform,
 )
 from asc_bench.training.batches import ClipStore, Statistics
-from asc_bench.training.device import choose_device, fits_on, reproducible, training_dtype
+from asc_bench.training.device import choose_device, fits_on, reproducible
 from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
 from tests.unit.small_sets import TinyNet, accuracy, clips, context, tones
 
@@ -470,6 +470,4 @@ def test_devices():
         choose_device("tpu")
     with pytest.raises(ConfigError, match=r"sees .* GPUs here"):
         choose_device("cuda:99")
-    assert training_dtype("float32", "cpu") == torch.float32
-    assert training_dtype("bfloat16", "cpu") == torch.bfloat16
     assert fits_on("cpu", 1) and not fits_on("cpu", 10**15)
