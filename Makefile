@@ -8,19 +8,20 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow statistics lint format golden bench-features bench-augment bench-overhead \
+.PHONY: help install demo test test-slow storm statistics lint format golden bench-features bench-augment bench-overhead \
 	bench-caa-net bench-hierarchical-cnn reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
+	@echo "make storm           faults replayed against the harness, counted; minutes; the table of docs/reliability.md"
 	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
-	@echo "make bench-overhead  what the harness costs for each run, beside benchopt where it is installed, minutes"
+	@echo "make bench-overhead  what each run costs, in time and over 2,000 runs in memory, beside benchopt, minutes"
 	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
 	@echo "make bench-hierarchical-cnn  training steps of the hierarchical CNN against the floor of its arithmetic"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
@@ -40,6 +41,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+storm: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.storm
 
 statistics: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.statistics.few_locations
@@ -66,6 +70,7 @@ bench-augment: install
 
 bench-overhead: install
 	$(BIN)/python -m tests.benchmarks.bench_overhead
+	$(BIN)/python -m tests.benchmarks.long_runs
 
 bench-caa-net: install
 	$(BIN)/python -m tests.benchmarks.bench_caa_net
