@@ -7,7 +7,7 @@ import signal
 import time
 
 from tests.storm.kind import Kind, leftovers, require
-from tests.storm.place import Place
+from tests.storm.place import TIMEOUT_S, Place
 
 SYSTEMS = ("toy-a", "toy-b", "toy-c")
 SLOW = ",".join(f"{name}[pause_s=0.4]" for name in SYSTEMS)
@@ -54,7 +54,7 @@ def _beside(place: Place, commands: list[str]) -> None:
     processes = [place.start(systems) for systems in commands]
     place.n_faults += len(processes) - 1
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
         require(process.returncode == 0, f"a process ends with {process.returncode}: {errors[-1500:]}")
     require(dict(place.fits) == dict.fromkeys(SYSTEMS, 1), f"fitted: {dict(place.fits)}")
     require(place.stored() == undisturbed.digests, "other digests than those of one process")
@@ -70,7 +70,7 @@ def _one_killed(place: Place) -> None:
     os.killpg(processes[0].pid, signal.SIGKILL)
     place.n_faults += 1
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
         ends = process.returncode
         require(process is processes[0] or ends == 0, f"a process ends with {ends}: {errors[-1500:]}")
     require(max(place.fits.values()) <= 2 and sum(place.fits.values()) <= 4, f"fitted: {dict(place.fits)}")

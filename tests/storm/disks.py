@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.reliability.helpers import NO_LOCKS, run_arguments
 from tests.storm.kind import Kind, leftovers, require, untimed
-from tests.storm.place import Place
+from tests.storm.place import TIMEOUT_S, Place
 
 PAIR = ("toy-a,toy-b",)
 REFUSALS = ("ENOLCK", "EOPNOTSUPP", "ENOSYS")
@@ -58,7 +58,7 @@ def _run_with_limit(place: Place, n_bytes: int) -> subprocess.CompletedProcess[s
         env=place.environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT_S,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes)),
     )

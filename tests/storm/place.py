@@ -18,7 +18,7 @@ from tests.reliability.helpers import PLUGINS, digests, environment_of, fits, ru
 from tests.storm.damage import damage
 
 OWN_PLUGINS = Path(__file__).parent / "plugins"
-TIMEOUT_S = 300
+TIMEOUT_S = 1800
 
 
 @dataclass
