@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asc_bench.bench.keys import digest
 from asc_bench.data.tags import DETECTION
 from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic
@@ -277,7 +278,8 @@ class Results:
             "reference": reference,
             "probability_scores": probability_scores,
         }
-        write_atomic(written.folder / TABLE, json.dumps(made_of, indent=1) + "\n")
+        noted = made_of | {"digest": digest(made_of)}
+        write_atomic(written.folder / TABLE, json.dumps(noted, indent=1) + "\n")
         return written
 
     @property

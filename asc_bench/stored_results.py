@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Selection
+from asc_bench.bench.keys import digest
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.names import near
@@ -144,9 +145,12 @@ def stored_tables(
         for path in sorted((results / "tables" / tag / budget).rglob(TABLE)):
             try:
                 made_of = json.loads(path.read_bytes())
+                # Tables made before there was a digest have none.
+                if made_of.pop("digest", None) not in (None, digest(made_of)):
+                    raise ValueError("its content does not match its digest; remove it, and run the systems again")
                 systems, repeats, own_folds = made_of["systems"], made_of["repeats"], tuple(made_of["folds"])
                 shown = made_of["reference"], bool(made_of["probability_scores"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StoreError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
             if folds and own_folds:
                 continue

@@ -152,12 +152,13 @@ def clip_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "test
             f"{clip['n']} of {len(repeats)} repeats ({ragged.sum()} such clips); complete the runs"
         )
     sums = []
+    of_repeat = dict(iter(chosen.groupby("repeat")))
     for repeat in repeats:
-        rows = chosen[chosen["repeat"] == repeat]
+        rows = of_repeat[repeat]
         agrees = rows["agrees"].to_numpy(bool) if "agrees" in rows.columns else None
         clips = ScoredClips(rows["label_rank"].to_numpy(), rows["probabilities"].to_numpy(), agrees)
         sums.append(_checked_sums(measure, measure.scored_by.per_clip(clips), len(rows)))
-    clips_table = chosen[chosen["repeat"] == repeats[0]][[*_KEY, *_FACTS]].reset_index(drop=True)
+    clips_table = of_repeat[repeats[0]][[*_KEY, *_FACTS]].reset_index(drop=True)
     return Rows(measure, clips_table, np.stack(sums))
 
 

@@ -31,7 +31,7 @@ from asc_bench.runs.settings import Settings, Workers
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import variant_of
 from asc_bench.training.device import choose_device
-from tests.conftest import PLUGINS
+from tests.reliability.helpers import PLUGINS
 
 FRONT_END = LogMel(
     sample_rate_hz=8_000, n_fft=256, window_length=256, hop_length=4_000, n_mels=16, fmin_hz=0.0, fmax_hz=4_000.0

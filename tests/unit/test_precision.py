@@ -14,10 +14,11 @@ from asc_bench.api import ConfigError, Context, LabelledClips, SystemFailure, Tr
 from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.experiment import Experiment
-from asc_bench.runs import parallel
+from asc_bench.runs import cluster, parallel
 from asc_bench.runs.plan import RunSpec, plan
+from asc_bench.runs.pools import ThisProcess
 from asc_bench.runs.runner import run_once
-from asc_bench.runs.settings import Settings
+from asc_bench.runs.settings import Settings, Workers
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import parse_variants, variant_of
 from asc_bench.runs.work import survey
@@ -184,15 +185,28 @@ def test_one_decision_for_all_runs_on_this_machine(
     specs = plan(bench, parse_variants(systems), budget=Budget.SMOKE)
     seen: list[Decision | None] = []
 
-    def run(spec: RunSpec, b: object, s: object, settings: Settings, p: object, *, wait: bool) -> StoredRun:
-        seen.append(settings.precision)
-        return StoredRun(tmp_path, {"status": "done"})
+    class Pool(ThisProcess):
+        def __init__(self, *given: object) -> None:
+            (settings,) = (value for value in given if isinstance(value, Settings))
+            seen.append(settings.precision)
+            self.specs: list[RunSpec] = []
 
-    monkeypatch.setattr(parallel, "run_once", run)
+        def has_room(self) -> bool:
+            return True
+
+        def submit(self, spec: RunSpec, *, wait: bool) -> None:
+            self.specs.append(spec)
+
+        def next(self) -> tuple[RunSpec, StoredRun]:
+            return self.specs.pop(), StoredRun(tmp_path, {"status": "done"})
+
+    monkeypatch.setattr(parallel, "ThisProcess", Pool)
+    monkeypatch.setattr(parallel, "Processes", Pool)
+    monkeypatch.setattr(cluster, "Cluster", Pool)
     monkeypatch.setattr(parallel, "choose_precision", lambda device: FOUND["bfloat16"])
-    workers = parallel.Workers(scheduler=scheduler)
+    workers = Workers(backend="dask" if scheduler else "loky", scheduler=scheduler)
     parallel.execute(specs, bench, ResultsStore(tmp_path), SETTINGS, workers, Unwatched())
-    assert seen == [FOUND["bfloat16"] if decided else None] * len(specs)
+    assert seen == [FOUND["bfloat16"] if decided else None]
 
 
 class Told(Uniform):
