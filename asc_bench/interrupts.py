@@ -14,6 +14,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def leave_interrupts_to_the_parent() -> None:
+    """In a worker process that has just begun: ignore Ctrl-C, also while modules of its first call are loaded."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    printable_warnings()  # its standard error is the terminal of the command
+
+
 def undisturbed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function in a worker process, which leaves Ctrl-C to its parent: that one ends the workers."""
     in_worker = multiprocessing.current_process().name != "MainProcess"

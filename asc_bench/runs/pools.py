@@ -17,7 +17,7 @@ from joblib.externals.loky import (
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import host_name
-from asc_bench.interrupts import undisturbed
+from asc_bench.interrupts import leave_interrupts_to_the_parent
 from asc_bench.runs.heartbeat import HEARTBEAT, Heartbeat
 from asc_bench.runs.job import Job, PackedBench, perform
 from asc_bench.runs.plan import RunSpec
@@ -141,7 +141,7 @@ class Processes:
         slot = self._idle.pop()
         settings = replace(self._settings, device=slot.device)
         job = Job.of(spec, self._store, settings, self._planner, wait=wait)
-        self._running[slot.executor.submit(undisturbed, perform, self._packed, job)] = spec, slot
+        self._running[slot.executor.submit(perform, self._packed, job)] = spec, slot
 
     def next(self) -> tuple[RunSpec, Outcome]:
         """See `Pool`."""
@@ -165,4 +165,6 @@ class _Slot:
         # Libraries that are loaded later read these; those that are there already are limited for each run.
         names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
         environment = {f"{name}_NUM_THREADS": str(n_threads) for name in names}
-        self.executor = ProcessPoolExecutor(max_workers=1, env=environment)
+        self.executor = ProcessPoolExecutor(
+            max_workers=1, env=environment, initializer=leave_interrupts_to_the_parent
+        )
