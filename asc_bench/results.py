@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -278,7 +278,7 @@ class Results:
             "reference": reference,
             "probability_scores": probability_scores,
         }
-        noted = made_of | {"digest": digest(made_of)}
+        noted = made_of | {"digest": table_digest(made_of, written.folder)}
         write_atomic(written.folder / TABLE, json.dumps(noted, indent=1) + "\n")
         return written
 
@@ -321,6 +321,11 @@ class Results:
         if name and name not in measures:
             raise ConfigError(f"{self.protocol.name} has no measure {name!r}{near(name, measures)}")
         return measures[name] if name else next(iter(measures.values()))
+
+
+def table_digest(made_of: Mapping[str, object], folder: Path) -> str:
+    """Digest of what a table is made of and of its folder's name: the file of another table does not fit there."""
+    return digest({**made_of, "folder": folder.name})
 
 
 def tables_folder(results: Path, tag: str, budget: str, table: str, folds: Sequence[str] = ()) -> Path:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Selection
-from asc_bench.bench.keys import digest
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.names import near
 from asc_bench.plain_values import texts
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
-from asc_bench.results import TABLE, Results, tables_folder
+from asc_bench.results import TABLE, Results, table_digest, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import SystemLike, listed, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
@@ -146,7 +145,7 @@ def stored_tables(
             try:
                 made_of = json.loads(path.read_bytes())
                 # Tables made before there was a digest have none.
-                if made_of.pop("digest", None) not in (None, digest(made_of)):
+                if made_of.pop("digest", None) not in (None, table_digest(made_of, path.parent)):
                     raise ValueError("its content does not match its digest; remove it, and run the systems again")
                 systems, repeats, own_folds = made_of["systems"], made_of["repeats"], tuple(made_of["folds"])
                 shown = made_of["reference"], bool(made_of["probability_scores"])

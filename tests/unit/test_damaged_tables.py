@@ -68,6 +68,11 @@ def test_a_list_of_systems_that_was_changed_is_refused_and_one_without_a_digest_
     path.write_text(json.dumps(content | {"systems": ["sb-cnn"]}))
     with pytest.raises(StoreError, match=rf"{TABLE} cannot be read: .*its content does not match its digest"):
         list(stored_tables(root, "dcase2018", budget="paper"))
+    # Whole, but of another table.
+    load_results(root, "dcase2018", budget="paper", systems="sb-cnn").report(path.parent.with_name("another"))
+    path.write_bytes((path.parent.with_name("another") / TABLE).read_bytes())
+    with pytest.raises(StoreError, match=rf"{TABLE} cannot be read: .*its content does not match its digest"):
+        list(stored_tables(root, "dcase2018", budget="paper"))
 
 
 def test_scores_that_were_changed_are_computed_again(root: Path, tmp_path: Path) -> None:
