@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from asc_bench.printable import printable_warnings
@@ -14,10 +15,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def leave_interrupts_to_the_parent() -> None:
-    """In a worker process that has just begun: ignore Ctrl-C, also while modules of its first call are loaded."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    printable_warnings()  # its standard error is the terminal of the command
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """Start processes inside that never hear Ctrl-C, not even while Python itself starts in them.
+
+    They inherit the signal mask of the thread that starts them. One that comes meanwhile is answered afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def undisturbed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

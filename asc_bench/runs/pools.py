@@ -17,7 +17,8 @@ from joblib.externals.loky import (
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import host_name
-from asc_bench.interrupts import leave_interrupts_to_the_parent
+from asc_bench.interrupts import deaf_children
+from asc_bench.printable import printable_warnings
 from asc_bench.runs.heartbeat import HEARTBEAT, Heartbeat
 from asc_bench.runs.job import Job, PackedBench, perform
 from asc_bench.runs.plan import RunSpec
@@ -141,7 +142,9 @@ class Processes:
         slot = self._idle.pop()
         settings = replace(self._settings, device=slot.device)
         job = Job.of(spec, self._store, settings, self._planner, wait=wait)
-        self._running[slot.executor.submit(perform, self._packed, job)] = spec, slot
+        with deaf_children():  # it may be the first one, which starts the process
+            future = slot.executor.submit(perform, self._packed, job)
+        self._running[future] = spec, slot
 
     def next(self) -> tuple[RunSpec, Outcome]:
         """See `Pool`."""
@@ -165,6 +168,5 @@ class _Slot:
         # Libraries that are loaded later read these; those that are there already are limited for each run.
         names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
         environment = {f"{name}_NUM_THREADS": str(n_threads) for name in names}
-        self.executor = ProcessPoolExecutor(
-            max_workers=1, env=environment, initializer=leave_interrupts_to_the_parent
-        )
+        # Its standard error is the terminal of the command.
+        self.executor = ProcessPoolExecutor(max_workers=1, env=environment, initializer=printable_warnings)
