@@ -100,7 +100,8 @@ class ThisProcess:
             shown(fraction, text)
             heartbeat(fraction, text)
 
-        report(0.0, "starting")
+        # Shown only: until it is locked, the folder of its heartbeat may be that of another process.
+        shown(0.0, "starting")
         return spec, run_once(spec, self._bench, self._store, self._settings, report, wait=wait)
 
 
