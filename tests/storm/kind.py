@@ -100,7 +100,7 @@ def table(counts: Sequence[Count]) -> str:
 def untimed(text: str) -> str:
     """A printed table without the last column, the training time: that of an undisturbed run is another."""
     lines = (line.rpartition(" ")[0].rstrip() if line.startswith("toy") else line for line in text.splitlines())
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def leftovers(*folders: Path) -> list[Path]:
