@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, ClassVar
 
-from asc_bench.api import Budget, Card, Cosine, Crop, LogMel, Params, TorchSystem, TrainingPlan
+from asc_bench.api import Budget, Card, Cosine, Crop, LogMel, Params, Published, TorchSystem, TrainingPlan
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,10 +57,19 @@ class Dcase2024Baseline(TorchSystem):
             "of seconds are then 150 epochs of clips times the seconds of a clip.",
             "Warm-up is the share of the steps that 2,000 are in the source's training on all data.",
             "Rolling by up to 0.1 s shifts frames of an excerpt, not samples.",
-            "The best weights are chosen on the validation split, where the source chooses on its test split.",
+            "The best weights are chosen on the validation split; the source keeps the last ones.",
             "Predictions are in float32; the source tests in half precision.",
             "quick trains 1,200 steps of 32 excerpts and keeps the last weights; smoke is a quarter as wide and "
             "trains 60 steps. Both have a tenth of their steps as warm-up.",
+        ),
+        published=tuple(
+            Published(
+                f"dcase2024-{percentage}",
+                "dcase_mobile_baselines",
+                {"protocol": f"dcase2024-{percentage}", "system": "DCASE 2024 baseline"},
+                when={"width": "32", "multiplier": "1.8", "expansion": "2.1"},
+            )
+            for percentage in (5, 10, 25, 50, 100)
         ),
     )
     Params: ClassVar[type[Params]] = Dcase2024BaselineParams

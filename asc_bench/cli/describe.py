@@ -149,6 +149,7 @@ def _size(about: Description) -> Iterator[tuple[str, str]]:
 
 
 def _input(about: Description) -> Iterator[tuple[str, str]]:
+    from asc_bench.clips import UNKNOWN_DEVICE
     from asc_bench.features.in_words import in_words
 
     labels = about.task.labels
@@ -161,7 +162,8 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
         classes = labels.classes(level)
         names = ", ".join(classes) if len(classes) <= _CLASSES_NAMED else f"see `asc-bench info {about.protocol}`"
         yield f"{level} classes", f"{len(classes)} ({names})"
-    yield "devices in training", ", ".join(about.task.devices) or "none named"
+    trained = [device for device in about.task.devices if device != UNKNOWN_DEVICE]
+    yield "devices in training", ", ".join(trained) or "none named"
 
 
 def _short(n: int) -> str:

@@ -109,7 +109,7 @@ class Evaluation:
         return published_table(
             self.scores,
             self.manifests,
-            measures=self.measures,
+            measures=self._with_groups(),
             published=self.published,
             references=self.references,
             notes=self.notes,
@@ -127,14 +127,16 @@ class Evaluation:
 
     def tidy(self) -> pd.DataFrame:
         """The results as numbers: one row per system and measure, those of groups too."""
-        every = [*self.measures, *(m for members in self.groups.values() for m in members.values())]
         return tidy_results(
             self.scores,
             self.manifests,
-            measures=every,
+            measures=self._with_groups(),
             published=self.published,
             source_only=self.source_only,
         )
+
+    def _with_groups(self) -> list[Measure]:
+        return [*self.measures, *(m for members in self.groups.values() for m in members.values())]
 
     def text(self) -> str:
         """For the terminal: results, groups and tests."""
