@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 
 from asc_bench.data.audio import MISSING_END, OFFICIALLY_SHORT, AudioFacts, inspect_audio
 from asc_bench.data.file_formats import wrong_rate_hint
-from asc_bench.data.indexfile import IndexRow, load_index, save_index
+from asc_bench.data.indexfile import COLUMNS, IndexRow, load_index, save_index
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
 
@@ -81,7 +81,8 @@ def inspect_dataset(
     if faults:
         raise DataError(_listing(dataset, faults, len(index)))
     digests = {path: entry.facts.sha256 for path, entry in index.items()}
-    indexed = replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
+    every = dataset.clips["path"].tolist()
+    indexed = replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in every})
     return indexed, {path: entry.facts for path, entry in index.items()}
 
 
@@ -92,16 +93,15 @@ def _up_to_date(
     stored, complaint = load_index(cache, dataset.root)
     if complaint is not None:
         progress(0.0, complaint)
-    known = {p: _entry(row) for p, row in stored.items()}
     now = {p: _stat(p) for p in paths}
     # A fault is never taken from the cache: the disk may have been the culprit.
-    index = {
-        p: known[p]
-        for p in paths
-        if p in known
-        and (known[p].size, known[p].mtime_ns, known[p].ctime_ns) == now[p]
-        and known[p].facts.fault is None
-    }
+    index = {}
+    for path in paths:
+        row = stored.get(path)
+        if row is not None and row[:3] == now[path]:
+            entry = _entry(row)
+            if entry.facts.fault is None:
+                index[path] = entry
     stale = [p for p in paths if p not in index]
     if not stale:
         progress(1.0, f"{len(paths)} audio files unchanged")
@@ -112,7 +112,7 @@ def _up_to_date(
             progress(n_done / len(stale), f"{n_done} of {len(stale)} audio files checked")
     finally:
         # Also when interrupted: the next call goes on from here.
-        save_index(cache, dataset.root, {p: _row(e) for p, e in {**known, **index}.items()})
+        save_index(cache, dataset.root, {**stored, **{p: _row(e) for p, e in index.items()}})
     return {p: index[p] for p in paths}
 
 
@@ -144,7 +144,9 @@ def _clip_ends(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def _faults(index: dict[str, IndexEntry], ends: pd.DataFrame) -> Iterable[tuple[str, str | None]]:
-    for path, end_s, spare_s in zip(ends.index, ends["end_s"], ends["spare_s"], strict=True):
+    for path, end_s, spare_s in zip(
+        ends.index.tolist(), ends["end_s"].tolist(), ends["spare_s"].tolist(), strict=True
+    ):
         facts = index[path].facts
         # Half a frame: clip ends are rounded to frames when they are read.
         tolerated_s = spare_s + 0.5 / max(facts.sample_rate_hz, 1)
@@ -171,10 +173,12 @@ def _listing(dataset: Dataset, faults: dict[str, str], n_files: int) -> str:
 
 
 def _row(entry: IndexEntry) -> IndexRow:
-    stat = {"size": entry.size, "mtime_ns": entry.mtime_ns, "ctime_ns": entry.ctime_ns}
-    return {**stat, **asdict(entry.facts), "fault": entry.facts.fault or ""}
+    facts = asdict(entry.facts) | {"fault": entry.facts.fault or ""}
+    stat = (entry.size, entry.mtime_ns, entry.ctime_ns)
+    return (*stat, *(facts[name] for name in COLUMNS[len(stat) :]))
 
 
 def _entry(row: IndexRow) -> IndexEntry:
-    facts = {**row, "fault": row["fault"] or None}
-    return IndexEntry(facts.pop("size"), facts.pop("mtime_ns"), facts.pop("ctime_ns"), AudioFacts(**facts))
+    size, mtime_ns, ctime_ns, sha256, rate_hz, n_channels, n_frames, peak, fault, *coding = row
+    facts = AudioFacts(sha256, rate_hz, n_channels, n_frames, peak, fault or None, *coding)
+    return IndexEntry(size, mtime_ns, ctime_ns, facts)

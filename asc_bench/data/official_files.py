@@ -148,7 +148,7 @@ def _against(dataset: Dataset, facts: Facts, published: FileFormat | None) -> It
 def _too_long(dataset: Dataset, facts: Facts, tolerance_s: float, *, certain: bool) -> Iterator[Finding]:
     heard_s = dataset.clips["heard_s" if "heard_s" in dataset.clips else "duration_s"]
     longer: dict[str, list[str]] = {}
-    for path, wanted_s in zip(dataset.clips["path"], heard_s, strict=True):
+    for path, wanted_s in zip(dataset.clips["path"].tolist(), heard_s.tolist(), strict=True):
         file = facts.get(path)
         if file is not None and file.duration_s > wanted_s + tolerance_s:
             hint = wrong_rate_hint(file.n_frames, wanted_s, file.sample_rate_hz)

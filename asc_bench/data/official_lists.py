@@ -79,8 +79,11 @@ def known_digests(layout: str) -> PartDigests:
 
 def crossing(clips: pd.DataFrame, train: Collection[str], test: Collection[str]) -> list[str]:
     """Locations that have clips on both sides, sorted."""
-    place = dict(zip(clips["clip_id"].tolist(), clips["location"].tolist(), strict=True))
-    first, second = ({place[clip] for clip in ids if clip in place} for ids in (train, test))
+    return _crossing(dict(zip(clips["clip_id"].tolist(), clips["location"].tolist(), strict=True)), train, test)
+
+
+def _crossing(place_of: Mapping[str, str], train: Collection[str], test: Collection[str]) -> list[str]:
+    first, second = ({place_of[clip] for clip in ids if clip in place_of} for ids in (train, test))
     return sorted(first & second)
 
 
@@ -128,8 +131,9 @@ def compare_lists(
         faults.append(
             f"{len(moved)} of {len(clips)} clips are in another part than in {origin}, such as {moved[0]}"
         )
+    place_of = dict(zip(clips["clip_id"].tolist(), clips["location"].tolist(), strict=True))
     for split in splits:
-        both = [place for place in crossing(clips, split.train, split.test) if place not in shared]
+        both = [place for place in _crossing(place_of, split.train, split.test) if place not in shared]
         if both:
             sentence = f"{split.name}: {_counted(len(both), unit)} in train and in test, such as {_some(both)}"
             (faults if independent else notes).append(sentence)

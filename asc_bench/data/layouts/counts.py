@@ -81,20 +81,24 @@ def fold_shortfalls(
     scene = dict(zip(every, clips["scene"].tolist(), strict=True))
     found: list[tuple[str, int, int]] = []
     official = dict(counts.folds)
+    cells_in: dict[tuple[str, ...], Counter[tuple[str, str]]] = {}  # folds may share a part
     for split in splits if counts.folds_known else ():
         expected = official.pop(split.name, {"train": {}, "test": {}})
         for part, ids in (("train", split.train), ("test", split.test)):
             if part not in expected:
                 continue
-            listed = Counter(device[c] for c in ids)
-            cells = cells_of(counts.cells_of).get((split.name, part), {})
+            if ids not in cells_in:
+                cells_in[ids] = Counter([(scene[c], device[c]) for c in ids])
+            in_part = cells_in[ids]
+            listed: Counter[str] = Counter()
+            for (_, name), n in in_part.items():
+                listed[name] += n
             for name in sorted({*listed, *expected[part]}):
                 where = f"{split.name} {part}" + (f", device {name}" if name else "")
                 found.append((where, listed[name], expected[part].get(name, 0)))
-            if cells:
-                in_part = Counter((scene[c], device[c]) for c in ids)
-                found += _of_cells(f"{split.name} {part}, ", in_part, cells)
-        in_test = Counter((scene[c], device[c]) for c in split.test)
+            cells = cells_of(counts.cells_of).get((split.name, part), {})
+            found += _of_cells(f"{split.name} {part}, ", in_part, cells)
+        in_test = cells_in.get(split.test) or Counter([(scene[c], device[c]) for c in split.test])
         found += _of_scenes(f"{split.name} test, ", in_test, counts.per_scene_test, scenes)
     return (*_sentences(found, counts), *(f"{name}: no such fold found" for name in official))
 

@@ -9,20 +9,20 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from asc_bench.data.foreign import N_BYTES, foreign_kind, is_side_car
 from asc_bench.data.nearby import near_path
 from asc_bench.errors import DataError
 
 _DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon"}
-_TO_TRIM = re.compile(r'["\t \v\f\x1c-\x1f]|\r(?!\n)')
+_TRIMMED = '" \t\v\f\x1c\x1d\x1e\x1f'
 _FORMULA_ERRORS = frozenset({"#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#N/A"})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of a list file, with where it stands for the error messages."""
 
     path: Path
@@ -145,10 +145,9 @@ def read_rows(
 def _parsed(path: Path, text: str, delimiter: str, n_columns: int) -> list[Row]:
     """Lines as trimmed cells; without empty lines, and without empty cells behind the last column."""
     if _is_plain(text, delimiter):
-        split = ((line, tuple(cells.split(delimiter))) for line, cells in enumerate(text.splitlines(), 1) if cells)
-        plain = [Row(path, line, values) for line, values in split]
-        if all(len(row.values) <= n_columns for row in plain):
-            return plain
+        plain = [tuple(line.split(delimiter)) for line in text.splitlines()]
+        if max(map(len, plain), default=0) <= n_columns:
+            return [row for row in map(Row, repeat(path), count(1), plain) if row.values != ("",)]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     rows = []
     try:
@@ -172,7 +171,8 @@ def _is_plain(text: str, delimiter: str) -> bool:
 
     Splitting such a list takes a fifth of the time that a CSV reader does, which counts at half a million rows.
     """
-    return text.isascii() and not _TO_TRIM.search(text.replace(delimiter, "") if delimiter == "\t" else text)
+    trimmed = _TRIMMED.replace(delimiter, "")
+    return text.isascii() and text.count("\r") == text.count("\r\n") and not any(c in text for c in trimmed)
 
 
 def refuse_formula(value: str, where: str) -> None:
