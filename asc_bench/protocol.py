@@ -74,6 +74,8 @@ class Protocol(ABC):
     measures: tuple[Measure, ...]
     """The first is the primary one: systems are compared by it."""
     references: tuple[Reference, ...] = ()
+    published_note: str = ""
+    """What to know of published numbers: a sentence below every table that shows some."""
     notes: str = ""
 
     def clips(self, dataset: Dataset) -> pd.DataFrame:

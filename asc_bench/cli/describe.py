@@ -20,7 +20,7 @@ ROWS_SHOWN = 20
 
 _MOST = 96
 _CLASSES_NAMED = 15
-_SHRINKING = ((3, 20), (1, 10), (0, 10))
+_SHRINKING = ((3, 16), (1, 10), (0, 10))
 """Columns of the published numbers that give way in a narrow window, in this order, and down to what width."""
 
 

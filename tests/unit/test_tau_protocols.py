@@ -19,8 +19,11 @@ from asc_bench.bench.examples import encode_devices
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.tau_mobile import DEVICES, GROUPS
 from asc_bench.errors import ConfigError
+from asc_bench.registry import systems
+from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.synthetic.dataset import plan_dataset
 from asc_bench.synthetic.sizes import sizes
+from tests.unit.reporting_frames import manifest, scores
 from tests.unit.scores import measure
 from tests.unit.tau_factory import write_tau
 
@@ -199,3 +202,40 @@ def test_the_published_table_by_device_agrees_with_its_mean() -> None:
                 assert np.mean(devices) == pytest.approx(values[score], abs=tolerance), key
                 n_tables += 1
     assert n_tables == 10
+
+
+@pytest.mark.parametrize(("synthetic", "shown"), [(False, True), (True, False)])
+def test_tables_with_published_numbers_say_why_they_may_be_higher(synthetic: bool, shown: bool) -> None:
+    protocol = BY_YEAR["dcase2025"]()
+    run = manifest(
+        "logmel-svm", protocol="dcase2025", synthetic=synthetic, synthetic_size="tiny" if synthetic else ""
+    )
+    values = {m.name: 0.5 for m in protocol.measures}
+    evaluation = Evaluation(
+        manifests=[run],
+        measures=[m for m in protocol.measures if not m.group],
+        scores=scores({"logmel-svm": values}),
+        significance=pd.DataFrame(),
+        references=protocol.references,
+        published_note=protocol.published_note,
+        published={"logmel-svm": {"accuracy, S4": 48.14}},
+        groups={m.group: {m.column: m} for m in protocol.measures if m.group and m.column == "accuracy"},
+        by="device",
+    )
+    assert (protocol.published_note in evaluation.results().to_text()) is shown
+    beside = evaluation.beside_published()
+    assert (beside is not None) is shown
+    if beside is not None:
+        assert protocol.published_note in beside.to_text()
+        rows = {row[:2]: row[3] for row in beside.rows}
+        assert rows["logmel-svm", "accuracy, S4"] == "48.1"
+        assert rows["DCASE 2025 baseline, general model (published)", "accuracy, S6"] == "42.6"
+
+
+def test_conditioning_on_the_device_is_no_choice_where_others_are_tested() -> None:
+    task = task_of(BY_YEAR["dcase2020"], DEVICES[:6])
+    refused = systems().get("caa-net")
+    for training, reason in (("joint", None), ("multi-task", None), ("single-device", "only devices")):
+        built = refused(task, refused.Params(training=training))
+        found = refused.why_not(built.params, built=built)
+        assert (found is None) if reason is None else (found is not None and reason in found.text)
