@@ -213,7 +213,8 @@ def _where(number: PublishedNumber, cls: type[System]) -> str:
     entry = number.entry
     defaults = {setting.name: str(_default(setting)) for setting in dataclasses.fields(cls.Params)}
     needed = {k: v for k, v in entry.when.items() if v != defaults.get(k)}
-    settings = ", ".join(f"{k}={v}" for k, v in {**entry.where, **needed}.items())
+    stated = {k: v for k, v in {**entry.where, **needed}.items() if k != "protocol"}  # that has a column of its own
+    settings = ", ".join(f"{k}={v}" for k, v in stated.items())
     return "; ".join(filter(None, (settings, entry.comment)))
 
 

@@ -21,6 +21,9 @@ MISSING_FILE_DIGEST = "missing"
 
 N_LISTED = 20
 
+_MOST_TOGETHER = 32
+"""Files that a thread inspects before it hands over what it found."""
+
 Progress = Callable[[float, str], None]
 
 
@@ -117,12 +120,15 @@ def _up_to_date(
 
 
 def _inspect_all(paths: Sequence[str], n_jobs: int) -> Iterable[tuple[str, AudioFacts]]:
-    def inspect(path: str) -> tuple[str, AudioFacts]:
-        return path, inspect_audio(Path(path))
+    def inspect(some: Sequence[str]) -> list[tuple[str, AudioFacts]]:
+        return [(path, inspect_audio(Path(path))) for path in some]
 
+    # Handing out a task takes as long as inspecting a file of one second.
+    n_together = min(_MOST_TOGETHER, max(1, len(paths) // (8 * n_jobs)))
     parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
-    results: Iterable[tuple[str, AudioFacts]] = parallel(delayed(inspect)(path) for path in paths)
-    return results
+    chunks = (paths[i : i + n_together] for i in range(0, len(paths), n_together))
+    found: Iterable[list[tuple[str, AudioFacts]]] = parallel(delayed(inspect)(some) for some in chunks)
+    return (facts for some in found for facts in some)
 
 
 def _stat(path: str) -> tuple[int, int, int]:
