@@ -39,6 +39,9 @@ _SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(_SCHEMA.names[1:])
+STATE = COLUMNS[:3]
+"""Those of the file as it was; the others are the fields of ``asc_bench.data.audio.AudioFacts``, in their order."""
+
 _DIGEST = b"asc_bench_digest"
 _VERSION = b"asc_bench_version"
 

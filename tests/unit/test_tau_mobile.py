@@ -118,6 +118,8 @@ def test_crlf_and_labels_make_no_difference(tmp_path: Path, year: int) -> None:
         ("meta", "-0-3-s1.wav\tairport\tlyon-0\ts1", "-0-3-d.wav\tairport\tlyon-0\td", "ends in device 'd'"),
         ("meta", "-0-3-s1.wav", "-0-s1.wav", "not of the form audio/scene-city-location-segment-second-device.wav"),
         ("meta", "-0-3-s1.wav", "-0-13-s1.wav", "not of the form"),
+        ("meta", "audio/airport-lyon-0-0-3-b.wav", "audio/x-b.wav", "not of the form"),
+        ("train", "audio/airport-lyon-0-0-3-b.wav", "audio/x-b.wav", r"'audio/x-b\.wav' is not in meta\.csv"),
         ("meta", "-0-3-s1.wav", "-0-2-s1.wav", r"'audio/airport-lyon-0-0-2-s1\.wav' stands already in line"),
         ("meta", "audio/airport-lyon-0-0-3-s1.wav\tairport\tlyon-0\ts1\n", "", r"lacks number 3; the official"),
         (

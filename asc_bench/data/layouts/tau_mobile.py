@@ -84,9 +84,10 @@ class TauMobileLayout(TutMobileLayout):
                 raise row.error(_WITHDRAWN.format(row.values[0]))
 
     def _recording(self, file_name: str) -> str:
-        """Stem of a file name without the number of the second."""
+        """Stem of a file name, of any form, without the number of the second."""
         stem = file_name.removeprefix("audio/").removesuffix(".wav")
-        return _without_second(stem) if self.in_seconds else stem
+        before, _, device = stem.rpartition("-")
+        return f"{before.rpartition('-')[0]}-{device}" if self.in_seconds else stem
 
     def _check_whole(self, rows: Sequence[Row]) -> None:
         """Refuse a list that has some seconds of a recording and lacks others."""
@@ -155,6 +156,7 @@ _WITHDRAWN = (
 
 
 def _without_second(name: str) -> str:
+    """Of a file name of the official form, of which there are half a million."""
     before, _, device = name.rsplit("-", 2)
     return f"{before}-{device}"
 
