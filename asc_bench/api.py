@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asc_bench.analysis.spectrogram import log_mel_of as log_mel_of
     from asc_bench.analysis.spectrogram import show_bins as show_bins
     from asc_bench.budget import Budget as Budget
+    from asc_bench.clips import UNKNOWN_DEVICE as UNKNOWN_DEVICE
     from asc_bench.clips import Clips as Clips
     from asc_bench.clips import Features as Features
     from asc_bench.clips import LabelledClips as LabelledClips
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from asc_bench.data.layouts import dcase2017_task4 as dcase2017_task4
     from asc_bench.data.layouts import esc50 as esc50
     from asc_bench.data.layouts import greatest_hits as greatest_hits
+    from asc_bench.data.layouts import tau_mobile as tau_mobile
     from asc_bench.data.layouts import tut_mobile as tut_mobile
     from asc_bench.data.levels import QUIET as QUIET
     from asc_bench.data.manifest import Dataset as Dataset
@@ -162,7 +164,7 @@ if TYPE_CHECKING:
 _NAMES: Mapping[str, str] = {
     # Anything
     "asc_bench.budget": "Budget",
-    "asc_bench.clips": "Clips, Features, LabelledClips",
+    "asc_bench.clips": "UNKNOWN_DEVICE, Clips, Features, LabelledClips",
     "asc_bench.errors": "AscBenchError, ConfigError, DataError, StoreError, SystemFailure",
     "asc_bench.labels": "COARSE, FINE, LabelSpace",
     # A system: its contract and bases
@@ -214,7 +216,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.data.views": "VIEWS",
     # The layout of a data set: bases, and modules with classes, parts and counts of published ones
     "asc_bench.data.layouts": (
-        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tut_mobile"
+        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tau_mobile, tut_mobile"
     ),
     # A statistic
     "asc_bench.scoring.measure": "Measure",

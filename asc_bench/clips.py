@@ -45,6 +45,10 @@ class Features:
         return self[slice(None)]
 
 
+UNKNOWN_DEVICE = "unknown"
+"""Stands for every device without training clips, where a protocol hides their names."""
+
+
 @dataclass(frozen=True)
 class Clips:
     """Clips without labels: all that ``predict`` ever sees."""

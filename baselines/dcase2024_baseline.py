@@ -14,6 +14,7 @@ from asc_bench.api import (
     FreqMixStyle,
     LogMel,
     Params,
+    Published,
     ResampledLogMel,
     SpecAugment,
     TimeRoll,
@@ -78,6 +79,15 @@ class Dcase2024Baseline(TorchSystem):
             "arithmetic, as the source does.",
             "quick trains 1,200 steps of 32 excerpts; smoke is a quarter as wide and trains 60 steps. Both have a "
             "tenth of their steps as warm-up and predict in single precision.",
+        ),
+        published=tuple(
+            Published(
+                f"dcase2024-{percentage}",
+                "dcase_mobile_baselines",
+                {"protocol": f"dcase2024-{percentage}", "system": "DCASE 2024 baseline"},
+                when={"width": "32", "multiplier": "1.8", "expansion": "2.1"},
+            )
+            for percentage in (5, 10, 25, 50, 100)
         ),
     )
     Params: ClassVar[type[Params]] = Dcase2024BaselineParams

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from asc_bench.api import (
     FINE,
+    UNKNOWN_DEVICE,
     AnyParams,
     Budget,
     Card,
@@ -111,6 +112,8 @@ class CaaNet(TorchSystem):
         if training in CONDITIONAL and len(devices) < 2:
             known = f"only one device ({devices[0]})" if devices else "no device"
             why = f"training={training} conditions on the recording device, and the data name {known}; use joint"
+        elif built.needs_device == "test" and UNKNOWN_DEVICE in devices:
+            why = f"training={training} knows only devices that it was trained on, and others are tested; use joint"
         elif training == "single-device" and not devices:
             why = "training=single-device trains one network for each device, and the data name none; use joint"
         elif n_frames < 16:

@@ -20,7 +20,7 @@ ROWS_SHOWN = 20
 
 _MOST = 96
 _CLASSES_NAMED = 15
-_SHRINKING = ((3, 20), (1, 10), (0, 10))
+_SHRINKING = ((3, 16), (1, 10), (0, 10))
 """Columns of the published numbers that give way in a narrow window, in this order, and down to what width."""
 
 
@@ -166,6 +166,7 @@ def _size(about: Description) -> Iterator[tuple[str, str]]:
 
 
 def _input(about: Description) -> Iterator[tuple[str, str]]:
+    from asc_bench.clips import UNKNOWN_DEVICE
     from asc_bench.features.in_words import in_words
 
     labels = about.task.labels
@@ -178,7 +179,8 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
         classes = labels.classes(level)
         names = ", ".join(classes) if len(classes) <= _CLASSES_NAMED else f"see `asc-bench info {about.protocol}`"
         yield f"{level} classes", f"{len(classes)} ({names})"
-    yield "devices in training", ", ".join(about.task.devices) or "none named"
+    trained = [device for device in about.task.devices if device != UNKNOWN_DEVICE]
+    yield "devices in training", ", ".join(trained) or "none named"
 
 
 def _short(n: int) -> str:
@@ -228,7 +230,8 @@ def _where(number: PublishedNumber, cls: type[System]) -> str:
     entry = number.entry
     defaults = {setting.name: str(_default(setting)) for setting in dataclasses.fields(cls.Params)}
     needed = {k: v for k, v in entry.when.items() if v != defaults.get(k)}
-    settings = ", ".join(f"{k}={v}" for k, v in {**entry.where, **needed}.items())
+    stated = {k: v for k, v in {**entry.where, **needed}.items() if k != "protocol"}  # that has a column of its own
+    settings = ", ".join(f"{k}={v}" for k, v in stated.items())
     return "; ".join(filter(None, (settings, entry.comment)))
 
 

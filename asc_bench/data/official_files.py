@@ -149,7 +149,7 @@ def _against(dataset: Dataset, facts: Facts, published: FileFormat | None) -> It
 def _too_long(dataset: Dataset, facts: Facts, tolerance_s: float, *, certain: bool) -> Iterator[Finding]:
     longer: dict[str, list[str]] = {}
     longest_s = LAYOUTS[dataset.name].longest_s(dataset.clips)
-    for path, wanted_s in zip(dataset.clips["path"], longest_s, strict=True):
+    for path, wanted_s in zip(dataset.clips["path"].tolist(), longest_s, strict=True):
         file = facts.get(path)
         if file is not None and file.duration_s > wanted_s + tolerance_s:
             hint = wrong_rate_hint(file.n_frames, wanted_s, file.sample_rate_hz)

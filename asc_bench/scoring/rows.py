@@ -48,7 +48,7 @@ class Rows:
     def strata(self) -> tuple[str, ...]:
         """Strata, in the order of the measure, or sorted."""
         found = sorted(self.clips["stratum"].unique())
-        return self.measure.of or tuple(found)
+        return tuple(found) if self.measure.pooled else self.measure.of or tuple(found)
 
     @cached_property
     def _cells(self) -> tuple[npt.NDArray[np.int64], tuple[int, int]]:
@@ -204,11 +204,13 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
         columns |= _derived(predictions, chosen, measure, split)
     rows = pd.DataFrame(columns, index=chosen.index)
     if measure.of:
-        rows = rows[rows["stratum"].isin(measure.of)]
+        rows = rows[rows["stratum"].isin(measure.of)].copy()
     absent = [s for s in measure.of if s not in set(rows["stratum"].unique())]
     if absent or rows.empty:
         where = f"{measure.strata} {absent}" if absent else f"level {measure.levels[0]!r}"
         raise DataError(f"measure {measure.name!r}: no {split} prediction for {where}")
+    if measure.pooled:
+        rows["stratum"] = ""
     rows = rows.sort_values([*_KEY, "repeat"], kind="stable", ignore_index=True)
     twice = rows.duplicated([*_KEY, "repeat"])
     if twice.any():

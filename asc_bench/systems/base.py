@@ -36,7 +36,8 @@ class Task:
     labels : LabelSpace
         Classes to tell apart.
     devices : tuple of str
-        Recording devices of the training split, in order; empty where the data set names none.
+        Recording devices of the training split, in order; empty where the data set names none. Last is
+        ``asc_bench.clips.UNKNOWN_DEVICE`` where clips of others are tested: nothing is trained on it.
     clip_duration_s : float
         Length of every clip, in seconds.
     """

@@ -198,7 +198,7 @@ class OfficialLayout(Layout):
         stated = synthetic_counts(root, self.name)
         counts = stated or self.counts
         table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
-        listed = zip(table["clip_id"], table["path"], strict=True)
+        listed = zip(table["clip_id"].tolist(), table["path"].tolist(), strict=True)
         in_all = clip_shortfalls(table, counts, self.scenes)
         in_folds = fold_shortfalls(table, splits, counts, self.scenes)
         lists = compare_lists(
