@@ -69,7 +69,7 @@ class Layout(ABC):
 
     def longest_s(self, clips: pd.DataFrame) -> Iterable[float]:
         """How long the file of each clip may be, in seconds: as long as what is heard of it."""
-        return [float(seconds) for seconds in clips["heard_s" if "heard_s" in clips else "duration_s"]]
+        return clips["heard_s" if "heard_s" in clips else "duration_s"].tolist()
 
     def place(self, roots: Sequence[Path]) -> Path | None:
         """The data set's folder: below one of the roots, or a root itself; or None.
