@@ -1,0 +1,67 @@
+"""The comparison of training recipes on validation clips: what it reads, what it writes, and going on."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from asc_bench.bench.source import Source
+from tests.benchmarks import tune_hierarchical_cnn as tune
+from tests.benchmarks.tune_hierarchical_cnn import Recipe
+
+SMALL = "narrow=25,batch=4,steps=3"
+
+
+@pytest.fixture(autouse=True)
+def _same_number_of_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_recipes_are_read_from_text() -> None:
+    assert Recipe.of("") == Recipe()
+    assert Recipe.of("windows=0,srip=0.1,dropout=all") == Recipe(windows=0, srip=0.1, dropout="all")
+    with pytest.raises(ValueError, match="there is no 'window' in a recipe; there are windows, whole, batch"):
+        Recipe.of("window=2")
+
+
+def test_curves_are_written_once_and_trainings_go_on(tiny: Source, tmp_path: Path, monkeypatch) -> None:
+    out = tmp_path / "grid.csv"
+    # Rows of 3 updates: validations after 2 and at the end.
+    given = ["--out", str(out), "--recipe", SMALL, "--every", "2"]
+    assert tune.main(given, tiny) == 0
+    found = rows(out)
+    assert [row["step"] for row in found] == ["2", "3"]
+    assert {row["narrow"] for row in found} == {"25"} and {row["fold"] for row in found} == {"1"}
+    assert all(0 <= float(row["accuracy"]) <= 100 and float(row["loss"]) > 0 for row in found)
+    assert found[0]["cpu_s"] == "" and 1 / 3 < float(found[1]["largest"]) < 1
+
+    trained = []
+    whole = tune.trained
+    monkeypatch.setattr(tune, "trained", lambda *a, **k: trained.append(a[3]) or whole(*a, **k))
+    assert tune.main([*given, "--seeds", "0", "1"], tiny) == 0
+    assert trained == [1], "seed 0 is in the file already"
+    assert rows(out)[:2] == found and len(rows(out)) == 4
+
+
+def test_the_recipe_is_what_is_trained(tiny: Source) -> None:
+    """One window until half of the training, then all chunks; other heads, weights, lengths and rates."""
+    bench = tiny.bench("esc10", lambda fraction, text: None)
+    recipe = Recipe.of("windows=1,whole=0.5,batch=3,steps=5,srip=0.3,scale=2,rate=0.01,narrow=25")
+    system = tune.tuned(recipe, bench.task(bench.folds[0]), every=5)
+    plan = system.training_plan()
+    assert (plan.batch_size, plan.iterations, plan.learning_rate, plan.validate_every) == (3, 5, 0.01, 5)
+    assert [system.windows_drawn(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [1, 1, None, None]
+    assert tune.tuned(Recipe(windows=0), system.task, every=0).windows_drawn(0.0) is None
+    assert system.orthogonality_weight == {"srip": 0.3}
+    plain = tune.tuned(Recipe(narrow=25), system.task, every=0).build()
+    assert all(head.scale == 2 * plain.heads[level].scale for level, head in system.build().heads.items())
