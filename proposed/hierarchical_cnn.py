@@ -45,8 +45,8 @@ PROTOTYPE_WEIGHT = 0.1
 MARGIN = 1.0
 ORTHOGONALITY_WEIGHT: Mapping[str, float] = {"srip": 1e-2, "so": 1e-4}
 EMBED_BATCH = 16
-N_WINDOWS = 2
-"""Random windows of a clip in an update: the attention learns nothing from one alone."""
+WHOLE_EVERY = 4
+"""Updates from one that takes all chunks of its clips to the next: one window leaves nothing to be weighed."""
 CLIP_GRADIENT_NORM = 10.0
 """Seldom reached: the l2-norm of the embedding magnifies the gradient of a clip that is silent throughout."""
 
@@ -83,9 +83,9 @@ class HierarchicalCnn(TorchSystem):
             "Samples are divided by one number, their deviation in the training split: the paper names no unit, "
             "and small ones train slowly without batch normalisation. Then pre-emphasis 0.97, then each chunk "
             "minus its mean.",
-            "An update sees of each clip two random windows of 2 s (example=windows; clip: all its chunks, as at "
-            "test): the paper trains on 2 s chunked from 5 s, and says neither how many make an example nor where "
-            "they lie. Two, since the attention has nothing to weigh in one.",
+            "An update takes of each clip one random window of 2 s, and every fourth update all its chunks, as at "
+            "test: in one window attention has nothing to weigh (example=clip: all chunks always). The paper "
+            "trains 'on 2 s raw inputs chunked from 5 s', and does not say how many of them make an example.",
             "Silent windows, 30 dB below the loudest of their clip, are not drawn unless a clip has no others: the "
             "paper discards silent segments by a threshold and by ear. At test all chunks count.",
             "Dropout 0.2 (51/256) on single elements before Conv6 alone (dropout=last; all: after each pooled "
@@ -117,9 +117,11 @@ class HierarchicalCnn(TorchSystem):
         """What the widths of the network are divided by."""
         return 8 if self.budget is Budget.SMOKE else 1
 
-    def windows_drawn(self, progress: float) -> int | None:
-        """Random windows of each clip at a share of the training done; None for all chunks of the clip."""
-        return N_WINDOWS if self.params.example == "windows" else None
+    def windows_drawn(self, batch: Batch) -> int | None:
+        """Random windows of each clip in an update; None for all chunks of the clip."""
+        if self.params.example == "clip" or (batch.step + 1) % WHOLE_EVERY == 0:
+            return None
+        return 1
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -188,7 +190,7 @@ class HierarchicalCnn(TorchSystem):
         from ._hierarchical_cnn_network import HierarchicalNetwork
 
         assert isinstance(module, HierarchicalNetwork)
-        outputs = module(batch.features, self.windows_drawn(batch.progress) if module.training else None)
+        outputs = module(batch.features, self.windows_drawn(batch) if module.training else None)
         if module.training and self.params.orthogonality != "none":
             outputs["orthogonality"] = module.orthogonality(self.params.orthogonality)
         return outputs
@@ -233,7 +235,7 @@ class HierarchicalCnn(TorchSystem):
             )
         smoke = self.budget is Budget.SMOKE
         return TrainingPlan(
-            batch_size=4 if smoke else 8,
+            batch_size=4 if smoke else 16 if self.params.example == "windows" else 8,
             iterations=40 if smoke else 480,
             learning_rate=1e-3,
             schedule=Cosine(),

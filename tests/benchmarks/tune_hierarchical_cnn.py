@@ -28,6 +28,7 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.source import Source
 from asc_bench.labels import FINE
 from asc_bench.runs.settings import Settings
+from asc_bench.training.batches import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class Recipe:
     ----------
     windows : int
         Random windows of each clip and update; 0 for all chunks of the clip.
+    nth, nth_windows : int
+        Every so many updates take so many windows instead, or all chunks for 0; ``nth=0`` for no such update.
     whole : float
         Share of the training from which on the example is all chunks of the clip.
     batch, steps : int
@@ -57,9 +60,11 @@ class Recipe:
         As in ``HierarchicalCnnParams``.
     """
 
-    windows: int = 2
+    windows: int = 1
+    nth: int = 0
+    nth_windows: int = 0
     whole: float = 1.0
-    batch: int = 8
+    batch: int = 16
     steps: int = 300
     dropout: str = "last"
     srip: float = 1e-2
@@ -97,9 +102,12 @@ class Tuned(HierarchicalCnn):
         """See ``HierarchicalCnn``."""
         return {"srip": self.recipe.srip}
 
-    def windows_drawn(self, progress: float) -> int | None:
+    def windows_drawn(self, batch: Batch) -> int | None:
         """See ``HierarchicalCnn``."""
-        return self.recipe.windows if self.recipe.windows and progress < self.recipe.whole else None
+        r = self.recipe
+        if batch.progress >= r.whole:
+            return None
+        return (r.nth_windows if r.nth and (batch.step + 1) % r.nth == 0 else r.windows) or None
 
     def build(self) -> nn.Module:
         """The network with its heads at another scale."""
@@ -111,9 +119,13 @@ class Tuned(HierarchicalCnn):
     def training_plan(self) -> TrainingPlan:
         """The plan of ``quick`` as the recipe changes it."""
         r = self.recipe
-        plan = super().training_plan()
         return replace(
-            plan, batch_size=r.batch, iterations=r.steps, learning_rate=r.rate, validate_every=self.every
+            super().training_plan(),
+            batch_size=r.batch,
+            iterations=r.steps,
+            learning_rate=r.rate,
+            clip_gradient_norm=r.clip,
+            validate_every=self.every,
         )
 
     def validated(self, module: nn.Module, validation: Evaluation) -> None:
@@ -124,8 +136,8 @@ class Tuned(HierarchicalCnn):
 
 def tuned(recipe: Recipe, task: Task, *, every: int) -> Tuned:
     """The system of a recipe; ``every`` updates it is validated, 0 for the end alone."""
-    settings = {name: getattr(recipe, name) for name in ("dropout", "pipelines", "attention")}
-    system = Tuned(task, HierarchicalCnnParams(**settings), Budget.QUICK)
+    params = {name: getattr(recipe, name) for name in ("dropout", "pipelines", "attention")}
+    system = Tuned(task, HierarchicalCnnParams(**params), Budget.QUICK)
     system.recipe, system.curve = recipe, []
     system.every = every or recipe.steps
     return system

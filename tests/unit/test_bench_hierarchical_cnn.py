@@ -37,12 +37,16 @@ def test_over_floor_worked_by_hand() -> None:
 
 
 def test_operations_of_a_step_are_three_times_those_of_a_prediction() -> None:
-    """Of as many windows, but for the first layers, whose input needs no gradient, and heads on the embedding."""
+    """But for the first layers, whose input needs no gradient."""
     system = bench.make_system(Budget.SMOKE)
-    first = 2 * (6397 * 20 * 12 + 318 * 300 * 12)
-    heads = 16 * (70 + 8)
-    forward = (system.complexity()["n_multiply_adds"] - heads) * 2 // 3 + heads
+    first = 3 * (6397 * 20 * 12 + 318 * 300 * 12)
+    forward = system.complexity()["n_multiply_adds"]
     assert ts.flops_per_step(system, (80_000,), 2) == 2 * 2 * (3 * forward - first)
+
+
+def test_a_quick_run_takes_half_of_the_chunks() -> None:
+    """Of four updates three take one chunk of three, and one all."""
+    assert bench.chunks_of_a_run(Budget.QUICK) == pytest.approx((3 * 1 + 3) / 12)
 
 
 def test_run_at_toy_size(tmp_path, capsys) -> None:

@@ -13,6 +13,7 @@ from asc_bench.proposed.hierarchical_cnn import HierarchicalCnn, HierarchicalCnn
 from asc_bench.api import COARSE, FINE, Budget, Clips, Context, Features, LabelledClips, LabelSpace, Task
 from asc_bench.modules.inputs import random_windows
 from asc_bench.training.batches import Batch
+from asc_bench.training.sampling import torch_seed
 
 LABELS = LabelSpace.from_map({"low": "tone", "high": "tone", "white": "noise", "clicks": "noise"})
 RATE_HZ = 16_000
@@ -113,22 +114,37 @@ def clips(n: int, seed: int) -> LabelledClips:
     return LabelledClips(Features(x, np.arange(n)), None, {FINE: fine, COARSE: LABELS.to_coarse(fine)})
 
 
-def attention_gradient(one: HierarchicalCnn, progress: float) -> float:
+def attention_gradient(one: HierarchicalCnn, step: int) -> float:
     torch.manual_seed(0)
     module = one.build().train()
     train = clips(8, 0)
     labels = {level: torch.from_numpy(y) for level, y in train.labels.items()}
-    batch = Batch(torch.from_numpy(train.features.load()), labels, progress=progress)
+    batch = Batch(torch.from_numpy(train.features.load()), labels, step=step)
     one.loss(one.forward(module, batch), batch).backward()  # type: ignore[no-untyped-call]
     (attend,) = module.attention  # type: ignore[misc, union-attr]
     return float(torch.cat([p.grad.flatten() for p in attend.parameters()]).norm())
 
 
-def test_attention_is_trained_by_two_windows_and_not_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert attention_gradient(system(), 0.0) > 1e-4
-    assert attention_gradient(system(example="clip"), 0.0) > 1e-4
-    monkeypatch.setattr(HierarchicalCnn, "windows_drawn", lambda self, progress: 1)
-    assert attention_gradient(system(), 0.0) == 0.0
+def test_attention_is_trained_by_every_fourth_update() -> None:
+    found = [attention_gradient(system(), step) for step in range(5)]
+    assert found[3] > 1e-4 and found[:3] + found[4:] == [0.0] * 4
+    assert attention_gradient(system(example="clip"), 0) > 1e-4
+
+
+def test_attention_moves_away_from_where_it_began(tmp_path: Path) -> None:
+    """By more than Adam's momentum of its last gradient would: each of ten updates moves it by up to the rate."""
+    one = system()
+    one.fit(clips(16, 0), None, Context(seed=2, folder=tmp_path))
+    module, other = one.module, system()
+    assert module is not None
+    torch.manual_seed(torch_seed(2, -1))
+    before = dict(other.build().named_parameters())
+    moved = {
+        name: float((parameter - before[name]).detach().abs().max())
+        for name, parameter in module.named_parameters()
+        if "attention" in name
+    }
+    assert len(moved) == 3 and min(moved.values()) > 2e-3, moved
 
 
 def test_the_whole_clip_is_the_example_where_that_is_set_and_at_test() -> None:
@@ -140,8 +156,9 @@ def test_the_whole_clip_is_the_example_where_that_is_set_and_at_test() -> None:
     module.fc1.register_forward_hook(lambda layer, given, found: seen.append(found.shape[1]))  # type: ignore[union-attr]
     one.forward(module.train(), batch)
     other.forward(module, batch)
+    other.forward(module, replace(batch, step=3))
     other.forward(module.eval(), batch)
-    assert seen == [3, 2, 3]
+    assert seen == [3, 1, 3, 3]
 
 
 @pytest.mark.parametrize(("dropout", "expected"), [("last", 2), ("all", 9)])
@@ -195,7 +212,7 @@ def test_a_training_cut_short_goes_on_bit_for_bit(budget: str, tmp_path: Path, m
 
 
 def test_windows_are_learned_from_and_silence_is_no_obstacle(tmp_path: Path, monkeypatch) -> None:
-    """Two of three chunks of each clip are silent or nearly so at test, and never stand alone in training."""
+    """At test one or two of the three chunks of each clip are silent, which never stand alone in training."""
     one = system()
     plan = replace(one.training_plan(), batch_size=8, iterations=40, learning_rate=3e-3, precision="float32")
     monkeypatch.setattr(HierarchicalCnn, "training_plan", lambda self: plan)

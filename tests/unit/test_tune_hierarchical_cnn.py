@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from asc_bench.bench.source import Source
+from asc_bench.training.batches import Batch
 from tests.benchmarks import tune_hierarchical_cnn as tune
 from tests.benchmarks.tune_hierarchical_cnn import Recipe
 
@@ -30,7 +31,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_recipes_are_read_from_text() -> None:
     assert Recipe.of("") == Recipe()
     assert Recipe.of("windows=0,srip=0.1,dropout=all") == Recipe(windows=0, srip=0.1, dropout="all")
-    with pytest.raises(ValueError, match="there is no 'window' in a recipe; there are windows, whole, batch"):
+    with pytest.raises(ValueError, match="there is no 'window' in a recipe; there are windows, nth, nth_windows"):
         Recipe.of("window=2")
 
 
@@ -53,15 +54,33 @@ def test_curves_are_written_once_and_trainings_go_on(tiny: Source, tmp_path: Pat
     assert rows(out)[:2] == found and len(rows(out)) == 4
 
 
-def test_the_recipe_is_what_is_trained(tiny: Source) -> None:
-    """One window until half of the training, then all chunks; other heads, weights, lengths and rates."""
+def windows(system: tune.Tuned, n: int) -> list[int | None]:
+    """What the updates of a training of ``n`` draw."""
+    return [system.windows_drawn(Batch(torch.empty(0), step=i, progress=i / n)) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("", [1, 1, 1, 1, 1, 1]),
+        ("windows=0", [None] * 6),
+        ("windows=2,whole=0.5", [2, 2, 2, None, None, None]),
+        ("nth=3", [1, 1, None, 1, 1, None]),
+        ("nth=2,nth_windows=2", [1, 2, 1, 2, 1, 2]),
+    ],
+)
+def test_which_windows_a_recipe_draws(recipe: str, expected: list[int | None], tiny: Source) -> None:
     bench = tiny.bench("esc10", lambda fraction, text: None)
-    recipe = Recipe.of("windows=1,whole=0.5,batch=3,steps=5,srip=0.3,scale=2,rate=0.01,narrow=25")
+    assert windows(tune.tuned(Recipe.of(recipe), bench.task(bench.folds[0]), every=0), 6) == expected
+
+
+def test_the_recipe_is_what_is_trained(tiny: Source) -> None:
+    bench = tiny.bench("esc10", lambda fraction, text: None)
+    recipe = Recipe.of("batch=3,steps=5,srip=0.3,scale=2,rate=0.01,narrow=25,clip=3,dropout=all,pipelines=long")
     system = tune.tuned(recipe, bench.task(bench.folds[0]), every=5)
     plan = system.training_plan()
     assert (plan.batch_size, plan.iterations, plan.learning_rate, plan.validate_every) == (3, 5, 0.01, 5)
-    assert [system.windows_drawn(progress) for progress in (0.0, 0.49, 0.5, 1.0)] == [1, 1, None, None]
-    assert tune.tuned(Recipe(windows=0), system.task, every=0).windows_drawn(0.0) is None
-    assert system.orthogonality_weight == {"srip": 0.3}
+    assert plan.clip_gradient_norm == 3.0 and system.orthogonality_weight == {"srip": 0.3}
+    assert (system.params.dropout, system.params.names) == ("all", ("long",))
     plain = tune.tuned(Recipe(narrow=25), system.task, every=0).build()
     assert all(head.scale == 2 * plain.heads[level].scale for level, head in system.build().heads.items())
