@@ -48,6 +48,8 @@ class Shape:
         In samples.
     dropout : str
         As in ``HierarchicalCnnParams``.
+    probability : float
+        Sets the length of the embedding in l2-softmax.
     """
 
     pipelines: Mapping[str, Sequence[Layer]]
@@ -60,6 +62,7 @@ class Shape:
     chunk: int
     hop: int
     dropout: str
+    probability: float
 
 
 class Pipeline(nn.Module):
@@ -136,7 +139,10 @@ class HierarchicalNetwork(nn.Module):
             self.rnn = kind(n_embedding, RNN_UNITS, num_layers=RNN_LAYERS, batch_first=True)
             n_embedding = RNN_UNITS
         self.heads = nn.ModuleDict(
-            {level: orthogonal(L2Softmax(n_embedding, n)) for level, n in shape.n_classes.items()}
+            {
+                level: orthogonal(L2Softmax(n_embedding, n, probability=shape.probability))
+                for level, n in shape.n_classes.items()
+            }
         )
         if shape.n_prototypes:
             self.prototypes = nn.Parameter(on_unit_sphere(torch.randn(shape.n_prototypes, n_embedding)))

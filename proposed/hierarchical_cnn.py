@@ -111,6 +111,7 @@ class HierarchicalCnn(TorchSystem):
     params: HierarchicalCnnParams
 
     orthogonality_weight: ClassVar[Mapping[str, float]] = ORTHOGONALITY_WEIGHT
+    l2_probability: ClassVar[float] = 0.9
 
     @property
     def narrow(self) -> int:
@@ -182,6 +183,7 @@ class HierarchicalCnn(TorchSystem):
                 chunk=CHUNK,
                 hop=HOP,
                 dropout=self.params.dropout,
+                probability=self.l2_probability,
             )
         )
 

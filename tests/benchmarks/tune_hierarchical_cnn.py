@@ -48,8 +48,8 @@ class Recipe:
     dropout : {"last", "all"}
     srip : float
         Weight of the orthogonality penalty.
-    scale : float
-        Factor of the length of the embedding in l2-softmax.
+    p : float
+        Probability that sets the length of the embedding in l2-softmax.
     rate : float
         Learning rate.
     narrow : int
@@ -68,7 +68,7 @@ class Recipe:
     steps: int = 300
     dropout: str = "last"
     srip: float = 1e-2
-    scale: float = 1.0
+    p: float = 0.9
     rate: float = 1e-3
     narrow: int = 1
     clip: float = 10.0
@@ -102,19 +102,17 @@ class Tuned(HierarchicalCnn):
         """See ``HierarchicalCnn``."""
         return {"srip": self.recipe.srip}
 
+    @property
+    def l2_probability(self) -> float:  # type: ignore[override]
+        """See ``HierarchicalCnn``."""
+        return self.recipe.p
+
     def windows_drawn(self, batch: Batch) -> int | None:
         """See ``HierarchicalCnn``."""
         r = self.recipe
         if batch.progress >= r.whole:
             return None
         return (r.nth_windows if r.nth and (batch.step + 1) % r.nth == 0 else r.windows) or None
-
-    def build(self) -> nn.Module:
-        """The network with its heads at another scale."""
-        module = super().build()
-        for head in module.heads.values():  # type: ignore[operator, union-attr]
-            head.scale *= self.recipe.scale
-        return module
 
     def training_plan(self) -> TrainingPlan:
         """The plan of ``quick`` as the recipe changes it."""

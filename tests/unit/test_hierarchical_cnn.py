@@ -58,6 +58,7 @@ def tiny(**settings) -> HierarchicalNetwork:
         chunk=60,
         hop=45,
         dropout="last",
+        probability=0.9,
     )
     torch.manual_seed(0)
     return HierarchicalNetwork(replace(shape, **settings))

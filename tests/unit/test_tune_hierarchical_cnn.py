@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,11 +77,11 @@ def test_which_windows_a_recipe_draws(recipe: str, expected: list[int | None], t
 
 def test_the_recipe_is_what_is_trained(tiny: Source) -> None:
     bench = tiny.bench("esc10", lambda fraction, text: None)
-    recipe = Recipe.of("batch=3,steps=5,srip=0.3,scale=2,rate=0.01,narrow=25,clip=3,dropout=all,pipelines=long")
+    recipe = Recipe.of("batch=3,steps=5,srip=0.3,p=0.5,rate=0.01,narrow=25,clip=3,dropout=all,pipelines=long")
     system = tune.tuned(recipe, bench.task(bench.folds[0]), every=5)
     plan = system.training_plan()
     assert (plan.batch_size, plan.iterations, plan.learning_rate, plan.validate_every) == (3, 5, 0.01, 5)
     assert plan.clip_gradient_norm == 3.0 and system.orthogonality_weight == {"srip": 0.3}
     assert (system.params.dropout, system.params.names) == ("all", ("long",))
-    plain = tune.tuned(Recipe(narrow=25), system.task, every=0).build()
-    assert all(head.scale == 2 * plain.heads[level].scale for level, head in system.build().heads.items())
+    # Equation 7 of Ranjan et al.: ln(0.5 (10 - 2) / 0.5) for ten classes.
+    assert system.build().heads["fine"].scale == pytest.approx(np.log(8))
