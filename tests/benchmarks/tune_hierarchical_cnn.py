@@ -204,13 +204,14 @@ def main(argv: list[str] | None = None, source: Source | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="lines are appended")
     parser.add_argument("--recipe", action="append", type=Recipe.of, required=True, metavar="NAME=VALUE,...")
     parser.add_argument("--protocol", default="esc10")
+    parser.add_argument("--synthetic", action="store_true", help="the small synthetic dataset of the protocol")
     parser.add_argument("--folds", type=int, nargs="+", default=[1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--every", type=int, default=0, help="updates between validations; by default at the end")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    source = source or Source()
+    source = source or Source(synthetic=options.synthetic)
     bench = source.bench(options.protocol, lambda fraction, message: None)
     for seed in options.seeds:
         for fold in options.folds:
