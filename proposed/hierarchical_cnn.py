@@ -238,7 +238,7 @@ class HierarchicalCnn(TorchSystem):
         smoke = self.budget is Budget.SMOKE
         return TrainingPlan(
             batch_size=4 if smoke else 16 if self.params.example == "windows" else 8,
-            iterations=40 if smoke else 480,
+            iterations=40 if smoke else 800,
             learning_rate=1e-3,
             schedule=Cosine(),
             standardise="global",
