@@ -8,28 +8,30 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow statistics lint format golden bench-features bench-augment bench-overhead \
-	bench-caa-net bench-hierarchical-cnn reference clean
+.PHONY: help install demo test test-slow storm statistics lint format golden parity bench-features bench-augment \
+	bench-overhead bench-training bench-gpu reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
+	@echo "make storm           faults replayed against the harness, counted; minutes; the table of docs/reliability.md"
 	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
 	@echo "make golden          write the predictions that tests/golden compares with, after a raised numerics_version"
+	@echo "make parity          networks against numbers that the authors' code gave, two minutes"
 	@echo "make bench-features  feature extraction against the authors' extractor"
 	@echo "make bench-augment   deformed copies of clips per second, by family"
-	@echo "make bench-overhead  what the harness costs for each run, beside benchopt where it is installed, minutes"
-	@echo "make bench-caa-net   training steps of CAA-Net in several arithmetics and layouts, ten minutes"
-	@echo "make bench-hierarchical-cnn  training steps of the hierarchical CNN against the floor of its arithmetic"
+	@echo "make bench-overhead  what each run costs, in time and over 2,000 runs in memory, beside benchopt, minutes"
+	@echo "make bench-training  one training step of every network against its own float32 and its arithmetic, minutes"
+	@echo "make bench-gpu       the same on a GPU, compiled as well, with its memory; at most five minutes"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,slurm]'
 	touch $@
 
 demo: install
@@ -40,6 +42,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+storm: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.storm
 
 statistics: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.statistics.few_locations
@@ -58,6 +63,9 @@ format: install
 golden: install
 	ASC_BENCH_REWRITE_GOLDEN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/golden -m 'slow or not slow' -k stood
 
+parity: install
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/parity -m parity
+
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py
 
@@ -66,12 +74,13 @@ bench-augment: install
 
 bench-overhead: install
 	$(BIN)/python -m tests.benchmarks.bench_overhead
+	$(BIN)/python -m tests.benchmarks.long_runs
 
-bench-caa-net: install
-	$(BIN)/python -m tests.benchmarks.bench_caa_net
+bench-training: install
+	$(BIN)/python -m tests.benchmarks.bench_training
 
-bench-hierarchical-cnn: install
-	$(BIN)/python -m tests.benchmarks.bench_hierarchical_cnn
+bench-gpu: install
+	$(BIN)/python -m tests.benchmarks.bench_training --device cuda --compile --rounds 1 --seconds 240
 
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference

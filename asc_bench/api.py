@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asc_bench.analysis.spectrogram import log_mel_of as log_mel_of
     from asc_bench.analysis.spectrogram import show_bins as show_bins
     from asc_bench.budget import Budget as Budget
+    from asc_bench.clips import UNKNOWN_DEVICE as UNKNOWN_DEVICE
     from asc_bench.clips import Clips as Clips
     from asc_bench.clips import Features as Features
     from asc_bench.clips import LabelledClips as LabelledClips
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from asc_bench.data.layouts import dcase2017_task4 as dcase2017_task4
     from asc_bench.data.layouts import esc50 as esc50
     from asc_bench.data.layouts import greatest_hits as greatest_hits
+    from asc_bench.data.layouts import tau_mobile as tau_mobile
     from asc_bench.data.layouts import tut_mobile as tut_mobile
     from asc_bench.data.levels import QUIET as QUIET
     from asc_bench.data.manifest import Dataset as Dataset
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from asc_bench.errors import DataError as DataError
     from asc_bench.errors import StoreError as StoreError
     from asc_bench.errors import SystemFailure as SystemFailure
-    from asc_bench.features.augment import SpecMask as SpecMask
     from asc_bench.features.frontends import FrontEnd as FrontEnd
     from asc_bench.features.frontends import LogMel as LogMel
     from asc_bench.features.frontends import Waveform as Waveform
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from asc_bench.features.joint import JointFrontEnd as JointFrontEnd
     from asc_bench.features.levelled import LevelledLogMel as LevelledLogMel
     from asc_bench.features.mfcc import Mfcc as Mfcc
+    from asc_bench.features.resampled import ResampledLogMel as ResampledLogMel
     from asc_bench.features.spectral import SpectralFrontEnd as SpectralFrontEnd
     from asc_bench.features.vggish import VggishExamples as VggishExamples
     from asc_bench.features.weighted_mel import PerceptualMel as PerceptualMel
@@ -148,11 +150,21 @@ if TYPE_CHECKING:
     from asc_bench.training.plan import Plateau as Plateau
     from asc_bench.training.plan import Step as Step
     from asc_bench.training.plan import TrainingPlan as TrainingPlan
+    from asc_bench.training.transforms.base import Given as Given
+    from asc_bench.training.transforms.base import Transform as Transform
+    from asc_bench.training.transforms.blends import FreqMixStyle as FreqMixStyle
+    from asc_bench.training.transforms.blends import Mixup as Mixup
+    from asc_bench.training.transforms.places import RandomCrop as RandomCrop
+    from asc_bench.training.transforms.places import SpecAugment as SpecAugment
+    from asc_bench.training.transforms.places import TimeRoll as TimeRoll
+    from asc_bench.training.transforms.sound import DeviceResponse as DeviceResponse
+    from asc_bench.training.transforms.sound import Gain as Gain
+    from asc_bench.training.transforms.sound import SimulatedResponse as SimulatedResponse
 
 _NAMES: Mapping[str, str] = {
     # Anything
     "asc_bench.budget": "Budget",
-    "asc_bench.clips": "Clips, Features, LabelledClips",
+    "asc_bench.clips": "UNKNOWN_DEVICE, Clips, Features, LabelledClips",
     "asc_bench.errors": "AscBenchError, ConfigError, DataError, StoreError, SystemFailure",
     "asc_bench.labels": "COARSE, FINE, LabelSpace",
     # A system: its contract and bases
@@ -175,12 +187,16 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.hpss": "SeparatedLogMel",
     "asc_bench.features.joint": "JointFrontEnd",
     "asc_bench.features.levelled": "LevelledLogMel",
+    "asc_bench.features.resampled": "ResampledLogMel",
     "asc_bench.features.mfcc": "Mfcc",
     "asc_bench.features.vggish": "VggishExamples",
     "asc_bench.features.weighted_mel": "PerceptualMel",
     # A system: how it is trained, stored and counted
     "asc_bench.training.plan": "Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan",
-    "asc_bench.features.augment": "SpecMask",
+    "asc_bench.training.transforms.base": "Given, Transform",
+    "asc_bench.training.transforms.blends": "FreqMixStyle, Mixup",
+    "asc_bench.training.transforms.places": "RandomCrop, SpecAugment, TimeRoll",
+    "asc_bench.training.transforms.sound": "DeviceResponse, Gain, SimulatedResponse",
     "asc_bench.training.batches": "Batch, ClipStore",
     "asc_bench.training.evaluate": "Evaluation, Outputs",
     "asc_bench.training.device": "in_layout, reproducible",
@@ -200,7 +216,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.data.views": "VIEWS",
     # The layout of a data set: bases, and modules with classes, parts and counts of published ones
     "asc_bench.data.layouts": (
-        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tut_mobile"
+        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tau_mobile, tut_mobile"
     ),
     # A statistic
     "asc_bench.scoring.measure": "Measure",

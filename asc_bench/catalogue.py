@@ -57,7 +57,7 @@ def get_system(system: SystemLike, **settings: object) -> Variant:
     system : str, type, System or Variant
         By name, or one of your own; it need not be registered.
     **settings
-        Fields of its ``Params``.
+        Fields of its ``Params``; of a neural system also ``augment`` and ``plan``, see docs/augmentation.md.
 
     Raises
     ------
@@ -68,6 +68,8 @@ def get_system(system: SystemLike, **settings: object) -> Variant:
     --------
     >>> print(get_system("caa-net", training="multi-task"))
     caa-net[training=multi-task]
+    >>> print(get_system("sb-cnn", augment="mixup+specaugment", plan={"epochs": 50}))
+    sb-cnn[augment=mixup+specaugment,plan.epochs=50]
     """
     return variant_of(system, **settings)
 

@@ -45,6 +45,10 @@ class Features:
         return self[slice(None)]
 
 
+UNKNOWN_DEVICE = "unknown"
+"""Stands for every device without training clips, where a protocol hides their names."""
+
+
 @dataclass(frozen=True)
 class Clips:
     """Clips without labels: all that ``predict`` ever sees."""
@@ -72,6 +76,8 @@ class LabelledClips(Clips):
     """Class indices by label level, shape (n_clips,) each."""
     location: npt.NDArray[np.str_] | None = None
     """Recording location, shape (n_clips,): what a cross-validation inside the system must keep together."""
+    device_names: npt.NDArray[np.str_] | None = None
+    """Name of the recording device, shape (n_clips,), where a transform of the training plan reads it."""
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledClips:
         """The clips for which ``chosen``, shape (n_clips,), is true."""
@@ -80,4 +86,5 @@ class LabelledClips(Clips):
             None if self.device is None else self.device[chosen],
             {level: classes[chosen] for level, classes in self.labels.items()},
             None if self.location is None else self.location[chosen],
+            None if self.device_names is None else self.device_names[chosen],
         )

@@ -27,6 +27,7 @@ from asc_bench.runs.variant import SystemLike, Variant, expand, parse_variants, 
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.systems.base import Context, System, Task
 from asc_bench.systems.fused import FusedSystem
+from asc_bench.systems.torch_system import TorchSystem
 
 SEED = 20
 TOLERANCE = 1e-4
@@ -289,7 +290,8 @@ def _save_load(subject: Subject, state: dict[str, Any], folder: Path) -> str | N
 
 def _other_task(subject: Subject, state: dict[str, Any], folder: Path) -> str | None:
     """It also works with seven scenes, one label level and no device names."""
-    if subject.system().needs_device != "no":
+    system = subject.system()
+    if system.needs_device != "no" or (isinstance(system, TorchSystem) and system.augments_by_device):
         return "left out: it needs device names"
     scenes = subject.task.labels.fine[:7]
     bench = _narrowed(subject.bench, scenes)

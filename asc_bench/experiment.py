@@ -17,14 +17,15 @@ from asc_bench.names import near
 from asc_bench.plain_values import checked, paths, texts
 from asc_bench.registry import ProtocolLike
 from asc_bench.results import Results, tables_folder
-from asc_bench.runs.parallel import Backend, Workers
 from asc_bench.runs.plan import RunSpec, plan
-from asc_bench.runs.settings import Settings
+from asc_bench.runs.settings import Backend, Settings, Workers
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
+from asc_bench.training.device import choose_devices
+from asc_bench.training.precision import ARITHMETICS, asked_for
 
 PathLike = str | Path
 Choice = TypeVar("Choice", bound=str)
@@ -48,11 +49,16 @@ class Options(TypedDict, total=False):
     n_jobs : int
         Runs side by side.
     backend : {"loky", "dask"}, scheduler : str
-        What they run on; the address of a dask scheduler.
+        What they run on: processes of this machine, or the workers of a dask cluster; the address of its scheduler,
+        which implies dask.
     n_threads : int
-        Threads of each run; 0 shares the cores.
+        Threads of each run; 0 shares the cores of each machine.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N``, or ``cuda:*`` for a run on each GPU of this machine.
+    precision : {"auto", "float32", "bfloat16"}
+        Arithmetic in which networks are trained. ``auto``: as their training plans say, most of which take the
+        one that is found to be faster. Stored runs that were trained in another one than is asked for are
+        computed again.
     data : path or sequence of paths, optional
         Folders that hold data sets; else ``$ASC_BENCH_DATA``, else ``./data``.
     synthetic : bool
@@ -89,6 +95,7 @@ class Options(TypedDict, total=False):
     scheduler: str
     n_threads: int
     device: str
+    precision: str
     data: PathLike | Iterable[PathLike] | None
     synthetic: bool
     synthetic_size: str
@@ -116,6 +123,7 @@ DEFAULTS: Options = {
     "scheduler": "",
     "n_threads": 0,
     "device": "auto",
+    "precision": "auto",
     "data": None,
     "synthetic": False,
     "synthetic_size": "small",
@@ -212,13 +220,17 @@ class Experiment:
             budget=Budget(_one_of("budget", given["budget"], list(Budget))),
             store=ResultsStore(Path(given["results"])),
             settings=Settings(
-                cache=source.cache_folder, device=given["device"], keep_weights=given["keep_weights"]
+                cache=source.cache_folder,
+                device=given["device"],
+                n_threads=given["n_threads"],
+                keep_weights=given["keep_weights"],
+                precision=asked_for(_one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
             ),
             selection=Selection(_one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,
             repeats=given["repeats"],
             folds=texts(given["folds"]),
-            workers=Workers(given["n_jobs"], backend, given["n_threads"], given["scheduler"]),
+            workers=Workers(given["n_jobs"], "dask" if given["scheduler"] else backend, given["scheduler"]),
             only=_one_of("only", given["only"], ("", "missing", "failed")),
             force=given["force"],
             strict_code=given["strict_code"],
@@ -274,11 +286,20 @@ class Experiment:
         refuse_incomplete(work.bench)
         if not work.todo:
             return work
+        if not self.workers.scheduler:
+            choose_devices(self.settings.device, self.workers.n_jobs)  # a GPU that is not there is said first
         watcher = watcher or Unwatched()
         with watcher.phase("features") as progress:
-            settings = prepare(work, self.store, self.settings, progress, force=self.force or self.strict_code)
+            prepare(
+                work,
+                self.store,
+                self.settings,
+                progress,
+                force=self.force or self.strict_code,
+                features=not self.workers.scheduler,
+            )
         watcher.expect(len(work.todo))
-        return compute(work, self.store, settings, self.workers, watcher)
+        return compute(work, self.store, self.settings, self.workers, watcher)
 
     def results(self, work: Work, table: str) -> Results:
         """What is there of some runs; their tables lie below the folder of results, under the name of the set."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from asc_bench.errors import StoreError
+
+STALE_S = 3600.0
+"""A file that is written takes less."""
 
 
 def free_bytes(folder: Path) -> int:
@@ -117,6 +122,8 @@ def temporary_beside(path: Path) -> Path:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file beside its place, flush it to the disk and rename it into place.
 
+    What a process that was killed left beside it more than an hour ago is removed.
+
     Raises
     ------
     StoreError
@@ -136,6 +143,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            with suppress(OSError):  # another process removes it, or it is not ours
+                if left.stat().st_mtime < time.time() - STALE_S:
+                    left.unlink()
 
 
 def publish_folder(temporary: Path, target: Path) -> None:

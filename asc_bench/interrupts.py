@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from asc_bench.printable import printable_warnings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """Start processes inside that never hear Ctrl-C, not even while Python itself starts in them.
+
+    They inherit the signal mask of the thread that starts them. One that comes meanwhile is answered afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def undisturbed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

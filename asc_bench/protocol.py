@@ -68,9 +68,14 @@ class Protocol(ABC):
     devices: tuple[str, ...] = ()
     """Recording devices of the official training clips, sorted, for what is said without data; runs take those of
     the clips."""
+    hides_unseen_devices: bool = False
+    """Whether a system that is given the device at test time sees those that are not trained on as
+    ``UNKNOWN_DEVICE``, all alike. If not, there may be no test clips of such devices."""
     measures: tuple[Measure, ...]
     """The first is the primary one: systems are compared by it."""
     references: tuple[Reference, ...] = ()
+    published_note: str = ""
+    """What to know of published numbers: a sentence below every table that shows some."""
     notes: str = ""
 
     def clips(self, dataset: Dataset) -> pd.DataFrame:

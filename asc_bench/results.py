@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asc_bench.bench.keys import digest
 from asc_bench.data.tags import DETECTION
 from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic
@@ -26,10 +27,10 @@ from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, pr
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_runs
 from asc_bench.runs.store import StoredRun
-from asc_bench.runs.variant import split_items
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
+from asc_bench.typed_text import split_items
 
 TABLE = "table.json"
 """What a table is made of: systems, folds and repeats, and how they are compared."""
@@ -277,7 +278,8 @@ class Results:
             "reference": reference,
             "probability_scores": probability_scores,
         }
-        write_atomic(written.folder / TABLE, json.dumps(made_of, indent=1) + "\n")
+        noted = made_of | {"digest": table_digest(made_of, written.folder)}
+        write_atomic(written.folder / TABLE, json.dumps(noted, indent=1) + "\n")
         return written
 
     @property
@@ -319,6 +321,11 @@ class Results:
         if name and name not in measures:
             raise ConfigError(f"{self.protocol.name} has no measure {name!r}{near(name, measures)}")
         return measures[name] if name else next(iter(measures.values()))
+
+
+def table_digest(made_of: Mapping[str, object], folder: Path) -> str:
+    """Digest of what a table is made of and of its folder's name: the file of another table does not fit there."""
+    return digest({**made_of, "folder": folder.name})
 
 
 def tables_folder(results: Path, tag: str, budget: str, table: str, folds: Sequence[str] = ()) -> Path:

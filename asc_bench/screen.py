@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from typing import Protocol as Contract
 
 from asc_bench.printable import printable
-from asc_bench.runs.parallel import Monitor
+from asc_bench.runs.heartbeat import Monitor
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.settings import Progress
 from asc_bench.runs.store import StoredRun

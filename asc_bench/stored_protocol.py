@@ -31,6 +31,7 @@ def definition(protocol: Protocol) -> dict[str, Any] | None:
         "references": [
             {"title": r.title, "values": dict(r.values), "source": r.source} for r in protocol.references
         ],
+        "published_note": protocol.published_note,
         "notes": protocol.notes,
     }
 
@@ -54,6 +55,7 @@ class StoredProtocol(Protocol):
         self.clip_duration_s = float(stored["clip_duration_s"])
         self.measures = tuple(_measure(entry) for entry in stored["measures"])
         self.references = tuple(Reference(**entry) for entry in stored["references"])
+        self.published_note = str(stored.get("published_note", ""))  # older ones have none
         self.notes = str(stored["notes"])
 
     def folds(self, dataset: Dataset) -> Sequence[Fold]:

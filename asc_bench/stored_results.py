@@ -16,10 +16,11 @@ from asc_bench.names import near
 from asc_bench.plain_values import texts
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
-from asc_bench.results import TABLE, Results, tables_folder
+from asc_bench.results import TABLE, Results, table_digest, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
-from asc_bench.runs.variant import SystemLike, listed, split_items, variant_of
+from asc_bench.runs.variant import SystemLike, listed, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
+from asc_bench.typed_text import split_items
 
 STORED = "stored"
 """Name of the set of all systems that are stored."""
@@ -143,9 +144,12 @@ def stored_tables(
         for path in sorted((results / "tables" / tag / budget).rglob(TABLE)):
             try:
                 made_of = json.loads(path.read_bytes())
+                # Tables made before there was a digest have none.
+                if made_of.pop("digest", None) not in (None, table_digest(made_of, path.parent)):
+                    raise ValueError("its content does not match its digest; remove it, and run the systems again")
                 systems, repeats, own_folds = made_of["systems"], made_of["repeats"], tuple(made_of["folds"])
                 shown = made_of["reference"], bool(made_of["probability_scores"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StoreError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
             if folds and own_folds:
                 continue

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-_EPS = 1e-3
-"""Of Keras' batch normalisation."""
+from asc_bench.modules.norms import KERAS_EPS, KERAS_MOMENTUM
 
 
 class BandBatchNorm(nn.Module):
@@ -17,7 +16,7 @@ class BandBatchNorm(nn.Module):
 
     def __init__(self, n_bands: int, *, momentum: float) -> None:
         super().__init__()
-        self.bn = nn.BatchNorm2d(n_bands, eps=_EPS, momentum=momentum)
+        self.bn = nn.BatchNorm2d(n_bands, eps=KERAS_EPS, momentum=momentum)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, mel, time) to the same."""
@@ -46,7 +45,7 @@ class Network(nn.Module):
         n_frames: int,
         n_classes: int,
         widths: tuple[int, int] = (32, 64),
-        momentum: float = 0.01,
+        momentum: float = KERAS_MOMENTUM,
     ) -> None:
         super().__init__()
         self.n_frames = n_frames
@@ -54,13 +53,14 @@ class Network(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(1, widths[0], 7, padding=3),
             BandBatchNorm(n_bands, momentum=momentum),
-            nn.ReLU(),
+            # ReLU after the maximum gives the same numbers as before it, on few of the bins.
             nn.MaxPool2d(5),
+            nn.ReLU(),
             nn.Dropout(0.3),
             nn.Conv2d(widths[0], widths[1], 7, padding=3),
             BandBatchNorm(bands, momentum=momentum),
-            nn.ReLU(),
             nn.MaxPool2d((4, frames)),
+            nn.ReLU(),
             nn.Dropout(0.3),
             nn.Flatten(),
             nn.Linear(widths[1] * (bands // 4), 100),

@@ -15,6 +15,7 @@ from asc_bench.api import (
     Crop,
     FrontEnd,
     LogMel,
+    Mixup,
     Params,
     Reason,
     SeparatedLogMel,
@@ -136,7 +137,7 @@ class CnnEnsembleMember(TorchSystem):
             schedule=Cosine(),
             standardise="per-band",
             crop=crop,
-            mixup=0.2,
+            augment=(Mixup(alpha=0.2),),
             precision="auto",
             channels_last=True,
         )

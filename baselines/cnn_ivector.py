@@ -24,6 +24,7 @@ from asc_bench.api import (
     LabelledClips,
     Linear,
     Mfcc,
+    Mixup,
     Params,
     PerceptualMel,
     Probabilities,
@@ -152,6 +153,16 @@ class CnnIvector(TorchSystem):
             return self.mel() if self.params.part == "cnn" else self.mfcc()
         return JointFrontEnd(sample_rate_hz=self.params.sample_rate_hz, parts=(self.mel(), self.mfcc()))
 
+    def network_front_end(self) -> FrontEnd:
+        """The spectrogram."""
+        return self.mel()
+
+    def plan_fault(self) -> str:
+        """I-vectors are not trained by a plan."""
+        if self.params.part == "ivector" and self.plan_changes:
+            return f"{self.plan_changes}: part=ivector trains no network"
+        return super().plan_fault()
+
     def mel(self) -> PerceptualMel:
         """What the network reads."""
         if self.params.sample_rate_hz == 22_050:
@@ -195,7 +206,7 @@ class CnnIvector(TorchSystem):
             learning_rate=1e-3,
             schedule=Linear(start=0.2),
             standardise="per-band",
-            mixup=0.2,
+            augment=(Mixup(alpha=0.2),),
             precision="auto",
             channels_last=True,
         )

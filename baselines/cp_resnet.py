@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from asc_bench.api import Budget, Card, ConfigError, Cosine, Crop, Linear, Params, TorchSystem, TrainingPlan
+from asc_bench.api import (
+    Budget,
+    Card,
+    ConfigError,
+    Cosine,
+    Crop,
+    Linear,
+    Mixup,
+    Params,
+    TimeRoll,
+    TorchSystem,
+    TrainingPlan,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,7 +26,8 @@ if TYPE_CHECKING:
     from asc_bench.api import PerceptualMel
 
 _MAX_RHO = 22
-_ROLL = 50
+_ROLL = TimeRoll(seconds=1.161)
+"""50 frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +87,16 @@ class CpResnet(TorchSystem):
         return PerceptualMel()
 
     def build(self) -> nn.Module:
-        """Rolling, which is there in training only, and the network."""
+        """The network, bands first."""
         from torch import nn
 
         from asc_bench.modules.inputs import BandsFirst
-        from asc_bench.modules.mixstyle import TimeRoll
 
         from ._cp_resnet_network import network
 
         smoke = self.budget is Budget.SMOKE
         return nn.Sequential(
             BandsFirst(),
-            TimeRoll(_ROLL),
             network(
                 len(self.task.labels.fine),
                 rho=self.params.rho,
@@ -104,7 +115,7 @@ class CpResnet(TorchSystem):
                 learning_rate=1e-4,
                 schedule=Linear(start=50 / 350, end=250 / 350, floor=0.01),
                 standardise="per-band",
-                mixup=0.3,
+                augment=(Mixup(alpha=0.3), _ROLL),
                 channels_last=True,
             )
         smoke = self.budget is Budget.SMOKE
@@ -115,6 +126,7 @@ class CpResnet(TorchSystem):
             schedule=Cosine(warmup=0.1),
             standardise="per-band",
             crop=Crop(length=64, n_test=2 if smoke else 4),
+            augment=(_ROLL,),
             precision="auto",
             channels_last=True,
         )

@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, ClassVar
 
-from asc_bench.api import Budget, Card, Cosine, Crop, LogMel, Params, TorchSystem, TrainingPlan
+from asc_bench.api import (
+    Budget,
+    Card,
+    Cosine,
+    Crop,
+    FreqMixStyle,
+    LogMel,
+    Params,
+    Published,
+    ResampledLogMel,
+    SpecAugment,
+    TimeRoll,
+    TorchSystem,
+    TrainingPlan,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,8 +29,12 @@ _FLOOR = 1e-5
 _EXCERPT = Crop(length=65, test_hop=64)
 """One second, with its centred frames at both ends; excerpts at test lie side by side."""
 
-_ROLL = 6
-"""Frames of 15.6 ms in 0.1 s."""
+_AUGMENT = (
+    SpecAugment(frequency=48, time=0, value=log(_FLOOR)),
+    TimeRoll(seconds=0.1),
+    FreqMixStyle(p=0.4, alpha=0.3),
+)
+"""Up to 48 neighbouring bands of an excerpt are silenced; 0.1 s are 6 frames."""
 
 _WARMUP = 2_000 / 81_808
 """2,000 of the steps that 150 epochs of 139,620 excerpts in batches of 256 take."""
@@ -44,30 +62,42 @@ class Dcase2024BaselineParams(Params):
 class Dcase2024Baseline(TorchSystem):
     """Schmid and others' network with 61,148 parameters, averaged over the seconds of a clip."""
 
-    numerics_version = 1
+    numerics_version = 2
     card = Card(
         name="dcase2024-baseline",
         title="DCASE 2024 baseline",
         citation="F. Schmid et al., Data-efficient low-complexity acoustic scene classification in the DCASE 2024 "
         "challenge, DCASE 2024; code: github.com/CPJKU/dcase2024_task1_baseline",
         year=2024,
-        input="256-band log-mel, 32 kHz, window 96 ms, hop 15.6 ms, excerpts of 1 s",
+        input="256-band log-mel, 44.1 kHz resampled to 32 kHz, window 96 ms, hop 15.6 ms, excerpts of 1 s",
         guesses=(
             "Longer clips: one random second of each in training, all their seconds at test, averaged; 150 epochs "
             "of seconds are then 150 epochs of clips times the seconds of a clip.",
             "Warm-up is the share of the steps that 2,000 are in the source's training on all data.",
             "Rolling by up to 0.1 s shifts frames of an excerpt, not samples.",
-            "The best weights are chosen on the validation split, where the source chooses on its test split.",
-            "Predictions are in float32; the source tests in half precision.",
-            "quick trains 1,200 steps of 32 excerpts and keeps the last weights; smoke is a quarter as wide and "
-            "trains 60 steps. Both have a tenth of their steps as warm-up.",
+            "paper keeps the last weights, chooses nothing, and predicts in half precision, weights and "
+            "arithmetic, as the source does.",
+            "quick trains 1,200 steps of 32 excerpts; smoke is a quarter as wide and trains 60 steps. Both have a "
+            "tenth of their steps as warm-up and predict in single precision.",
+        ),
+        published=tuple(
+            Published(
+                f"dcase2024-{percentage}",
+                "dcase_mobile_baselines",
+                {"protocol": f"dcase2024-{percentage}", "system": "DCASE 2024 baseline"},
+                when={"width": "32", "multiplier": "1.8", "expansion": "2.1"},
+            )
+            for percentage in (5, 10, 25, 50, 100)
         ),
     )
     Params: ClassVar[type[Params]] = Dcase2024BaselineParams
     params: Dcase2024BaselineParams
 
-    def front_end(self) -> LogMel:
-        """As torchaudio computes it: 65 frames for 1 s."""
+    def front_end(self) -> ResampledLogMel:
+        """As torchaudio computes it, from 44.1 kHz: 65 frames for 1 s."""
+        return ResampledLogMel(sample_rate_hz=44_100, inner=self._log_mel())
+
+    def _log_mel(self) -> LogMel:
         return LogMel(
             sample_rate_hz=32_000,
             n_fft=4_096,
@@ -83,18 +113,15 @@ class Dcase2024Baseline(TorchSystem):
         )
 
     def build(self) -> nn.Module:
-        """Rolling and Freq-MixStyle, which are there in training only, and the network."""
+        """The network, bands first."""
         from torch import nn
 
         from asc_bench.modules.inputs import BandsFirst
-        from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
 
         from ._dcase2024_baseline_network import network
 
         return nn.Sequential(
             BandsFirst(),
-            TimeRoll(_ROLL),
-            FreqMixStyle(probability=0.4, alpha=0.3),
             network(
                 len(self.task.labels.fine),
                 width=self.params.width // 4 if self.budget is Budget.SMOKE else self.params.width,
@@ -104,10 +131,7 @@ class Dcase2024Baseline(TorchSystem):
         )
 
     def training_plan(self) -> TrainingPlan:
-        """AdamW with a warm-up and a cosine; up to 48 neighbouring bands of an excerpt are silenced."""
-        from asc_bench.api import SpecMask
-
-        mask = SpecMask(frequency_width=48, time_width=0, n_time=0, value=log(_FLOOR))
+        """AdamW with a warm-up and a cosine."""
         if self.budget is Budget.PAPER:
             n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
             return TrainingPlan(
@@ -118,10 +142,9 @@ class Dcase2024Baseline(TorchSystem):
                 weight_decay=1e-4,
                 schedule=Cosine(warmup=_WARMUP),
                 crop=_EXCERPT,
-                mask=mask,
-                select="best",
-                monitor="loss",
-                validate_every=n_excerpts,
+                augment=_AUGMENT,
+                short_batches=True,
+                test_precision="float16",
                 channels_last=True,
             )
         return TrainingPlan(
@@ -132,6 +155,6 @@ class Dcase2024Baseline(TorchSystem):
             weight_decay=1e-4,
             schedule=Cosine(warmup=0.1),
             crop=_EXCERPT,
-            mask=mask,
+            augment=_AUGMENT,
             channels_last=True,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import resources
 
 import pandas as pd
 
-from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, Reference, esc50, official_folds
+from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, esc50, official_folds
+
+from ._references import PublishedReferences
 
 VALIDATION_FRACTION = 0.15
 
@@ -17,21 +17,6 @@ _NOTES = (
     "Accuracy is the mean over the five official folds. About 15 % of each class's training clips, by whole "
     "source recordings, are held out for validation."
 )
-
-
-class PublishedReferences:
-    """The rows of ``results/published/{table}.csv`` as references, read when they are asked for."""
-
-    def __init__(self, table: str) -> None:
-        self.table = table
-
-    def __get__(self, instance: object, owner: type) -> tuple[Reference, ...]:
-        path = resources.files("asc_bench.published") / f"{self.table}.csv"
-        with path.open(encoding="utf-8") as file:
-            return tuple(
-                Reference(row["system"], {"accuracy": float(row["accuracy"])}, row["source"])
-                for row in csv.DictReader(file)
-            )
 
 
 class Esc10(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ import pytest
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.source import Source
+from tests.reliability.helpers import environment_of
 
-PLUGINS = Path(__file__).parent / "plugins"
 ROOT = Path(__file__).parents[1]
 # What the tools of `make test` and `make lint` write beside the sources.
 TOOL_FOLDERS = {".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", "__pycache__"}
@@ -55,14 +54,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(cache: Path, tmp_path: Path) -> dict[str, str]:
     """Environment of a user with the toy systems plugged in."""
-    return {
-        **os.environ,
-        "ASC_BENCH_CACHE": str(cache),
-        "ASC_BENCH_PLUGINS": str(PLUGINS),
-        "TOY_LOG": str(tmp_path / "toy.log"),
-        "OMP_NUM_THREADS": "1",
-        "COLUMNS": "200",
-    }
+    return environment_of(cache, tmp_path)
 
 
 @pytest.fixture

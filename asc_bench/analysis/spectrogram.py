@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd, LogMel
+from asc_bench.features.resampled import ResampledLogMel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,8 @@ def log_mel_of(front_end: FrontEnd) -> LogMel:
     ConfigError
         For any other.
     """
+    if isinstance(front_end, ResampledLogMel):
+        return front_end.inner
     if not isinstance(front_end, LogMel):
         raise ConfigError(f"only log-mel spectrograms can be drawn, not the input {type(front_end).__name__}")
     return front_end

@@ -169,4 +169,5 @@ def with_copies(
         None if train.device is None else np.repeat(train.device, n),
         {level: np.repeat(classes, n) for level, classes in train.labels.items()},
         None if train.location is None else np.repeat(train.location, n),
+        None if train.device_names is None else np.repeat(train.device_names, n),
     )

@@ -16,6 +16,7 @@ import pandas as pd
 from asc_bench.bench.augmentation import Augmentation, expanded
 from asc_bench.bench.completeness import faults, first_of_all, without_missing
 from asc_bench.bench.waveforms import waveform_rows, waveform_table
+from asc_bench.clips import UNKNOWN_DEVICE
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.official_lists import crossing
 from asc_bench.errors import DataError
@@ -132,6 +133,11 @@ class Bench:
         return {clip_id: row for row, clip_id in enumerate(self.clips["clip_id"])}
 
     @cached_property
+    def data_digest(self) -> str:
+        """`Dataset.digest`, computed once: it reads the whole clip table."""
+        return self.dataset.digest()
+
+    @cached_property
     def waveforms(self) -> pd.DataFrame:
         """What features are made of, row by row of every feature array: the clips, or several views of each."""
         return waveform_table(self.clips)
@@ -235,7 +241,8 @@ def _refuse_crossing(protocol: Protocol, dataset: Dataset, clips: pd.DataFrame, 
 def task_of(protocol: Protocol | type[Protocol], devices: Sequence[str]) -> Task:
     """The task of a protocol whose training clips were recorded by these devices, in order."""
     kind = MultiLabelTask if protocol.multi_label else Task
-    return kind(protocol.labels, tuple(devices), protocol.clip_duration_s)
+    unknown = (UNKNOWN_DEVICE,) if protocol.hides_unseen_devices else ()
+    return kind(protocol.labels, (*devices, *unknown), protocol.clip_duration_s)
 
 
 def _rebuild(protocol: str | Protocol, dataset: Dataset, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> Bench:

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.bench.bench import Bench, Selection
-from asc_bench.clips import Clips, Features, LabelledClips
+from asc_bench.clips import UNKNOWN_DEVICE, Clips, Features, LabelledClips
 from asc_bench.data.tags import multi_hot
 from asc_bench.errors import DataError, SystemFailure
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.protocol import Fold
 from asc_bench.systems.base import Probabilities, System
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.system import TransferredSystem
 
 
 def limited(
@@ -36,17 +38,19 @@ def limited(
 def encode_devices(devices: Iterable[str], known: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Indices of device names into the devices of the training split.
 
+    A device that the training split lacks is ``UNKNOWN_DEVICE``, where that is known.
+
     Raises
     ------
     DataError
-        For a device that the training split lacks.
+        For such a device elsewhere.
     """
     index = {name: i for i, name in enumerate(known)}
     given = list(devices)
     unknown = sorted(set(given) - set(index))
-    if unknown:
+    if unknown and UNKNOWN_DEVICE not in index:
         raise DataError(f"devices {unknown} do not occur in training, where there are {list(known)}")
-    return np.array([index[d] for d in given], dtype=np.int64)
+    return np.array([index[d if d in index else UNKNOWN_DEVICE] for d in given], dtype=np.int64)
 
 
 def unlabelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32], system: System) -> Clips:
@@ -77,7 +81,10 @@ def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32],
     if system.needs_device != "no":
         device = encode_devices(bench.column("device", ids)[owner], system.task.devices)
     location = bench.column("location", ids)[owner].astype(np.str_)
-    return LabelledClips(Features(array, rows), device, targets, location)
+    network = system.inner if isinstance(system, TransferredSystem) else system
+    named = isinstance(network, TorchSystem) and network.augments_by_device
+    names = bench.column("device", ids)[owner].astype(np.str_) if named else None
+    return LabelledClips(Features(array, rows), device, targets, location, names)
 
 
 def by_level(given: Probabilities, labels: LabelSpace) -> Mapping[str, npt.NDArray[np.float32]]:

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+HOST_VARIABLE = "ASC_BENCH_HOST"
+
 PACKAGES = (
     "asc-bench", "torch", "torchaudio", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "librosa",
     "soundfile", "soxr", "joblib",
@@ -32,12 +34,18 @@ def package_versions() -> dict[str, str]:
 
 
 def host_facts() -> dict[str, str | int]:
-    """Processor, cores and system; no host or user name."""
+    """Name, processor, cores and system; no user name."""
     return {
+        "name": host_name(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "n_cores": n_cores(),
     }
+
+
+def host_name() -> str:
+    """Name of this machine, or what ``ASC_BENCH_HOST`` says instead, for results that are to be published."""
+    return os.environ.get(HOST_VARIABLE, platform.node())
 
 
 def n_cores() -> int:

@@ -15,6 +15,7 @@ from asc_bench.loaded_code import refuse_outdated
 from asc_bench.notebook_code import file_of, typed_code
 from asc_bench.own_code import is_own, own_code
 from asc_bench.systems.base import System
+from asc_bench.training.transforms.base import Transform
 
 OUTSIDE = (
     "asc_bench.bench",
@@ -78,17 +79,31 @@ NUMERICS = {"audio": 1, "views": 1, "deformations": 1}
 that they give moves."""
 
 
-def numerics(system: type[System], front_end: FrontEnd | None) -> dict[str, object]:
+def numerics(
+    system: type[System], front_end: FrontEnd | None, transforms: Iterable[Transform] = ()
+) -> dict[str, object]:
     """What stands for the code of a run in its key.
+
+    Parameters
+    ----------
+    system : type
+        Class of the system.
+    front_end : FrontEnd, optional
+        What it reads.
+    transforms : iterable of Transform
+        Those of its training plan.
 
     Returns
     -------
     dict
         ``versions``: the ``numerics_version`` of the system, its bases, and the classes of its front end, by class
-        name, and that of decoding. ``code``: digests of ``own_code`` where the system or a front end declares none
-        in its own body, or is no part of the harness or an installed package; absent where there is none.
+        name, that of decoding, and those of transforms from the second on. ``code``: digests of ``own_code`` where
+        the system or a front end declares none in its own body, or is no part of the harness or an installed
+        package; absent where there is none.
     """
     versions: dict[str, int] = {"audio": NUMERICS["audio"]}
+    # First versions are left out: keys of runs do not change for a transform that never did.
+    versions |= {t.name: t.numerics_version for t in transforms if t.numerics_version > 1}
     code: dict[str, str] = {}
     for cls in (system, *(type(part) for part in parts_of(front_end))):
         declared = {c.__name__: n for c in cls.__mro__ if (n := vars(c).get("numerics_version")) is not None}
@@ -148,7 +163,7 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
-    """Modules of asc_bench that a file imports, ``from package import module`` included."""
+    """Modules of asc_bench that a file imports, ``from package import module`` and their packages included."""
     names: set[str] = set()
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
@@ -162,6 +177,7 @@ def _imports(path: Path) -> tuple[str, ...]:
             else:
                 names.add(node.module)
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    names |= {name.rpartition(".")[0] for name in names}
     return tuple(sorted(n for n in names if n.startswith("asc_bench.")))
 
 

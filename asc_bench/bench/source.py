@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,18 @@ from asc_bench.registry import ProtocolLike, layout_of, protocol_of
 Progress = Callable[[float, str], None]
 
 _log = logging.getLogger("asc_bench")
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for cyclic garbage while records of many files are made, which it would walk through each time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class Source:
         require_text(folder, what="cache")
         return folder
 
+    @_collector_paused()
     def dataset(self, names: Sequence[str | Layout], progress: Progress) -> Dataset:
         """The first data set of ``names`` that is found, every file of it checked.
 

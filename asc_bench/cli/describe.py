@@ -20,7 +20,7 @@ ROWS_SHOWN = 20
 
 _MOST = 96
 _CLASSES_NAMED = 15
-_SHRINKING = ((3, 20), (1, 10), (0, 10))
+_SHRINKING = ((3, 16), (1, 10), (0, 10))
 """Columns of the published numbers that give way in a narrow window, in this order, and down to what width."""
 
 
@@ -67,6 +67,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
         yield from field("note", note)
     yield from _settings(cls, about.variant.params if about else None)
     if about is not None:
+        yield from _plan(about)
         yield from _described(about, by_default=not protocol)
     elif not remark(cls):
         yield from field(f"on {DEFAULT_PROTOCOL}", why)
@@ -126,6 +127,22 @@ def _kind(hint: object) -> str:
     return getattr(hint, "__name__", str(hint))
 
 
+def _plan(about: Description) -> Iterator[str]:
+    """Every setting of the training plan, as it can be typed."""
+    from asc_bench.training.plan_changes import KEYS
+    from asc_bench.typed_text import to_text
+
+    if about.plan is None:
+        return
+    changed = about.variant.changes.texts()
+    how = "changed here" if changed else f"to change: {about.variant.name}[augment=mixup,plan.batch_size=16], say"
+    yield from _wrapped(f"training plan (budget {about.budget}; {how})", "  ", "    ")
+    for key in changed:
+        yield from _wrapped(f"{key} = {changed[key]}", "    ", "        ")
+    others = (f"{key}={to_text(getattr(about.plan, name))}" for key, name in KEYS.items() if key not in changed)
+    yield from _wrapped(", ".join(others), "    ", "        ")
+
+
 def _described(about: Description, *, by_default: bool) -> Iterator[str]:
     """Size, cost and input on a task."""
     default = "; the default, name another with --protocol" if by_default else ""
@@ -149,6 +166,7 @@ def _size(about: Description) -> Iterator[tuple[str, str]]:
 
 
 def _input(about: Description) -> Iterator[tuple[str, str]]:
+    from asc_bench.clips import UNKNOWN_DEVICE
     from asc_bench.features.in_words import in_words
 
     labels = about.task.labels
@@ -161,7 +179,8 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
         classes = labels.classes(level)
         names = ", ".join(classes) if len(classes) <= _CLASSES_NAMED else f"see `asc-bench info {about.protocol}`"
         yield f"{level} classes", f"{len(classes)} ({names})"
-    yield "devices in training", ", ".join(about.task.devices) or "none named"
+    trained = [device for device in about.task.devices if device != UNKNOWN_DEVICE]
+    yield "devices in training", ", ".join(trained) or "none named"
 
 
 def _short(n: int) -> str:
@@ -211,7 +230,8 @@ def _where(number: PublishedNumber, cls: type[System]) -> str:
     entry = number.entry
     defaults = {setting.name: str(_default(setting)) for setting in dataclasses.fields(cls.Params)}
     needed = {k: v for k, v in entry.when.items() if v != defaults.get(k)}
-    settings = ", ".join(f"{k}={v}" for k, v in {**entry.where, **needed}.items())
+    stated = {k: v for k, v in {**entry.where, **needed}.items() if k != "protocol"}  # that has a column of its own
+    settings = ", ".join(f"{k}={v}" for k, v in stated.items())
     return "; ".join(filter(None, (settings, entry.comment)))
 
 

@@ -48,9 +48,8 @@ def command(
     from asc_bench.reporting.fusion_report import report_fusions
     from asc_bench.results import tables_folder
     from asc_bench.runs.fusion import fusions
-    from asc_bench.runs.parallel import Workers
     from asc_bench.runs.plan import plan
-    from asc_bench.runs.settings import Settings
+    from asc_bench.runs.settings import Settings, Workers
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.work import compute, survey
     from asc_bench.screen import Screen

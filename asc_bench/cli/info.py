@@ -59,7 +59,8 @@ def _protocol(cls: type[Protocol]) -> list[str]:
         ]
         lines += field(f"coarse {coarse}", ", ".join(members))
     for measure in (m for m in cls.measures if not m.group):
-        strata = f", mean over {measure.strata} {', '.join(measure.of)}".rstrip() if measure.strata else ""
+        over = "pooled over" if measure.pooled else "mean over"
+        strata = f", {over} {measure.strata} {', '.join(measure.of)}".rstrip() if measure.strata else ""
         top = f"top-{measure.top_k} " if measure.top_k > 1 else ""
         level = f", {measure.level} classes" if cls.sources else ""
         derived = (
@@ -73,7 +74,7 @@ def _protocol(cls: type[Protocol]) -> list[str]:
         groups = list(dict.fromkeys(m.group for m in cls.measures if m.group))
         lines += field(f"on each of {', '.join(groups)} alone", ", ".join(columns))
     for reference in protocol.references:
-        values = ", ".join(f"{k} {v}" for k, v in reference.values.items())
+        values = "; ".join(f"{k}: {v}" for k, v in reference.values.items())
         lines += field(f"published {reference.title}", f"{values} ({reference.source})")
     if cls.notes:
         lines += field("notes", cls.notes)

@@ -22,13 +22,15 @@ Item = TypeVar("Item", bound="PaperItem")
 
 def command(
     kind: Annotated[
-        str, typer.Argument(help="systems, protocols, datasets, reproductions or figures; all if not given.")
+        str,
+        typer.Argument(help="systems, transforms, protocols, datasets, reproductions or figures; all if empty."),
     ] = "",
     data: options.Data = None,
 ) -> None:
-    """List systems, protocols, data sets, and the papers' tables and figures that can be made again."""
+    """List systems, transforms, protocols, data sets, and the papers' tables and figures that can be made again."""
     kinds: dict[str, Callable[[], str]] = {
         "systems": _systems,
+        "transforms": _transforms,
         "protocols": _protocols,
         "datasets": partial(datasets, data),
         "reproductions": _reproductions,
@@ -55,6 +57,23 @@ def _systems() -> str:
     rows = [(cls.card.name, cls.card.title, cls.card.input, remark(cls)) for cls in named]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, ("system", "title", "input", "note"))
+
+
+def _transforms() -> str:
+    from dataclasses import fields
+
+    from asc_bench.training.transforms.table import TRANSFORMS
+    from asc_bench.typed_text import default_of, to_text
+
+    rows = [
+        (
+            name,
+            ", ".join(f"{field.name}={to_text(default_of(field))}" for field in fields(transform)),
+            (transform.__doc__ or "").partition("\n")[0],
+        )
+        for name, transform in TRANSFORMS.items()
+    ]
+    return _table(rows, ("transform", "parameters", "what it does in training"))
 
 
 def _protocols() -> str:

@@ -104,10 +104,20 @@ Folds = Annotated[str, typer.Option(help="Folds, separated by commas; all if not
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the table only.")]
 
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Runs side by side.", min=1)]
-Backend = Annotated[str, typer.Option(help="loky or dask, for more than one job.")]
-Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler; a local cluster if empty.")]
+Backend = Annotated[str, typer.Option(help="loky (processes of this machine) or dask.")]
+Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler, whose workers compute all runs.")]
+Slurm = Annotated[
+    Path | None,
+    typer.Option("--slurm", help="Submit the runs to Slurm, with the options of this TOML file, and return."),
+]
+Collect = Annotated[
+    bool, typer.Option("--collect", help="Compute nothing: tables of what is there, and what became of jobs.")
+]
 Threads = Annotated[int, typer.Option(help="Threads of each run; 0 shares the cores.", min=0)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, or cuda:* for a run on each GPU.")]
+Precision = Annotated[
+    str, typer.Option(help="float32 or bfloat16: train networks in it; auto finds out which is faster here.")
+]
 Only = Annotated[str, typer.Option(help="missing or failed: leave the other runs alone.")]
 ProbabilityScores = Annotated[
     bool,

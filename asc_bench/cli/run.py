@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Running, takes
+
+if TYPE_CHECKING:
+    from asc_bench.runs.work import Work
 
 
 @takes(Running)
@@ -18,23 +21,37 @@ def command(
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
     probability_scores: options.ProbabilityScores = True,
     table: options.Table = "",
+    slurm: options.Slurm = None,
+    collect: options.Collect = False,
     *,
     given: Running,
 ) -> None:
     """Run systems under a protocol, or on a folder of your own, and write the tables.
 
-    What is stored already is not computed again: the same command goes on where it stopped.
+    What is stored already is not computed again: the same command goes on where it stopped. How runs are spread
+    over the GPUs of a machine and over a cluster: docs/scaling.md.
     """
+    from asc_bench.cli import batch
     from asc_bench.cli.work import carry_out, conclude, experiment_of
+    from asc_bench.errors import ConfigError
     from asc_bench.runs.variant import variants_of
     from asc_bench.screen import Screen
 
     asked, variants = given.chosen(), variants_of(systems)
     experiment = experiment_of(given, folds=folds)
+    if slurm is not None and collect:
+        raise ConfigError("--slurm submits runs, --collect makes tables of what is stored; give one of them")
     with Screen(quiet=given.quiet) as screen:
-        work = carry_out(experiment, screen, asked, variants, dry_run=given.dry_run)
+        if slurm is not None or collect:
+            bench = experiment.bench(asked, screen)
+            found = experiment.survey(bench, experiment.plan(bench, variants))
+            if slurm is not None:
+                return batch.submit(experiment, screen, found, slurm, dry_run=given.dry_run)
+            work: Work | None = batch.collect(experiment, screen, found)
+        else:
+            work = carry_out(experiment, screen, asked, variants, dry_run=given.dry_run)
         if work is None:
-            return
+            return None
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             report = experiment.results(work, table or systems).report(
@@ -43,4 +60,4 @@ def command(
     echo(report.text)
     if not given.quiet:
         echo(f"\nTables, figures and report: {report.folder}", err=True)
-    conclude(work.unfinished, len(work.wanted))
+    return conclude(work.unfinished, len(work.wanted))

@@ -69,6 +69,7 @@ class Computing(Recordings):
     scheduler: options.Scheduler = ""
     threads: options.Threads = 0
     device: options.Device = "auto"
+    precision: options.Precision = "auto"
     only: options.Only = ""
     force: options.Force = False
     strict_code: options.StrictCode = False

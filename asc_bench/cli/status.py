@@ -25,7 +25,7 @@ def command(
     """Show what is done, failed and left of a `run` command."""
     from tabulate import tabulate
 
-    from asc_bench.runs.parallel import HEARTBEAT, read_heartbeat
+    from asc_bench.runs.heartbeat import HEARTBEAT, read_heartbeat
     from asc_bench.runs.plan import plan
     from asc_bench.runs.store import ResultsStore
     from asc_bench.runs.variant import parse_variants

@@ -52,6 +52,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         scheduler=given.scheduler,
         n_threads=given.threads,
         device=given.device,
+        precision=given.precision,
         data=given.data,
         synthetic=given.synthetic,
         synthetic_size=given.synthetic_size,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,7 @@ _UNKNOWN_FRAMES = 1 << 62
 """As many or more are libsndfile's word for an unknown length."""
 
 
-@dataclass(frozen=True)
-class AudioFacts:
+class AudioFacts(NamedTuple):
     """What one complete reading of an audio file found.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 
 from asc_bench.data.audio import MISSING_END, OFFICIALLY_SHORT, AudioFacts, inspect_audio
 from asc_bench.data.file_formats import wrong_rate_hint
-from asc_bench.data.indexfile import IndexRow, load_index, save_index
+from asc_bench.data.indexfile import COLUMNS, STATE, load_index, save_index
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
 
@@ -21,21 +21,11 @@ MISSING_FILE_DIGEST = "missing"
 
 N_LISTED = 20
 
+_FAULT = COLUMNS.index("fault")
+_MOST_TOGETHER = 32
+"""Files that a thread inspects before it hands over what it found."""
+
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class IndexEntry:
-    """A file as it was when it was inspected, and what was found.
-
-    ``ctime_ns`` catches what size and modification time do not: files of equal length that were swapped, or
-    unpacked again with the times of the archive.
-    """
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    facts: AudioFacts
 
 
 def _ignore(fraction: float, message: str) -> None:
@@ -76,53 +66,58 @@ def inspect_dataset(
     """
     absent = set(dataset.missing)
     ends = _clip_ends(dataset.clips[~dataset.clips["clip_id"].isin(absent)])
-    index = _up_to_date(dataset, list(ends.index), cache=cache, n_jobs=n_jobs, progress=progress)
-    faults = {path: fault for path, fault in _faults(index, ends) if fault}
+    facts = _up_to_date(dataset, list(ends.index), cache=cache, n_jobs=n_jobs, progress=progress)
+    faults = {path: fault for path, fault in _faults(facts, ends) if fault}
     if faults:
-        raise DataError(_listing(dataset, faults, len(index)))
-    digests = {path: entry.facts.sha256 for path, entry in index.items()}
-    indexed = replace(dataset, file_digests={p: digests.get(p, MISSING_FILE_DIGEST) for p in dataset.clips["path"]})
-    return indexed, {path: entry.facts for path, entry in index.items()}
+        raise DataError(_listing(dataset, faults, len(facts)))
+    every = dataset.clips["path"].tolist()
+    digests = {path: facts[path].sha256 if path in facts else MISSING_FILE_DIGEST for path in every}
+    return replace(dataset, file_digests=digests), facts
 
 
 def _up_to_date(
     dataset: Dataset, paths: Sequence[str], *, cache: Path, n_jobs: int, progress: Progress
-) -> dict[str, IndexEntry]:
-    """Entry of every path: the stored one where the file is as it was, a new one otherwise."""
+) -> dict[str, AudioFacts]:
+    """What was found in every file: what is stored where the file is as it was, and else a new inspection.
+
+    The time of the last change of the inode catches what size and modification time do not: files of equal length
+    that were swapped, or unpacked again with the times of the archive.
+    """
     stored, complaint = load_index(cache, dataset.root)
     if complaint is not None:
         progress(0.0, complaint)
-    known = {p: _entry(row) for p, row in stored.items()}
     now = {p: _stat(p) for p in paths}
     # A fault is never taken from the cache: the disk may have been the culprit.
-    index = {
-        p: known[p]
-        for p in paths
-        if p in known
-        and (known[p].size, known[p].mtime_ns, known[p].ctime_ns) == now[p]
-        and known[p].facts.fault is None
+    facts = {
+        path: AudioFacts._make((*row[len(STATE) : _FAULT], None, *row[_FAULT + 1 :]))
+        for path in paths
+        if (row := stored.get(path)) is not None and row[: len(STATE)] == now[path] and not row[_FAULT]
     }
-    stale = [p for p in paths if p not in index]
+    stale = [p for p in paths if p not in facts]
     if not stale:
         progress(1.0, f"{len(paths)} audio files unchanged")
-        return index
+        return facts
     try:
-        for n_done, (path, facts) in enumerate(_inspect_all(stale, n_jobs), start=1):
-            index[path] = IndexEntry(*now[path], facts)
+        for n_done, (path, found) in enumerate(_inspect_all(stale, n_jobs), start=1):
+            facts[path] = found
+            stored[path] = (*now[path], *found._replace(fault=found.fault or ""))
             progress(n_done / len(stale), f"{n_done} of {len(stale)} audio files checked")
     finally:
         # Also when interrupted: the next call goes on from here.
-        save_index(cache, dataset.root, {p: _row(e) for p, e in {**known, **index}.items()})
-    return {p: index[p] for p in paths}
+        save_index(cache, dataset.root, stored)
+    return {p: facts[p] for p in paths}
 
 
 def _inspect_all(paths: Sequence[str], n_jobs: int) -> Iterable[tuple[str, AudioFacts]]:
-    def inspect(path: str) -> tuple[str, AudioFacts]:
-        return path, inspect_audio(Path(path))
+    def inspect(some: Sequence[str]) -> list[tuple[str, AudioFacts]]:
+        return [(path, inspect_audio(Path(path))) for path in some]
 
+    # Handing out a task takes as long as inspecting a file of one second.
+    n_together = min(_MOST_TOGETHER, max(1, len(paths) // (8 * n_jobs)))
     parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
-    results: Iterable[tuple[str, AudioFacts]] = parallel(delayed(inspect)(path) for path in paths)
-    return results
+    chunks = (paths[i : i + n_together] for i in range(0, len(paths), n_together))
+    found: Iterable[list[tuple[str, AudioFacts]]] = parallel(delayed(inspect)(some) for some in chunks)
+    return (facts for some in found for facts in some)
 
 
 def _stat(path: str) -> tuple[int, int, int]:
@@ -143,9 +138,11 @@ def _clip_ends(clips: pd.DataFrame) -> pd.DataFrame:
     return ends.sort_values("end_s").drop_duplicates("path", keep="last").set_index("path").sort_index()
 
 
-def _faults(index: dict[str, IndexEntry], ends: pd.DataFrame) -> Iterable[tuple[str, str | None]]:
-    for path, end_s, spare_s in zip(ends.index, ends["end_s"], ends["spare_s"], strict=True):
-        facts = index[path].facts
+def _faults(found: dict[str, AudioFacts], ends: pd.DataFrame) -> Iterable[tuple[str, str | None]]:
+    for path, end_s, spare_s in zip(
+        ends.index.tolist(), ends["end_s"].tolist(), ends["spare_s"].tolist(), strict=True
+    ):
+        facts = found[path]
         # Half a frame: clip ends are rounded to frames when they are read.
         tolerated_s = spare_s + 0.5 / max(facts.sample_rate_hz, 1)
         too_short = facts.duration_s < end_s - tolerated_s and facts.sha256 not in OFFICIALLY_SHORT
@@ -168,13 +165,3 @@ def _listing(dataset: Dataset, faults: dict[str, str], n_files: int) -> str:
     own = "Repair these files or leave them out of the table"
     lines.append(f"{official if dataset.official else own}; nothing was trained.")
     return "\n".join(lines)
-
-
-def _row(entry: IndexEntry) -> IndexRow:
-    stat = {"size": entry.size, "mtime_ns": entry.mtime_ns, "ctime_ns": entry.ctime_ns}
-    return {**stat, **asdict(entry.facts), "fault": entry.facts.fault or ""}
-
-
-def _entry(row: IndexRow) -> IndexEntry:
-    facts = {**row, "fault": row["fault"] or None}
-    return IndexEntry(facts.pop("size"), facts.pop("mtime_ns"), facts.pop("ctime_ns"), AudioFacts(**facts))

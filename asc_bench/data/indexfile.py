@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from asc_bench.files import write_atomic, writing
 
-VERSION = 2
+VERSION = 3
 """Raised whenever inspection would find something else; older files are then read anew."""
 
-IndexRow = dict[str, Any]
-"""The columns of one file but for its path."""
+IndexRow = tuple[Any, ...]
+"""The columns of one file but for its path, in the order of ``COLUMNS``."""
 
 _SCHEMA = pa.schema(
     [
@@ -38,6 +38,10 @@ _SCHEMA = pa.schema(
         ("content", pa.string()),
     ]
 )
+COLUMNS = tuple(_SCHEMA.names[1:])
+STATE = COLUMNS[:3]
+"""Those of the file as it was; the others are the fields of ``asc_bench.data.audio.AudioFacts``, in their order."""
+
 _DIGEST = b"asc_bench_digest"
 _VERSION = b"asc_bench_version"
 
@@ -69,7 +73,8 @@ def load_index(cache: Path, root: Path) -> tuple[dict[str, IndexRow], str | None
             raise ValueError("its content does not match its digest")
     except (pa.ArrowException, OSError, ValueError) as error:
         return {}, _set_aside(path, error)
-    return {row.pop("path"): row for row in table.to_pylist()}, None
+    paths, *columns = (column.to_pylist() for column in table.columns)
+    return dict(zip(paths, zip(*columns, strict=True), strict=True)), None
 
 
 def save_index(cache: Path, root: Path, rows: Mapping[str, IndexRow]) -> None:
@@ -80,14 +85,18 @@ def save_index(cache: Path, root: Path, rows: Mapping[str, IndexRow]) -> None:
     cache, root : Path
         Cache root and data-set folder.
     rows : mapping
-        By absolute path of the audio file: the other columns of the index.
+        By absolute path of the audio file.
 
     Raises
     ------
     StoreError
         If the cache cannot be written.
     """
-    table = pa.Table.from_pylist([{"path": path, **row} for path, row in sorted(rows.items())], schema=_SCHEMA)
+    paths = sorted(rows)
+    columns = [paths, *zip(*(rows[path] for path in paths), strict=True)] if paths else [[] for _ in _SCHEMA]
+    table = pa.table(
+        [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)], _SCHEMA
+    )
     table = table.replace_schema_metadata({_DIGEST: _digest(table), _VERSION: str(VERSION).encode()})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
@@ -96,7 +105,17 @@ def save_index(cache: Path, root: Path, rows: Mapping[str, IndexRow]) -> None:
 
 def _digest(table: pa.Table) -> bytes:
     """Of the values, since Parquet itself does not notice a flipped bit."""
-    return hashlib.sha256(json.dumps(table.to_pydict(), sort_keys=True).encode()).hexdigest().encode()
+    whole = hashlib.sha256()
+    for column in table.columns:
+        if column.null_count:
+            raise ValueError("it lacks values")
+        values = column.combine_chunks()
+        if pa.types.is_string(values.type):
+            whole.update(pc.binary_length(values).to_numpy().tobytes())
+            whole.update("".join(values.to_pylist()).encode())
+        else:
+            whole.update(values.to_numpy().tobytes())
+    return whole.hexdigest().encode()
 
 
 def _set_aside(path: Path, error: Exception) -> str:

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from asc_bench.data.container import decodable
 from asc_bench.data.manifest import Dataset
@@ -125,7 +127,7 @@ def _cached(clips: pd.DataFrame, dataset: Dataset, *, cache: Path, n_jobs: int, 
     if stored is None:
         stored = _measure(clips, n_jobs=n_jobs, progress=progress)
         buffer = io.BytesIO()
-        stored.to_parquet(buffer, index=False)
+        stored.to_parquet(buffer, index=False, write_page_checksum=True)
         write_atomic(path, buffer.getvalue())
     return stored.set_axis(clips.index)
 
@@ -133,8 +135,8 @@ def _cached(clips: pd.DataFrame, dataset: Dataset, *, cache: Path, n_jobs: int, 
 def _load(path: Path, n_clips: int) -> pd.DataFrame | None:
     """A stored table, or None if it is absent or damaged: it is then measured again."""
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError):
+        table: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas(ignore_metadata=True)
+    except (OSError, ValueError, pa.ArrowException):
         return None
     whole = list(table.columns) == _COLUMNS and len(table) == n_clips and bool(np.isfinite(table).all(axis=None))
     return table if whole else None

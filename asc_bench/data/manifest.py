@@ -263,7 +263,7 @@ class Dataset:
         """
         table = self.clips.copy()
         try:
-            table["path"] = [self.file_digests[p] for p in self.clips["path"]]
+            table["path"] = [self.file_digests[p] for p in self.clips["path"].tolist()]
         except KeyError as error:
             raise DataError(f"{self.name}: {error.args[0]} was not indexed") from None
         whole = hashlib.sha256(table.to_csv(index=False, float_format="%.9g").encode())

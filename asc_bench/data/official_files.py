@@ -20,6 +20,7 @@ from asc_bench.data.file_formats import (
     published_format,
     wrong_rate_hint,
 )
+from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import DataError
 
@@ -146,16 +147,16 @@ def _against(dataset: Dataset, facts: Facts, published: FileFormat | None) -> It
 
 
 def _too_long(dataset: Dataset, facts: Facts, tolerance_s: float, *, certain: bool) -> Iterator[Finding]:
-    heard_s = dataset.clips["heard_s" if "heard_s" in dataset.clips else "duration_s"]
     longer: dict[str, list[str]] = {}
-    for path, wanted_s in zip(dataset.clips["path"], heard_s, strict=True):
+    longest_s = LAYOUTS[dataset.name].longest_s(dataset.clips)
+    for path, wanted_s in zip(dataset.clips["path"].tolist(), longest_s, strict=True):
         file = facts.get(path)
         if file is not None and file.duration_s > wanted_s + tolerance_s:
             hint = wrong_rate_hint(file.n_frames, wanted_s, file.sample_rate_hz)
             longer.setdefault(f"{wanted_s:g} s{hint}", []).append(path)
     for wanted, paths in longer.items():
-        longest_s = max(facts[path].duration_s for path in paths)
-        yield Finding(f"longer than the clip of {wanted}, up to {longest_s:.4g} s", tuple(paths), refused=certain)
+        found_s = max(facts[path].duration_s for path in paths)
+        yield Finding(f"longer than the clip of {wanted}, up to {found_s:.4g} s", tuple(paths), refused=certain)
 
 
 def _in_themselves(dataset: Dataset, facts: Facts, published: FileFormat | None) -> Iterator[Finding]:

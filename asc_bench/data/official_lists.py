@@ -59,13 +59,14 @@ def part_digest(labelled: Iterable[tuple[str, str]]) -> str:
 
 def digests_of(clips: pd.DataFrame, splits: Sequence[Split]) -> dict[tuple[str, str], str]:
     """Digest of every part of every fold of a clip table."""
-    names = clips["path"].str.rpartition("/")[2]
-    labelled = dict(zip(clips["clip_id"], zip(names, clips["scene"], strict=True), strict=True))
-    return {
-        (split.name, part): part_digest(labelled[clip] for clip in getattr(split, part))
-        for split in splits
-        for part in PARTS
-    }
+    names = [path.rpartition("/")[2] for path in clips["path"].tolist()]
+    labels = clips["scene"].tolist()
+    labelled = dict(zip(clips["clip_id"].tolist(), zip(names, labels, strict=True), strict=True))
+    parts = {(split.name, part): getattr(split, part) for split in splits for part in PARTS}
+    digests = {
+        ids: part_digest(map(labelled.__getitem__, ids)) for ids in set(parts.values())
+    }  # folds may share one
+    return {name: digests[ids] for name, ids in parts.items()}
 
 
 @cache
@@ -78,7 +79,11 @@ def known_digests(layout: str) -> PartDigests:
 
 def crossing(clips: pd.DataFrame, train: Collection[str], test: Collection[str]) -> list[str]:
     """Locations that have clips on both sides, sorted."""
-    first, second = (set(clips.loc[clips["clip_id"].isin(set(ids)), "location"]) for ids in (train, test))
+    return _crossing(dict(zip(clips["clip_id"].tolist(), clips["location"].tolist(), strict=True)), train, test)
+
+
+def _crossing(place_of: Mapping[str, str], train: Collection[str], test: Collection[str]) -> list[str]:
+    first, second = ({place_of[clip] for clip in ids if clip in place_of} for ids in (train, test))
     return sorted(first & second)
 
 
@@ -126,8 +131,9 @@ def compare_lists(
         faults.append(
             f"{len(moved)} of {len(clips)} clips are in another part than in {origin}, such as {moved[0]}"
         )
+    place_of = dict(zip(clips["clip_id"].tolist(), clips["location"].tolist(), strict=True))
     for split in splits:
-        both = [place for place in crossing(clips, split.train, split.test) if place not in shared]
+        both = [place for place in _crossing(place_of, split.train, split.test) if place not in shared]
         if both:
             sentence = f"{split.name}: {_counted(len(both), unit)} in train and in test, such as {_some(both)}"
             (faults if independent else notes).append(sentence)

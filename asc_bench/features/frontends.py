@@ -32,6 +32,12 @@ class FrontEnd(ABC):
 
     sample_rate_hz: int
 
+    @property
+    def frame_rate_hz(self) -> float | None:
+        """Frames per second, where the first axis of the output counts frames of a known hop."""
+        hop_length = getattr(self, "hop_length", None)
+        return self.sample_rate_hz / hop_length if hop_length and self.axes[:1] in ((), ("frames",)) else None
+
     def key(self) -> dict[str, object]:
         """What identifies this front end: class name and settings."""
         return {"front_end": type(self).__name__, **asdict(self)}

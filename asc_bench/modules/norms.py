@@ -1,4 +1,4 @@
-"""Normalisation by bands of frequency: residual, and sub-spectral."""
+"""Normalisation by bands of frequency, residual and sub-spectral, and Keras' settings of batch normalisation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,32 @@ from torch import Tensor, nn
 
 from asc_bench.errors import ConfigError
 
+KERAS_EPS = 1e-3
+"""What Keras adds to the variance in batch normalisation, where torch adds 1e-5."""
+
+KERAS_MOMENTUM = 0.01
+"""Share of a batch in Keras' running statistics, where torch has 0.1."""
+
+
+def with_keras_batch_norm(module: nn.Module, *, momentum: float = KERAS_MOMENTUM) -> nn.Module:
+    """Give every batch normalisation in ``module`` the constants that Keras has by default, in place.
+
+    Parameters
+    ----------
+    momentum : float
+        Weight of a batch in the running statistics; more than Keras' where a training has too few steps for it.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.eps, layer.momentum = KERAS_EPS, momentum
+    return module
+
 
 class ResidualNorm(nn.Module):
     """``FreqIN(x) + strength * x``: every band of every clip is standardised, and some of its level is let through.
 
-    FreqIN takes mean and (biased) variance of a clip's band over channels and time. There is nothing to learn.
+    FreqIN takes mean and variance of a clip's band over channels and time; the variance is the mean squared
+    deviation, as instance normalisation is defined. There is nothing to learn.
 
     Parameters
     ----------

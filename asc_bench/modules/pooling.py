@@ -57,12 +57,12 @@ class LastLevels(nn.Module):
         self.n_levels = n_levels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, samples) to (n, sum of the last widths)."""
+        """(n, sum of the last widths), from blocks whose maps are (n, channels, ...)."""
         maxima = []
         for i, block in enumerate(self.blocks):
             x = block(x)
             if i >= len(self.blocks) - self.n_levels:
-                maxima.append(x.amax(dim=2))
+                maxima.append(x.flatten(start_dim=2).amax(dim=2))
         return torch.cat(maxima, dim=1)
 
 

@@ -46,6 +46,8 @@ class Evaluation:
         By variant and device. Systems without a score are left out.
     published, references, notes, source_only, intervals
         As in ``results_table``.
+    published_note : str
+        What to know of published numbers, below the tables that show some.
     groups, by
         As in ``groups_table``; measures besides ``measures``.
     further : mapping
@@ -61,6 +63,7 @@ class Evaluation:
     confusions: Confusions = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     references: Sequence[Reference] = ()
+    published_note: str = ""
     notes: Sequence[str] = ()
     source_only: Mapping[str, float] = field(default_factory=dict)
     intervals: Collection[str] | None = None
@@ -87,7 +90,7 @@ class Evaluation:
             published=self.published,
             references=self.references,
             tied=self.tied,
-            notes=self.notes,
+            notes=self._notes(),
             source_only=self.source_only,
             intervals=self.intervals,
         )
@@ -109,10 +112,10 @@ class Evaluation:
         return published_table(
             self.scores,
             self.manifests,
-            measures=self.measures,
+            measures=self._with_groups(),
             published=self.published,
             references=self.references,
-            notes=self.notes,
+            notes=self._notes(),
         )
 
     def tests(self) -> Table:
@@ -127,14 +130,20 @@ class Evaluation:
 
     def tidy(self) -> pd.DataFrame:
         """The results as numbers: one row per system and measure, those of groups too."""
-        every = [*self.measures, *(m for members in self.groups.values() for m in members.values())]
         return tidy_results(
             self.scores,
             self.manifests,
-            measures=every,
+            measures=self._with_groups(),
             published=self.published,
             source_only=self.source_only,
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        shows_published = self.setting.comparable and (self.references or self.published)
+        return (*self.notes, *([self.published_note] if self.published_note and shows_published else ()))
+
+    def _with_groups(self) -> list[Measure]:
+        return [*self.measures, *(m for members in self.groups.values() for m in members.values())]
 
     def text(self) -> str:
         """For the terminal: results, groups and tests."""

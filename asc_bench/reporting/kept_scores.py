@@ -33,7 +33,7 @@ def scored(protocol: Protocol, runs: Mapping[str, Sequence[StoredRun]], folder: 
     runs : mapping
         Variant to its runs, all of them done.
     folder : Path
-        Keeps the scores in ``scores.json``; they are read back while runs, protocol and code are the same.
+        Keeps the scores in ``scores.json``; they are read back while they, runs, protocol and code are the same.
     """
     code = keys.package_digest("asc_bench.scoring")
     return remembered(protocol, runs, folder, lambda its: _score(protocol, its), code=code)
@@ -72,7 +72,8 @@ def remembered(
     frames = [score(its) for its in runs.values()]
     scores = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
     # JSON gives back the very numbers; what pandas reads from CSV may differ in the last bit.
-    write_atomic(folder / SCORES, json.dumps({"stamp": stamp, "scores": scores.to_dict("records")}, indent=1))
+    content = {"stamp": stamp, "scores": scores.to_dict("records")}
+    write_atomic(folder / SCORES, json.dumps(content | {"digest": keys.digest(content)}, indent=1))
     return scores
 
 
@@ -90,7 +91,7 @@ def _score(protocol: Protocol, runs: Sequence[StoredRun]) -> pd.DataFrame:
 
 def _kept(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        return content if content.pop("digest") == keys.digest(content) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return content if isinstance(content, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from asc_bench.bench import keys
+from asc_bench.digests import file_digest
 from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic, writing
 from asc_bench.labels import COARSE, FINE, LabelSpace
@@ -39,6 +40,8 @@ from asc_bench.scoring.source_only import source_alone
 
 STAMP = "report.json"
 TEXT = "results.txt"
+FILES = "files"
+"""Entry of the stamp: sha256 of each file of the report by its name."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def report(
     reference: str | None = None,
     probability_scores: bool = True,
 ) -> Report:
-    """Write the report of some runs, unless the same one stands there already.
+    """Write the report of some runs, unless the same one stands there already, every file of it as it was written.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ def report(
         "probability_scores": probability_scores,
         "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
     }
-    if _stamp(folder) == stamp:
+    if _written(folder, stamp):
         return Report(folder, (folder / TEXT).read_text(encoding="utf-8"))
     evaluation = evaluate(protocol, runs, folds=folds, reference=reference, probability_scores=probability_scores)
     with writing(folder):
@@ -99,7 +102,8 @@ def report(
     write_atomic(folder / TEXT, text)
     if all_drawn(written, evaluation):
         stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
-        write_atomic(folder / STAMP, json.dumps(stamp, indent=1))
+        files = {path.name: file_digest(path) for path in (*written, folder / TEXT)}
+        write_atomic(folder / STAMP, json.dumps(stamp | {FILES: files}, indent=1))
     return Report(folder, text)
 
 
@@ -149,6 +153,7 @@ def evaluate(
         compared=compared,
         published=published_by_variant(protocol.name, manifests),
         references=protocol.references,
+        published_note=protocol.published_note,
         notes=contradictions_of(protocol.name, manifests),
         intervals={m.name for m in (compared if protocol.multi_label else measures)},
         groups=groups,
@@ -262,10 +267,11 @@ def _digests(manifests: Iterable[Manifest]) -> list[str]:
     return sorted(str(manifest["digest"]) for manifest in manifests)
 
 
-def _stamp(folder: Path) -> object:
-    if not (folder / TEXT).exists():
-        return None
+def _written(folder: Path, stamp: Mapping[str, object]) -> bool:
+    """Whether the report of this stamp stands in the folder, every file as it was written."""
     try:
-        return json.loads((folder / STAMP).read_bytes())
-    except (OSError, ValueError):
-        return None
+        noted = json.loads((folder / STAMP).read_bytes())
+        files = noted.pop(FILES)
+        return noted == stamp and TEXT in files and all(file_digest(folder / n) == d for n, d in files.items())
+    except (OSError, ConfigError, ValueError, KeyError, TypeError, AttributeError):
+        return False

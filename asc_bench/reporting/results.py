@@ -254,9 +254,9 @@ def _in_points(measure: Measure) -> str:
 
 def units(measures: Sequence[Measure]) -> str:
     """What unit the numbers have, naming those that are not percent."""
-    names: dict[str, list[str]] = {}
+    names: dict[str, dict[str, None]] = {}
     for measure in measures:
-        names.setdefault(measure.unit, []).append(measure.name)
+        names.setdefault(measure.unit, {})[measure.column] = None
     texts = [text.format(names=", ".join(names[unit])) for unit, text in _UNITS.items() if unit in names]
     return "; ".join(texts)
 

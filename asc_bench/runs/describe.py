@@ -17,6 +17,7 @@ from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.sklearn_system import SklearnSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.plan import TrainingPlan
 
 DEFAULT_PROTOCOL = "dcase2018"
 """Whose task a system is described on where none is named."""
@@ -50,6 +51,8 @@ class Description:
         Why one of them is not; empty if both are.
     reason : Reason or None
         What this machine lacks to run it.
+    plan : TrainingPlan or None
+        How its network is trained.
     """
 
     variant: Variant
@@ -62,6 +65,7 @@ class Description:
     n_multiply_adds: int | None
     undefined: str
     reason: Reason | None
+    plan: TrainingPlan | None
 
     @property
     def input_axes(self) -> tuple[str, ...]:
@@ -110,6 +114,7 @@ def describe(
         front_end = None if isinstance(built, FusedSystem) else built.front_end()
         shape = front_end.shape(task.clip_duration_s) if front_end else ()
         cost = _cost(built)
+        training = built.training_plan() if isinstance(built, TorchSystem) else None
     except AscBenchError as error:
         raise ConfigError(f"{variant} cannot run on {protocol}: {error}") from error
     except Exception as error:
@@ -126,6 +131,7 @@ def describe(
         n_multiply_adds=n_multiply_adds,
         undefined=_why_undefined(built) if n_parameters is None or n_multiply_adds is None else "",
         reason=reason,
+        plan=training,
     )
 
 

@@ -1,71 +1,25 @@
-"""Runs one after the other or side by side, with what a watcher needs to know on the way."""
+"""The runs of a command, computed one after the other or side by side."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal, Protocol
-
-import cloudpickle
-import joblib
-from joblib.externals.loky import get_reusable_executor
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import replace
 
 from asc_bench.bench.bench import Bench
-from asc_bench.bench.host import n_cores
-from asc_bench.errors import ConfigError
-from asc_bench.interrupts import undisturbed
+from asc_bench.runs.heartbeat import Monitor, watching
 from asc_bench.runs.plan import RunSpec
-from asc_bench.runs.runner import run_once
-from asc_bench.runs.settings import Settings
+from asc_bench.runs.pools import Killed, Pool, Processes, ThisProcess
+from asc_bench.runs.runner import lost
+from asc_bench.runs.settings import Progress, Settings, Workers
 from asc_bench.runs.store import ResultsStore, StoredRun
+from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.device import choose_devices
+from asc_bench.training.precision import choose_precision
 
-Backend = Literal["loky", "dask"]
-
-HEARTBEAT = "progress.txt"
-POLL_S = 0.5
-
-
-class Monitor(Protocol):
-    """Told what happens while runs are computed."""
-
-    def progress(self, spec: RunSpec, fraction: float, text: str) -> None:
-        """``fraction`` of this run is done."""
-
-    def finished(self, spec: RunSpec, run: StoredRun) -> None:
-        """This run is stored, done or failed."""
-
-
-@dataclass(frozen=True)
-class Workers:
-    """How many runs go side by side, and on what.
-
-    Attributes
-    ----------
-    n_jobs : int
-        Runs at a time.
-    backend : {"loky", "dask"}
-        joblib backend for more than one; dask needs ``asc-bench[dask]`` and uses ``scheduler`` or a local cluster.
-    n_threads : int
-        Threads of each run; 0 shares the cores evenly.
-    scheduler : str
-        Address of a dask scheduler.
-    """
-
-    n_jobs: int = 1
-    backend: Backend = "loky"
-    n_threads: int = 0
-    scheduler: str = ""
-
-    @property
-    def threads_each(self) -> int:
-        """Threads that one run may use."""
-        return self.n_threads or max(1, n_cores() // self.n_jobs)
+ATTEMPTS = 2
+"""How often a run is begun whose process is killed."""
 
 
 def execute(
@@ -76,174 +30,132 @@ def execute(
     workers: Workers,
     monitor: Monitor,
 ) -> list[StoredRun]:
-    """Compute runs; those that another process holds are left to the end and then waited for.
+    """Compute runs, fusions after their members; those that another process holds are waited for in the end.
+
+    A run whose process is killed, as by a system that is out of memory, is begun once more; then it has failed.
+
+    Parameters
+    ----------
+    specs : sequence of RunSpec
+        Which runs.
+    bench, store
+        As in `run_once`.
+    settings : Settings
+        Device and threads as they were asked for: they are chosen where a run is computed.
+    workers : Workers
+        How many runs go side by side, and on what.
+    monitor : Monitor
+        Informed of each run.
 
     Returns
     -------
     list of StoredRun
         In the order of ``specs``; failed ones included.
+
+    Raises
+    ------
+    ConfigError
+        For a device, a scheduler or workers that there are not, or workers that would compute other numbers.
+    DataError
+        If a worker on another machine does not see the same recordings.
+    StoreError
+        If results or features cannot be written.
     """
-    settings = replace(settings, n_threads=workers.threads_each)
     results: dict[str, StoredRun] = {}
-    held: list[RunSpec] = []
-    run_all = _serial if workers.n_jobs == 1 or len(specs) == 1 else _side_by_side
-    for wait in (False, True):
-        todo, held = (held if wait else list(specs)), []
-        if not todo:
-            break
-        for spec, run in run_all(todo, bench, store, settings, workers, monitor, wait):
-            if run is None:
+    attempts: Counter[str] = Counter()
+    queue, held = Queue(specs), list[RunSpec]()
+    n_running, wait = 0, False
+    with _pool(specs, bench, store, settings, workers, monitor) as pool, watching(specs, store, monitor):
+        while queue.left or held or n_running:
+            if not queue.ready and not n_running:
+                queue.ready.extend(held)
+                held, wait = [], True
+            while queue.ready and pool.has_room():
+                pool.submit(queue.ready.popleft(), wait=wait)
+                n_running += 1
+            spec, outcome = pool.next()
+            n_running -= 1
+            if outcome is None:
                 held.append(spec)
-                monitor.progress(spec, 0.0, "another process is at it")
-            else:
-                results[spec.key] = run
-                monitor.finished(spec, run)
+                monitor.progress(spec, 0.0, "already running in another process")
+                continue
+            if isinstance(outcome, Killed):
+                attempts[spec.key] += 1
+                if attempts[spec.key] < ATTEMPTS:
+                    monitor.say(f"  again   {spec.title}: its process on {outcome.where} was killed")
+                    queue.ready.append(spec)
+                    continue
+                outcome = lost(spec, bench, store, settings, where=outcome.where, attempts=ATTEMPTS)
+            results[spec.key] = outcome
+            queue.finished(spec)
+            monitor.finished(spec, outcome)
     return [results[spec.key] for spec in specs]
 
 
-Outcomes = Iterator[tuple[RunSpec, StoredRun | None]]
+class Queue:
+    """Runs to compute; a fusion is ready once its members of the same command are finished.
 
-
-def _serial(
-    specs: Sequence[RunSpec], bench: Bench, store: ResultsStore, settings: Settings, _: Workers, monitor: Monitor,
-    wait: bool,
-) -> Outcomes:  # fmt: skip
-    for spec in specs:
-        heartbeat = Heartbeat(store.scratch(spec) / HEARTBEAT)
-
-        def report(fraction: float, text: str, spec: RunSpec = spec, beat: Heartbeat = heartbeat) -> None:
-            monitor.progress(spec, fraction, text)
-            beat(fraction, text)
-
-        report(0.0, "starting")
-        yield spec, run_once(spec, bench, store, settings, report, wait=wait)
-
-
-def _side_by_side(
-    specs: Sequence[RunSpec], bench: Bench, store: ResultsStore, settings: Settings, workers: Workers,
-    monitor: Monitor, wait: bool,
-) -> Outcomes:  # fmt: skip
-    with _backend(workers), _watching(specs, store, monitor):
-        parallel = joblib.Parallel(n_jobs=workers.n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
-        # A front end of a plug-in could not be unpickled there; the runner asks the system for it anyway.
-        portable = [replace(spec, front_end=None) for spec in specs]
-        packed = PackedBench.of(bench)
-        jobs = (
-            joblib.delayed(undisturbed)(_work, i, spec, packed, store, settings, wait)
-            for i, spec in enumerate(portable)
-        )
-        for i, run in parallel(jobs):
-            yield specs[i], run
-    if workers.backend == "loky" and any(_own_code(spec) for spec in specs):
-        # Its workers stay for the next call, with the modules that they imported: these may be edited before it.
-        get_reusable_executor().shutdown(wait=True)
-
-
-def _own_code(spec: RunSpec) -> bool:
-    """Whether its key holds files of code, which somebody edits."""
-    numerics = spec.parts["numerics"]
-    return isinstance(numerics, Mapping) and any("code" in part for part in numerics.values())
-
-
-def _work(
-    index: int, spec: RunSpec, packed: PackedBench, store: ResultsStore, settings: Settings, wait: bool
-) -> tuple[int, StoredRun | None]:
-    heartbeat = Heartbeat(store.scratch(spec) / HEARTBEAT)
-    return index, run_once(spec, packed.bench, store, settings, heartbeat, wait=wait)
-
-
-@dataclass(frozen=True)
-class PackedBench:
-    """A bench on its way to workers: packed once, and unpacked once by each of them, however many runs it does.
-
-    What a bench keeps of its clip table is then there for all runs of a worker.
+    Parameters
+    ----------
+    specs : sequence of RunSpec
+        All of them, once each.
     """
 
-    number: str
-    """Tells it from those of other commands, which the same workers may serve."""
-    content: bytes = field(repr=False, compare=False)
-
-    @classmethod
-    def of(cls, bench: Bench) -> PackedBench:
-        """Pack a bench; a protocol that was typed in a notebook goes with it."""
-        return cls(uuid.uuid4().hex, cloudpickle.dumps(bench))
+    def __init__(self, specs: Sequence[RunSpec]) -> None:
+        keys = {spec.key for spec in specs}
+        self.ready: deque[RunSpec] = deque()
+        self._needs: dict[str, set[str]] = {}
+        self._needed_by: dict[str, list[RunSpec]] = {}
+        for spec in specs:
+            needs = {member.key for member in spec.members} & keys
+            if not needs:
+                self.ready.append(spec)
+            else:
+                self._needs[spec.key] = needs
+            for key in needs:
+                self._needed_by.setdefault(key, []).append(spec)
 
     @property
-    def bench(self) -> Bench:
-        """The bench, the same one for every job of a command."""
-        return _unpacked(self)
+    def left(self) -> bool:
+        """Whether there are runs that were not taken from ``ready``."""
+        return bool(self.ready or self._needs)
+
+    def finished(self, spec: RunSpec) -> None:
+        """Note that a run is stored, done or failed."""
+        for fusion in self._needed_by.pop(spec.key, ()):
+            self._needs[fusion.key].discard(spec.key)
+            if not self._needs[fusion.key]:
+                del self._needs[fusion.key]
+                self.ready.append(fusion)
 
 
-@lru_cache(maxsize=1)
-def _unpacked(packed: PackedBench) -> Bench:
-    bench: Bench = cloudpickle.loads(packed.content)  # packed by the process that started this one
-    return bench
+def _trains_network(spec: RunSpec) -> bool:
+    return issubclass(spec.variant.system, TorchSystem | TransferredSystem)
 
 
-class Heartbeat:
-    """A progress callback that leaves its last word in a small file, at most twice a second."""
+def _pool(
+    specs: Sequence[RunSpec],
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    workers: Workers,
+    monitor: Monitor,
+) -> Pool:
+    devices = ("auto",) if workers.scheduler else choose_devices(settings.device, workers.n_jobs)
+    if settings.precision is None and not workers.scheduler and any(map(_trains_network, specs)):
+        # Decided once for all runs on this machine; workers elsewhere decide for theirs.
+        settings = replace(settings, precision=choose_precision(devices[0]))
+    if workers.backend == "dask":
+        from asc_bench.runs.cluster import Cluster
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._last = 0.0
+        return Cluster(specs, bench, store, settings, workers, monitor)
+    n_jobs = min(max(workers.n_jobs, len(devices)), len(specs))
+    if n_jobs == 1:
+        alone = replace(settings, device=devices[0]).here(n_sharing=workers.n_jobs)
 
-    def __call__(self, fraction: float, text: str) -> None:
-        now = time.monotonic()
-        if now - self._last >= POLL_S and self.path.parent.exists():
-            self._last = now
-            self.path.write_text(f"{fraction:.4f} {text}", encoding="utf-8", errors="backslashreplace")
+        def progress(spec: RunSpec) -> Progress:
+            return lambda fraction, text: monitor.progress(spec, fraction, text)
 
-
-def read_heartbeat(path: Path) -> tuple[float, str] | None:
-    """What a run in progress said last, or None."""
-    try:
-        fraction, _, text = path.read_text(encoding="utf-8", errors="replace").partition(" ")
-        return float(fraction), text
-    except (OSError, ValueError):
-        return None
-
-
-@contextlib.contextmanager
-def _watching(specs: Sequence[RunSpec], store: ResultsStore, monitor: Monitor) -> Iterator[None]:
-    stop = threading.Event()
-    by_folder = {store.scratch(spec): spec for spec in specs}
-
-    def watch() -> None:
-        while not stop.wait(POLL_S):
-            # Only runs in progress have a folder there.
-            for folder in store.in_progress():
-                beat = read_heartbeat(folder / HEARTBEAT) if folder in by_folder else None
-                if beat is not None:
-                    monitor.progress(by_folder[folder], *beat)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@contextlib.contextmanager
-def _backend(workers: Workers) -> Iterator[None]:
-    if workers.backend == "loky":
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=workers.threads_each):
-            yield
-        return
-    with _dask_client(workers) as _, joblib.parallel_config(backend="dask"):
-        yield
-
-
-def _dask_client(workers: Workers) -> Any:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise ConfigError("--backend dask needs the extra: pip install 'asc-bench[dask]'") from error
-    if workers.scheduler:
-        return Client(workers.scheduler)  # type: ignore[no-untyped-call]
-    return Client(
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers.n_jobs, threads_per_worker=1, dashboard_address=None
-        )
-    )
+        return ThisProcess(bench, store, alone, progress)
+    shared = replace(settings, device=devices[0]).here(n_sharing=max(workers.n_jobs, len(devices)))
+    return Processes(bench, store, shared, [devices[index % len(devices)] for index in range(n_jobs)])

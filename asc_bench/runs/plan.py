@@ -22,8 +22,10 @@ from asc_bench.protocol import Fold
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
 from asc_bench.systems.fused import FusedSystem
+from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.transforms.base import Transform
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def plan(
     labels = bench.protocol.labels
     label_digest = keys.digest([labels.fine, labels.coarse, labels.coarse_of])
     fold_digests = {f.name: keys.digest([f.name, f.train, f.validation, f.test]) for f in chosen}
-    data_digest = bench.dataset.digest()
+    data_digest = bench.data_digest
     views = keys.NUMERICS["views"] if bench.protocol.views else None
     copies = {fold.name: augmentation.key_part(fold) for fold in chosen} if augmentation else {}
     specs = []
@@ -166,7 +168,7 @@ def plan(
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 if told.front_end not in numerics_of and not fault:
                     numerics_of[told.front_end], fault = _or_fault(
-                        partial(_numerics, kinds, told.front_end), dict[str, object]()
+                        partial(_numerics, kinds, told.front_end, told.transforms), dict[str, object]()
                     )
                 seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
                 parts: dict[str, object] = {
@@ -228,6 +230,7 @@ class _Told:
     uses_validation: bool = False
     members: tuple[Variant, ...] = ()
     fault: str = ""
+    transforms: tuple[Transform, ...] = ()
 
     def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
         """Whether its runs leave predictions of validation clips that nothing was fitted on."""
@@ -242,7 +245,17 @@ def why_not(system: System) -> Reason | None:
     """Why a system cannot run on the task that it is built for, or None; a fusion cannot where a member cannot."""
     if isinstance(system.task, MultiLabelTask) and not isinstance(system, TransferredSystem | FusedSystem):
         return Reason("unsupported-task", _SEVERAL_LABELS)
-    return system.why_not(system.params, built=system)
+    reason = system.why_not(system.params, built=system)
+    network = _network(system)
+    if reason is None and network is not None and (fault := network.plan_fault()):
+        return Reason("unsupported-task", fault)
+    return reason
+
+
+def _network(system: System) -> TorchSystem | None:
+    """The system itself, or the one that it transfers, if that is trained by a plan."""
+    inner = system.inner if isinstance(system, TransferredSystem) else system
+    return inner if isinstance(inner, TorchSystem) else None
 
 
 def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
@@ -253,8 +266,13 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         if isinstance(system, FusedSystem):
             members = tuple(parse_variants(",".join(system.members)))
             return _Told(uses_validation=system.uses_validation, members=members, refusal=refusal)
-        told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation)
-        files = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
+        network = _network(system)
+        if refusal is not None and network is not None and network.plan_changes:
+            return _Told(system.front_end(), refusal)  # an impossible plan cannot be asked for more
+        transforms = network.training_plan().augment if network is not None else ()
+        told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation, transforms=transforms)
+        of_transforms = (path for transform in transforms for path in transform.files())
+        files = dict.fromkeys((*system.external_files(), *_named_files(variant.params), *of_transforms))
     except ConfigError:
         if issubclass(variant.system, FusedSystem):
             raise
@@ -277,8 +295,10 @@ def _code(kinds: Sequence[type[System]]) -> str:
     return keys.digest([keys.provenance(kind) for kind in kinds])
 
 
-def _numerics(kinds: Sequence[type[System]], front_end: FrontEnd | None) -> dict[str, object]:
-    return {kind.__name__: keys.numerics(kind, front_end) for kind in kinds}
+def _numerics(
+    kinds: Sequence[type[System]], front_end: FrontEnd | None, transforms: Sequence[Transform]
+) -> dict[str, object]:
+    return {kind.__name__: keys.numerics(kind, front_end, transforms) for kind in kinds}
 
 
 def _or_fault(compute: Callable[[], Value], instead: Value) -> tuple[Value, str]:

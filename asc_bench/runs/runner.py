@@ -65,7 +65,7 @@ def run_once(
     try:
         with store.lock(spec, wait=wait):
             stored = store.load(spec, with_weights=settings.keep_weights)
-            if stored is not None and stored.done:
+            if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
             return _compute(spec, bench, store, settings, progress)
     except Timeout:
@@ -84,6 +84,37 @@ def skipped(spec: RunSpec, bench: Bench, settings: Settings) -> StoredRun:
         "digest": spec.key,
     }
     return StoredRun(Path(), manifest)
+
+
+def lost(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, *, where: str, attempts: int
+) -> StoredRun:
+    """Store the failure of a run whose process was killed, unless another process has finished it meanwhile.
+
+    Parameters
+    ----------
+    spec, bench, store, settings
+        As in ``run_once``.
+    where : str
+        Machine of the last process.
+    attempts : int
+        How often it was begun.
+    """
+    now = datetime.now(UTC)
+    message = (
+        f"its process was killed {attempts} times, the last time on {where}: probably out of memory. Try fewer "
+        "jobs, or more memory for each"
+    )
+    manifest = _header(spec, bench, settings, now) | {
+        "status": "failed",
+        "error": {"type": "WorkerKilled", "message": message},
+        "durations_s": {},
+        "peak_memory_bytes": 0,
+        "finished": now.isoformat(timespec="milliseconds"),
+    }
+    with store.lock(spec):
+        stored = store.load(spec)
+        return stored if stored is not None and stored.done else _failed(spec, store, manifest, message)
 
 
 def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
@@ -121,12 +152,12 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
 
 
 def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], text: str) -> StoredRun:
-    """Publish a failure, unless the run is stored and was computed again for its weights alone."""
+    """Publish a failure, unless the run is stored and was computed again for its weights or another precision."""
     earlier = store.load(spec)
     if earlier is None or not earlier.done:
         return store.publish(spec, manifest, traceback=text)
     scratch = store.scratch(spec)
-    _log.warning("%s failed when it was computed again for its weights; the stored run stays", spec.title)
+    _log.warning("%s failed when it was computed again; the stored run stays", spec.title)
     with writing(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         (scratch / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -156,7 +187,9 @@ def _fit_and_predict(
                 owner=bench.feature_rows(fold.train)[1],
             )
     scratch = store.scratch(spec)
-    context = Context(seed=spec.seed, folder=scratch, device=settings.device, progress=progress)
+    context = Context(
+        seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
+    )
     limit_threads(settings.n_threads)
     with watch("fit"):
         chosen_on = fold.validation if system.uses_validation else ()
@@ -283,7 +316,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",
         "system": spec.variant.name,
         "variant": str(spec.variant),
-        "params": asdict(spec.variant.params),
+        "params": asdict(spec.variant.params) | spec.variant.changes.texts(),
         "budget": str(spec.budget),
         "selection": str(spec.selection),
         "augmentation": str(spec.augmentation or ""),

@@ -13,7 +13,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,8 +39,6 @@ TRACEBACK = "traceback.txt"
 WEIGHTS = "weights"
 NOT_SAVED = "not_saved"
 """Manifest entry of a run whose weights were asked for: why its system cannot be saved."""
-
-STALE_S = 3600.0
 
 _log = logging.getLogger("asc_bench")
 
@@ -207,10 +205,12 @@ class ResultsStore:
                         shutil.rmtree(folder)
 
     def sweep(self) -> None:
-        """Remove unfinished folders that killed processes left more than an hour ago."""
-        limit = time.time() - STALE_S
+        """Remove unfinished folders that killed processes left: those of runs whose lock nobody holds."""
         for path in self.runs.glob("*/*/*/.*.tmp"):
-            if path.stat().st_mtime < limit:
+            key = path.name.partition(".tmp")[0].rpartition(".")[0].rpartition("-")[2]
+            with suppress(Timeout), ExitStack() as held:
+                for lock in (self.root / "locks").glob(f"{key}*.lock"):
+                    held.enter_context(locked(lock, wait=False))
                 shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, folder: Path, *, whole: bool) -> StoredRun | None:

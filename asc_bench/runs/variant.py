@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from asc_bench.budget import Budget
@@ -14,15 +13,19 @@ from asc_bench.errors import ConfigError
 from asc_bench.names import near, require_text
 from asc_bench.registry import origin, system_fault, systems
 from asc_bench.systems.base import Params, System, Task
+from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.plan_changes import AUGMENT, KEYS, PREFIX, UNCHANGED, PlanChanges, check_key, read_change
+from asc_bench.typed_text import default_of, split_items, to_text, to_value
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A system with resolved settings."""
+    """A system with resolved settings, and changes of its training plan."""
 
     system: type[System]
     params: Params
+    changes: PlanChanges = UNCHANGED
 
     @property
     def name(self) -> str:
@@ -32,21 +35,25 @@ class Variant:
     def __str__(self) -> str:
         """Canonical text: settings that differ from their defaults, in the order of their declaration."""
         changed = [
-            f"{f.name}={_show(getattr(self.params, f.name))}"
+            f"{f.name}={to_text(getattr(self.params, f.name))}"
             for f in dataclasses.fields(self.params)
-            if getattr(self.params, f.name) != _default(f)
+            if getattr(self.params, f.name) != default_of(f)
         ]
+        changed += [str(self.changes)] if self.changes else []
         return f"{self.name}[{','.join(changed)}]" if changed else self.name
 
     def __reduce__(self) -> tuple[Callable[..., Variant], tuple[object, ...]]:
         """Travel to a worker as text, since it may have to load the plug-in first; as its class if unregistered."""
         if systems().found.get(self.name) is self.system:
             return _read_one, (str(self),)
-        return Variant, (self.system, self.params)
+        return Variant, (self.system, self.params, self.changes)
 
     def build(self, task: Task, budget: Budget) -> System:
         """The system itself, bound to a task; of transfer also the system that it transfers."""
         system = self.system(task, self.params, budget)
+        if self.changes:
+            assert isinstance(system, TorchSystem)
+            system.change_plan(self.changes)
         if isinstance(system, TransferredSystem):
             (inner,) = parse_variants(system.params.system)
             system.inner = inner.build(system.inner_task, budget)
@@ -92,7 +99,8 @@ def variant_of(system: SystemLike, **settings: object) -> Variant:
     system : str, type, System or Variant
         As ``SystemLike``. An instance and a variant bring settings of their own, which ``settings`` replace.
     **settings
-        By the names of the fields of the system's ``Params``.
+        By the names of the fields of the system's ``Params``; of a neural system also ``augment``, a text or
+        transforms, and ``plan``, a mapping of fields of ``TrainingPlan`` to values, or single ``"plan.patience"``.
 
     Raises
     ------
@@ -104,6 +112,8 @@ def variant_of(system: SystemLike, **settings: object) -> Variant:
     --------
     >>> str(variant_of("sb-cnn", bn=True))
     'sb-cnn[bn=true]'
+    >>> str(variant_of("sb-cnn", augment="mixup+roll", plan={"epochs": 5}))
+    'sb-cnn[augment=mixup+roll,plan.epochs=5]'
     """
     if isinstance(system, str) and "[" not in system and system in systems().found:
         system = systems().get(system)
@@ -113,19 +123,31 @@ def variant_of(system: SystemLike, **settings: object) -> Variant:
             raise ConfigError(f"{system!r} stands for {len(found)} systems, such as {found[0]}; give one")
         (system,) = found
     if isinstance(system, System):
-        system = Variant(_usable(type(system)), system.params)
+        changes = system.plan_changes if isinstance(system, TorchSystem) else UNCHANGED
+        system = Variant(_usable(type(system)), system.params, changes)
     if isinstance(system, Variant):
-        cls, given = (
-            system.system,
-            {f.name: getattr(system.params, f.name) for f in dataclasses.fields(system.params)},
-        )
+        cls, changed = system.system, dict(system.changes.values)
+        given = {f.name: getattr(system.params, f.name) for f in dataclasses.fields(system.params)}
     else:
-        cls, given = _usable(system), {}
-    hints = typing.get_type_hints(cls.Params)
-    for key, value in settings.items():
-        _check_known(cls, key)
-        given[key] = _convert(f"{cls.card.name}: {key}", _show(value), hints[key])
-    return Variant(cls, _make(cls, given))
+        cls, changed, given = _usable(system), {}, {}
+    name, hints = cls.card.name, typing.get_type_hints(cls.Params)
+    for key, value in _flat(settings, hints).items():
+        if _is_of_plan(cls, key):
+            changed[KEYS[key]] = read_change(name, key, to_text(value))
+        else:
+            _check_known(cls, key)
+            given[key] = to_value(f"{name}: {key}", to_text(value), hints[key])
+    return Variant(cls, _make(cls, given), PlanChanges.of(changed))
+
+
+def _flat(settings: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+    """Settings with those of a mapping ``plan`` as settings of their own."""
+    flat = dict(settings)
+    plan = flat.get("plan")
+    if "plan" not in own and isinstance(plan, Mapping):
+        del flat["plan"]
+        flat |= {AUGMENT if name == AUGMENT else f"{PREFIX}{name}": value for name, value in plan.items()}
+    return flat
 
 
 def _usable(system: object) -> type[System]:
@@ -152,7 +174,9 @@ def _usable(system: object) -> type[System]:
 def parse_variants(text: str) -> list[Variant]:
     """Read ``all``, names, globs and ``name[param=value,...]``, separated by commas; repeats are dropped.
 
-    ``param=*`` stands for every choice of a parameter that has choices, and ``param=a|b`` for some of them.
+    ``param=*`` stands for every choice of a parameter that has choices, and ``param=a|b`` for some of them. Of
+    neural systems ``augment=`` names transforms and ``plan.FIELD=`` sets a field of the training plan; both take
+    ``a|b``.
     Combinations that the system's settings refuse are left out then, unless all are. ``all`` and globs leave out
     systems that cannot do without settings.
 
@@ -188,37 +212,21 @@ def needs_settings(name: str) -> bool:
     return False
 
 
-def split_items(text: str) -> Iterable[str]:
-    """Items of a comma-separated list; commas inside brackets do not count."""
-    depth, item = 0, ""
-    for character in text:
-        depth += (character == "[") - (character == "]")
-        if depth < 0:
-            raise ConfigError(f"{text!r} has a closing bracket too many")
-        if character == "," and depth == 0:
-            yield item.strip()
-            item = ""
-        else:
-            item += character
-    if depth:
-        raise ConfigError(f"{text!r} lacks a closing bracket")
-    if item.strip():
-        yield item.strip()
-
-
 def expand(system: type[System], text: str) -> Iterator[Variant]:
     """Every variant that the settings between the brackets stand for; raises as `parse_variants`."""
     choices = _parse_choices(system, text)
     refused: ConfigError | None = None
     n_found = 0
     for combination in itertools.product(*choices.values()):
+        values = dict(zip(choices, combination, strict=True))
+        changes = PlanChanges.of({KEYS[key]: values.pop(key) for key in choices if _is_of_plan(system, key)})
         try:
-            params = _make(system, dict(zip(choices, combination, strict=True)))
+            params = _make(system, values)
         except ConfigError as error:
             refused = error
             continue
         n_found += 1
-        yield Variant(system, params)
+        yield Variant(system, params, changes)
     if refused is not None and not n_found:
         raise refused
 
@@ -230,10 +238,34 @@ def _make(system: type[System], values: dict[str, object]) -> Params:
         raise ConfigError(f"{system.card.name}: {error}") from error
 
 
+def _is_of_plan(system: type[System], key: str) -> bool:
+    """Whether a setting is of the training plan; one of the system's own of that name comes first.
+
+    Raises
+    ------
+    ConfigError
+        If it is, and the system has no plan, or a plan has no such field.
+    """
+    own = {f.name for f in dataclasses.fields(system.Params)}
+    if key in own or not (key == AUGMENT or key.startswith(PREFIX)):
+        return False
+    name = system.card.name
+    if issubclass(system, TransferredSystem):
+        raise ConfigError(f"{name}: {key} belongs to the system that is transferred, as in system=NAME[{key}=...]")
+    if not issubclass(system, TorchSystem):
+        raise ConfigError(f"{name} has no training plan that {key} could change; neural systems have one")
+    check_key(name, key)
+    return True
+
+
 def _check_known(system: type[System], key: str) -> None:
     known = [f.name for f in dataclasses.fields(system.Params)]
     if key not in known:
-        hint = near(key, known) if known else "; it takes none"
+        every = [*known, *(KEYS if issubclass(system, TorchSystem) else ())]
+        # A system's own settings are listed, and those of all plans only guessed at.
+        hint = near(key, every)
+        if not hint.startswith("; did"):
+            hint = near(key, known) if known else "; it takes none"
         raise ConfigError(f"{system.card.name} has no parameter {key!r}{hint}")
 
 
@@ -244,50 +276,18 @@ def _parse_choices(system: type[System], text: str) -> dict[str, list[object]]:
         key, equals, value = (part.strip() for part in assignment.partition("="))
         if not equals:
             raise ConfigError(f"{name}: {assignment!r} is not of the form parameter=value")
-        _check_known(system, key)
+        of_plan = _is_of_plan(system, key)
+        if not of_plan:
+            _check_known(system, key)
         if key in values:
             raise ConfigError(f"{name}: parameter {key!r} is given twice")
+        if of_plan:
+            values[key] = [read_change(name, key, item) for item in split_items(value, "|") or [value]]
+            continue
         named = typing.get_origin(hints[key]) is typing.Literal
         if value == "*" and not named:
             raise ConfigError(f"{name}: {key} has no list of choices that * could stand for")
         texts = [str(c) for c in typing.get_args(hints[key])] if value == "*" else [value]
         texts = [t.strip() for t in value.split("|")] if named and "|" in value else texts
-        values[key] = [_convert(f"{name}: {key}", t, hints[key]) for t in texts]
+        values[key] = [to_value(f"{name}: {key}", t, hints[key]) for t in texts]
     return values
-
-
-def _convert(where: str, text: str, kind: object) -> object:
-    if typing.get_origin(kind) is typing.Literal:
-        choices = {str(c): c for c in typing.get_args(kind)}
-        if text not in choices:
-            raise ConfigError(f"{where} is {text!r}, but must be one of {', '.join(choices)}")
-        return choices[text]
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        options = typing.get_args(kind)
-        if type(None) in options and text.lower() == "none":
-            return None
-        return _convert(where, text, next(o for o in options if o is not type(None)))
-    if kind is bool:
-        if text.lower() not in ("true", "false"):
-            raise ConfigError(f"{where} is {text!r}, but must be true or false")
-        return text.lower() == "true"
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            raise ConfigError(f"{where} is {text!r}, which is not {_a(kind)}") from None
-    if kind is str:
-        return text
-    raise ConfigError(f"{where} cannot be set from text (its type is {kind})")
-
-
-def _a(kind: object) -> str:
-    return "a whole number" if kind is int else "a number"
-
-
-def _show(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _default(field: dataclasses.Field[object]) -> object:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import n_cores
 from asc_bench.errors import StoreError
 from asc_bench.features.frontends import FrontEnd
-from asc_bench.runs.parallel import Monitor, Workers, execute
+from asc_bench.runs.heartbeat import Monitor
+from asc_bench.runs.parallel import execute
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.runner import skipped
-from asc_bench.runs.settings import Progress, Settings
+from asc_bench.runs.settings import Progress, Settings, Workers
 from asc_bench.runs.store import ResultsStore, StoredRun
 
 _log = logging.getLogger("asc_bench")
@@ -120,7 +121,8 @@ def survey(
         if spec.key in stored or (force and spec.key in keys):
             continue
         run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
-        if run is None or (strict_code and spec.key in keys and code_changed(run, spec)):
+        stale = run is not None and (not settings.accept(run.manifest) or (strict_code and code_changed(run, spec)))
+        if run is None or (stale and spec.key in keys):
             continue
         stored[spec.key] = run
     states = {s.key: str(stored[s.key].manifest["status"]) if s.key in stored else "missing" for s in chosen}
@@ -140,7 +142,8 @@ def prepare(
     progress: Callable[[float, str], None],
     *,
     force: bool = False,
-) -> Settings:
+    features: bool = True,
+) -> None:
     """Clear the way for what is left to compute, and fill the feature cache.
 
     Parameters
@@ -148,35 +151,32 @@ def prepare(
     work : Work
         From ``survey``.
     store, settings
-        As in ``run_once``; the device may be ``auto``.
+        As in ``run_once``.
     progress : callable
         Told how far the features are.
     force : bool
         Remove the stored runs first.
+    features : bool
+        Whether to fill the cache; other machines compute features where they need them.
 
-    Returns
-    -------
-    Settings
-        With the device that was chosen.
+    Raises
+    ------
+    StoreError
+        If results or features cannot be written, or results cannot be locked.
     """
-    from asc_bench.training.device import choose_device
-
-    settings = replace(settings, device=choose_device(settings.device))
     store.require_locks()
     if force:
         store.forget(work.todo)
     store.sweep()
-    augmentation = next((spec.augmentation for spec in work.todo), None)
-    fill_cache(work.bench, front_ends(work.todo), settings.cache, progress, augmentation=augmentation)
-    return settings
+    if features:
+        augmentation = next((spec.augmentation for spec in work.todo), None)
+        fill_cache(work.bench, front_ends(work.todo), settings.cache, progress, augmentation=augmentation)
 
 
 def compute(work: Work, store: ResultsStore, settings: Settings, workers: Workers, monitor: Monitor) -> Work:
     """Compute what is left, and return the work as it stands then. Parameters are those of ``execute``."""
-    fresh: dict[str, StoredRun] = {}
-    for generation in _generations(work.todo):
-        runs = execute(generation, work.bench, store, settings, workers, monitor)
-        fresh |= {spec.key: run for spec, run in zip(generation, runs, strict=True)}
+    runs = execute(work.todo, work.bench, store, settings, workers, monitor)
+    fresh = {spec.key: run for spec, run in zip(work.todo, runs, strict=True)}
     return replace(work, stored={**work.stored, **fresh}, todo=())
 
 
@@ -188,17 +188,6 @@ def with_members(specs: Iterable[RunSpec]) -> list[RunSpec]:
             found.setdefault(member.key, member)
         found.setdefault(spec.key, spec)
     return list(found.values())
-
-
-def _generations(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
-    """Runs that need no other, then fusions of these, then fusions of fusions."""
-    depths = [_depth(spec) for spec in specs]
-    for depth in sorted(set(depths)):
-        yield [spec for spec, of in zip(specs, depths, strict=True) if of == depth]
-
-
-def _depth(spec: RunSpec) -> int:
-    return 1 + max((_depth(member) for member in spec.members), default=-1)
 
 
 def front_ends(specs: Iterable[RunSpec]) -> list[FrontEnd]:

@@ -54,6 +54,8 @@ class Measure:
         The column whose values are the strata; ``""`` takes all clips as one.
     of : tuple of str
         The strata that count, in order; empty for all that occur.
+    pooled : bool
+        The clips of the strata in ``of`` count as those of one.
     average : {"macro", "clips"}
         Within a stratum: mean over classes of the statistic of the clips of each class, or the statistic of all
         clips of the stratum.
@@ -100,6 +102,7 @@ class Measure:
     statistic: str | Statistic = "accuracy"
     clusters: Clusters = "scene"
     group: str = ""
+    pooled: bool = False
 
     def __post_init__(self) -> None:
         for attribute, known in (("strata", Strata), ("average", Average), ("clusters", Clusters)):
@@ -110,6 +113,8 @@ class Measure:
             raise ConfigError(f"measure {self.name!r}: top_k is {self.top_k}, must be at least 1")
         if self.top_k > 1 and not accuracy:
             raise ConfigError(f"measure {self.name!r}: top_k is of the accuracy, not of {statistic.name!r}")
+        if self.pooled and not self.of:
+            raise ConfigError(f"measure {self.name!r}: pooled is of the strata in `of`, and there are none")
         if self.derived is not None and not self.derived.coarse:
             raise ConfigError(
                 f"measure {self.name!r}: nothing can be derived in a label space without coarse classes"

@@ -184,14 +184,14 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def _check_content(path: Path, frame: pd.DataFrame, classes: Mapping[str, list[str]]) -> None:
-    splits = sorted(set(frame["split"]) - set(SPLITS))
-    levels = sorted(set(frame["level"]) - set(classes))
+    splits = sorted(set(frame["split"].unique()) - set(SPLITS))
+    levels = sorted(set(frame["level"].unique()) - set(classes))
     if splits or levels:
         raise StoreError(f"{path}: unknown splits {splits}, unknown levels {levels}")
     for level, names in classes.items():
         rows = frame[frame["level"] == level]
-        foreign = sorted((set(rows["label"]) | set(rows["predicted"])) - set(names))
-        lengths = set(rows["probabilities"].map(len))
+        foreign = sorted({*rows["label"].unique(), *rows["predicted"].unique()} - set(names))
+        lengths = set(map(len, rows["probabilities"]))
         if foreign or not lengths <= {len(names)}:
             raise StoreError(
                 f"{path}: level {level!r} has {len(names)} classes, but foreign labels {foreign} "

@@ -48,7 +48,7 @@ class Rows:
     def strata(self) -> tuple[str, ...]:
         """Strata, in the order of the measure, or sorted."""
         found = sorted(self.clips["stratum"].unique())
-        return self.measure.of or tuple(found)
+        return tuple(found) if self.measure.pooled else self.measure.of or tuple(found)
 
     @cached_property
     def _cells(self) -> tuple[npt.NDArray[np.int64], tuple[int, int]]:
@@ -152,12 +152,13 @@ def clip_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "test
             f"{clip['n']} of {len(repeats)} repeats ({ragged.sum()} such clips); complete the runs"
         )
     sums = []
+    of_repeat = dict(iter(chosen.groupby("repeat")))
     for repeat in repeats:
-        rows = chosen[chosen["repeat"] == repeat]
+        rows = of_repeat[repeat]
         agrees = rows["agrees"].to_numpy(bool) if "agrees" in rows.columns else None
         clips = ScoredClips(rows["label_rank"].to_numpy(), rows["probabilities"].to_numpy(), agrees)
         sums.append(_checked_sums(measure, measure.scored_by.per_clip(clips), len(rows)))
-    clips_table = chosen[chosen["repeat"] == repeats[0]][[*_KEY, *_FACTS]].reset_index(drop=True)
+    clips_table = of_repeat[repeats[0]][[*_KEY, *_FACTS]].reset_index(drop=True)
     return Rows(measure, clips_table, np.stack(sums))
 
 
@@ -203,11 +204,13 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
         columns |= _derived(predictions, chosen, measure, split)
     rows = pd.DataFrame(columns, index=chosen.index)
     if measure.of:
-        rows = rows[rows["stratum"].isin(measure.of)]
+        rows = rows[rows["stratum"].isin(measure.of)].copy()
     absent = [s for s in measure.of if s not in set(rows["stratum"].unique())]
     if absent or rows.empty:
         where = f"{measure.strata} {absent}" if absent else f"level {measure.levels[0]!r}"
         raise DataError(f"measure {measure.name!r}: no {split} prediction for {where}")
+    if measure.pooled:
+        rows["stratum"] = ""
     rows = rows.sort_values([*_KEY, "repeat"], kind="stable", ignore_index=True)
     twice = rows.duplicated([*_KEY, "repeat"])
     if twice.any():

@@ -19,10 +19,13 @@ from asc_bench.synthetic.mobile import tau_2019, tut_2018
 from asc_bench.synthetic.recordings import dares_g1, litis_rouen, tut_2017_development, tut_2017_evaluation
 from asc_bench.synthetic.sizes import Size, sizes
 from asc_bench.synthetic.task4 import task4
+from asc_bench.synthetic.tau_mobile import tau_2020, tau_2022
 
 _PLANNERS: dict[str, Callable[[Size, int], Contents]] = {
     "tut-urban-2018-mobile": tut_2018,
     "tau-urban-2019-mobile": tau_2019,
+    "tau-2020-mobile": tau_2020,
+    "tau-2022-mobile": tau_2022,
     "esc-50": esc_50,
     "esc-10": esc_10,
     "litis-rouen": litis_rouen,

@@ -31,7 +31,8 @@ class Share:
     n_locations : int
         Recording spots that they come from, in nearly equal numbers.
     n_parallel : int
-        How many of the clips exist on device B, and on device C, too.
+        How many clips there are of each other device that the part has; in the sets of 2018 and 2019 of the same
+        instants.
     """
 
     n_clips: int
@@ -94,6 +95,9 @@ class Size:
         Clips of DCASE 2017 task 4.
     greatest_hits : Hits
         Recordings of Greatest Hits.
+    tau_mobile : mapping or None
+        Share of every scene in the parts ``train``, ``test`` and ``unused`` of the mobile sets of 2020 and 2022, in
+        recordings of ten seconds; None for the official numbers.
     """
 
     tut_2018: tuple[MobilePart, ...]
@@ -105,6 +109,7 @@ class Size:
     dares: tuple[Places, ...]
     task4: Task4
     greatest_hits: Hits
+    tau_mobile: Mapping[str, Share] | None = None
 
 
 def in_turn(total: int, n: int) -> list[int]:
@@ -134,6 +139,7 @@ class _Entry:
     dares: tuple[_Labels, ...]
     task4: Task4
     greatest_hits: Hits
+    tau_mobile: Mapping[str, Share] | None = None
 
 
 _PARTS_2018 = {"train": ("train", CITIES_2018), "test": ("test", CITIES_2018)}
@@ -144,6 +150,8 @@ _PARTS_2019 = {
     "unused": ("unused", (UNSEEN_CITY_2019,)),
 }
 """Name and cities of every part in ``sizes.toml``."""
+
+_PARTS_TAU = ("train", "test", "unused")
 
 
 @cache
@@ -171,6 +179,7 @@ def _size(entry: _Entry, litis_labels: Iterable[str], where: str) -> Size:
         dares=tuple(Places(d.n_recordings, d.n_places) for d in entry.dares for _ in range(d.n_labels)),
         task4=entry.task4,
         greatest_hits=entry.greatest_hits,
+        tau_mobile=entry.tau_mobile and _of_each(entry.tau_mobile, _PARTS_TAU, f"{where}.tau_mobile"),
     )
 
 

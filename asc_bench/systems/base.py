@@ -19,6 +19,7 @@ from asc_bench.labels import LabelSpace
 
 if TYPE_CHECKING:
     from asc_bench.features.frontends import FrontEnd
+    from asc_bench.training.precision import Decision
 
 Probabilities = npt.NDArray[np.float32] | Mapping[str, npt.NDArray[np.float32]]
 """``(n_clips, n_classes)``, or one such array for each label level."""
@@ -35,7 +36,8 @@ class Task:
     labels : LabelSpace
         Classes to tell apart.
     devices : tuple of str
-        Recording devices of the training split, in order; empty where the data set names none.
+        Recording devices of the training split, in order; empty where the data set names none. Last is
+        ``asc_bench.clips.UNKNOWN_DEVICE`` where clips of others are tested: nothing is trained on it.
     clip_duration_s : float
         Length of every clip, in seconds.
     """
@@ -127,6 +129,8 @@ class Context:
     """Scratch folder of this run: checkpoints go here and are gone once the run is done."""
     device: str = "cpu"
     """torch device string."""
+    precision: Decision | None = None
+    """Arithmetic of training networks; decided by each training if not given."""
     progress: Callable[[float, str], None] = _ignore
     """Call with the fraction done (0 to 1) and a few words."""
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asc_bench.clips import Clips, LabelledClips
-from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.errors import ConfigError, StoreError, SystemFailure
 from asc_bench.labels import FINE
 from asc_bench.systems.base import Context, Probabilities, System
+from asc_bench.training.plan_changes import UNCHANGED, PlanChanges
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from asc_bench.features.frontends import FrontEnd
     from asc_bench.training.batches import Batch, Statistics
     from asc_bench.training.evaluate import Evaluation, Outputs
     from asc_bench.training.plan import TrainingPlan
+    from asc_bench.training.precision import Decision
 
 _WEIGHTS = "weights.safetensors"
 
@@ -43,8 +46,11 @@ class TorchSystem(System):
     """Seconds between checkpoints of a training; 0 for one after each epoch."""
 
     module: nn.Module | None = None
+    plan_changes: PlanChanges = UNCHANGED
+    """What a user set in the training plan, see ``change_plan``."""
     _statistics: Statistics | None = None
     _device: str = "cpu"
+    _precision: Decision | None = None
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -53,6 +59,43 @@ class TorchSystem(System):
     @abstractmethod
     def training_plan(self) -> TrainingPlan:
         """How it is trained at this budget."""
+
+    def change_plan(self, changes: PlanChanges) -> None:
+        """Train as ``training_plan`` says but for some of its settings, from now on."""
+        own = self.training_plan
+        self.training_plan = lambda: changes.apply(own())  # type: ignore[method-assign]
+        self.plan_changes = changes
+
+    def plan_fault(self) -> str:
+        """Why a plan that a user changed cannot be carried out; empty if it can, or is the system's own."""
+        if not self.plan_changes:
+            return ""
+        from asc_bench.training.transforms.base import Given, first_fault
+
+        try:
+            plan = self.training_plan()
+        except ConfigError as error:
+            return str(error)
+        front_end = self.network_front_end()
+        shape = front_end.shape(self.task.clip_duration_s)
+        given = Given(
+            front_end=front_end,
+            shape=shape if plan.crop is None else (plan.crop.length, *shape[1:]),
+            standardised=plan.standardise != "none",
+            devices=self.task.devices,
+            network_reads_device=self.needs_device != "no",
+        )
+        fault = first_fault(plan.augment, given)
+        return f"augmentation by {fault}" if fault else ""
+
+    @property
+    def augments_by_device(self) -> bool:
+        """Whether a transform of the plan reads the names of the recording devices, which no network does."""
+        return any(transform.reads_device for transform in self.training_plan().augment)
+
+    def network_front_end(self) -> FrontEnd:
+        """Of what the network is trained on: ``front_end`` unless it is given a part of the features only."""
+        return self.front_end()
 
     def forward(self, module: nn.Module, batch: Batch) -> Outputs:
         """Run the network; by default on the features alone."""
@@ -111,39 +154,45 @@ class TorchSystem(System):
         """Build one network and train it; a system of several networks calls this once for each ``part``."""
         import torch
 
+        from asc_bench.training.augmentation import check_lengths
         from asc_bench.training.batches import ClipStore
         from asc_bench.training.device import reproducible
         from asc_bench.training.loop import train as run_training
         from asc_bench.training.sampling import torch_seed
 
         self._check(train)
+        plan, data = self.training_plan(), ClipStore(train, device=context.device, statistics=self._statistics)
         with reproducible(context.device):
             torch.manual_seed(torch_seed(context.seed, -1))
             module = self.build().to(context.device)
-        run_training(
+            check_lengths(module, self, data, plan, self.network_front_end())
+        self._precision = run_training(
             module,
             self,
-            ClipStore(train, device=context.device, statistics=self._statistics),
+            data,
             None
             if validation is None
             else ClipStore(validation, device=context.device, statistics=self._statistics),
-            self.training_plan(),
+            plan,
             seed=context.seed,
+            front_end=self.network_front_end(),
             checkpoint=context.folder / f"{part}.safetensors",
             checkpoint_every_s=self.checkpoint_every_s,
             progress=context.progress,
+            precision=context.precision,
         )
         return module
 
     def predict(self, clips: Clips) -> Probabilities:
-        """Mean over the test excerpts of each clip, in float32."""
+        """Mean over the test excerpts of each clip, in the plan's arithmetic of prediction."""
         from asc_bench.training.batches import ClipStore
         from asc_bench.training.device import reproducible
         from asc_bench.training.evaluate import evaluate
 
         store = ClipStore(clips, device=self._device, statistics=self._statistics)
+        plan = self.training_plan()
         with reproducible(self._device):
-            found = evaluate(self._fitted(), self, store, self.training_plan()).probabilities
+            found = evaluate(self._fitted(), self, store, plan, precision=plan.test_precision).probabilities
         if self.task.labels.levels == (FINE,):
             return found[FINE]
         return {level: found[level] for level in self.task.labels.levels if level in found}
@@ -188,11 +237,10 @@ class TorchSystem(System):
             self.module.to(device)
 
     def facts(self) -> Mapping[str, str | int | float]:
-        """The arithmetic of the training: ``precision="auto"`` depends on the machine."""
-        from asc_bench.training.device import training_dtype
-
-        dtype = training_dtype(self.training_plan().precision, self._device)
-        return {"training_precision": str(dtype).removeprefix("torch.")}
+        """The arithmetic of the training and why it is that one, and that of the test where it is another."""
+        found: dict[str, str | int | float] = {} if self._precision is None else dict(self._precision.facts())
+        test_precision = self.training_plan().test_precision
+        return found if test_precision == "float32" else {**found, "test_precision": test_precision}
 
     def complexity(self) -> Mapping[str, int]:
         """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,21 @@ _N_FINGERPRINT_CLIPS = 8
 
 
 @dataclass(frozen=True)
+class Blend:
+    """Of a batch whose clips were blended with others: the share that is their own, and the others' labels."""
+
+    share: float
+    labels: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Batch:
     """What a network and its loss see in one step.
 
     Attributes
     ----------
     features : Tensor, shape (size, n_frames, ...)
-        Standardised; cut and masked as the plan says.
+        Standardised; cut and changed as the plan says.
     labels : mapping of str to Tensor, shape (size,)
         Class indices by label level; empty at prediction.
     device : Tensor, shape (size,), optional
@@ -36,6 +44,10 @@ class Batch:
         Optimiser steps taken before this one.
     progress : float
         Share of the training done, 0 to 1.
+    blend : Blend, optional
+        What mixup put into the batch.
+    device_names : str array, shape (size,), optional
+        Names of the recording devices, where a transform reads them; no network may.
     """
 
     features: Tensor
@@ -43,6 +55,8 @@ class Batch:
     device: Tensor | None = None
     step: int = 0
     progress: float = 0.0
+    blend: Blend | None = None
+    device_names: npt.NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,13 +114,15 @@ class ClipStore:
         if not len(clips):
             raise DataError("a split without a single clip can be neither trained on nor predicted")
         self.device = device
-        self.n_frames = clips.features.shape[1]
+        self.shape = clips.features.shape[1:]
+        self.n_frames = self.shape[0]
         self._statistics = statistics.to(device) if statistics is not None else None
         self._features = clips.features
         self._tensor: Tensor | None = None
         if resident if resident is not None else fits_on(device, clips.features.n_bytes):
             self._tensor = torch.from_numpy(_checked(clips.features.load(), 0)).to(device)
         self._recorder = None if clips.device is None else torch.as_tensor(clips.device, device=device)
+        self.device_names = clips.device_names if isinstance(clips, LabelledClips) else None
         labels = clips.labels if isinstance(clips, LabelledClips) else {}
         self._labels = {level: torch.as_tensor(y, device=device) for level, y in labels.items()}
 
@@ -139,8 +155,12 @@ class ClipStore:
         length: int | None = None,
         step: int = 0,
         progress: float = 0.0,
+        change: Callable[[Batch], Batch] = lambda batch: batch,
     ) -> Batch:
-        """Clips ``rows``; with ``length``, excerpts of so many frames from ``starts``."""
+        """Clips ``rows``; with ``length``, excerpts of so many frames from ``starts``.
+
+        ``change`` is applied before the features are standardised.
+        """
         if self._tensor is not None:
             source, index = self._tensor, torch.from_numpy(rows).to(self.device)
         else:
@@ -154,16 +174,20 @@ class ClipStore:
             first = torch.from_numpy(starts).to(self.device)
             frames = (first[:, None] + torch.arange(length, device=self.device)) % self.n_frames
             values = source[index[:, None], frames]
-        if self._statistics is not None:
-            values = (values - self._statistics.mean) / self._statistics.std
         place = torch.from_numpy(rows).to(self.device)
-        return Batch(
-            features=values,
-            labels={level: y[place] for level, y in self._labels.items()},
-            device=None if self._recorder is None else self._recorder[place],
-            step=step,
-            progress=progress,
+        batch = change(
+            Batch(
+                features=values,
+                labels={level: y[place] for level, y in self._labels.items()},
+                device=None if self._recorder is None else self._recorder[place],
+                step=step,
+                progress=progress,
+                device_names=None if self.device_names is None else self.device_names[rows],
+            )
         )
+        if self._statistics is None:
+            return batch
+        return replace(batch, features=(batch.features - self._statistics.mean) / self._statistics.std)
 
 
 def _chunks(features: Features) -> Iterator[npt.NDArray[np.float32]]:

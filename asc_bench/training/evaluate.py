@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +91,9 @@ def evaluate(
     *,
     with_loss: bool = False,
     batch_size: int = EVALUATION_BATCH,
+    precision: Literal["float32", "float16"] = "float32",
 ) -> Evaluation:
-    """Probabilities of every clip, in order, in float32; the plan's mean over its excerpts where it cuts some.
+    """Probabilities of every clip, in order; the plan's mean over its excerpts where it cuts some.
 
     Parameters
     ----------
@@ -99,7 +101,11 @@ def evaluate(
         Compute the loss as well; the clips need labels.
     batch_size : int
         Excerpts per forward pass; changes speed and memory, never a label.
+    precision : {"float32", "float16"}
+        Arithmetic of the network, of a copy in half precision for the second; all that follows is in float32.
     """
+    if precision == "float16":
+        module = deepcopy(module).half()
     module.eval()
     starts: Sequence[int] = plan.crop.test_starts(data.n_frames) if plan.crop is not None else (0,)
     length = plan.crop.length if plan.crop is not None else None
@@ -110,7 +116,8 @@ def evaluate(
     for begin in range(0, len(rows), batch_size):
         part = slice(begin, begin + batch_size)
         batch = data.batch(rows[part], starts=firsts[part], length=length, progress=1.0)
-        outputs = as_float32(learner.forward(module, batch))
+        given = replace(batch, features=batch.features.half()) if precision == "float16" else batch
+        outputs = as_float32(learner.forward(module, given))
         probabilities = learner.probabilities(outputs)
         levels = probabilities if isinstance(probabilities, Mapping) else {FINE: probabilities}
         for level, values in levels.items():

@@ -9,19 +9,27 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from asc_bench.errors import StoreError, SystemFailure
+from asc_bench.training.augmentation import given_of
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.checkpoint import read_tensors, write_tensors
-from asc_bench.training.device import in_layout, reproducible, training_dtype
+from asc_bench.training.device import in_layout, reproducible
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
 from asc_bench.training.plan import Plateau, TrainingPlan
-from asc_bench.training.sampling import batch_rows, crop_starts, mixup_draw, torch_seed
+from asc_bench.training.precision import Decision, for_plan, resumed_in
+from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
+from asc_bench.training.transforms.base import applied, first_fault
+
+if TYPE_CHECKING:
+    from asc_bench.features.frontends import FrontEnd
 
 _log = logging.getLogger("asc_bench")
 
@@ -37,6 +45,7 @@ class _Progress:
     n_without_gain: int = 0
     n_in_stage: int = 0
     stage: int = 0
+    stage_step: int = 0
     stopped: bool = False
 
 
@@ -48,13 +57,15 @@ def train(
     plan: TrainingPlan,
     *,
     seed: int,
+    front_end: FrontEnd | None = None,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
-) -> None:
+    precision: Decision | None = None,
+) -> Decision:
     """Train ``module`` in place, taking up a matching checkpoint where there is one.
 
-    Batches, excerpts, dropout and masks of a step depend on the seed and the number of the step alone, so
+    Batches, excerpts, dropout and transforms of a step depend on the seed and the number of the step alone, so
     that a training resumed at any step equals one that was never interrupted, bit for bit on a CPU.
 
     Parameters
@@ -63,16 +74,27 @@ def train(
         Initialised, on the device of ``data``.
     validation : ClipStore, optional
         Needed where the plan decides anything on it.
+    front_end : FrontEnd, optional
+        Where the features come from, for transforms that must know it.
     checkpoint : Path, optional
         File for the state of the training. It is left behind at the end, and taken up only by a training of the
         same seed, plan, network and data.
     checkpoint_every_s : float
         Seconds between checkpoints; 0 writes one after each epoch instead.
+    precision : Decision, optional
+        What "auto" in the plan stands for; decided here if not given.
+
+    Returns
+    -------
+    Decision
+        The arithmetic of the training. One that is taken up goes on in that of its checkpoint, unless another is
+        asked for: then it starts over.
 
     Raises
     ------
     SystemFailure
-        If the loss or the gradient is not finite, or the plan needs a validation split and there is none.
+        If the loss or the gradient is not finite, the plan needs a validation split and there is none, or one of
+        its transforms does not go with the features.
     """
     if plan.needs_validation and validation is None:
         raise SystemFailure(
@@ -80,7 +102,9 @@ def train(
             "uses_validation return True"
         )
     with reproducible(data.device):
-        _Training(module, learner, data, validation, plan, seed).run(checkpoint, checkpoint_every_s, progress)
+        training = _Training(module, learner, data, validation, plan, seed, front_end, precision)
+        training.run(checkpoint, checkpoint_every_s, progress)
+    return training.precision
 
 
 class _Training:
@@ -92,16 +116,21 @@ class _Training:
         validation: ClipStore | None,
         plan: TrainingPlan,
         seed: int,
+        front_end: FrontEnd | None,
+        precision: Decision | None,
     ) -> None:
         self.module, self.learner, self.data, self.validation = in_layout(module, plan), learner, data, validation
         self.plan, self.seed = plan, seed
         self.optimiser = self._new_optimiser()
         self.n_steps = plan.n_steps(len(data))
         self.batch_size = min(plan.batch_size, len(data))
-        self.dtype = training_dtype(plan.precision, data.device)
+        self.precision = for_plan(plan.precision, data.device, precision)
         self.at = _Progress()
         self.best: dict[str, Tensor] = {}
         self.guard = _FiniteGuard(data.device)
+        self.given = given_of(data, plan, front_end, seed)
+        if fault := first_fault(plan.augment, self.given):
+            raise SystemFailure(f"augmentation by {fault}")
         self.identity = self._identity()
 
     def run(self, checkpoint: Path | None, every_s: float, report: Callable[[float, str], None]) -> None:
@@ -132,15 +161,14 @@ class _Training:
         rate = self._learning_rate()
         torch.manual_seed(torch_seed(self.seed, step))
         batch = self._batch(step)
-        share, partner = 1.0, batch
-        if plan.mixup:
-            batch, share, partner = self._mixed(batch)
         self.module.train()
-        with torch.autocast(device.partition(":")[0], dtype=self.dtype, enabled=self.dtype != torch.float32):
+        dtype = self.precision.dtype
+        with torch.autocast(device.partition(":")[0], dtype=dtype, enabled=dtype != torch.float32):
             outputs = self.learner.forward(self.module, batch)
         outputs = as_float32(outputs)
         loss = self.learner.loss(outputs, batch)
-        if plan.mixup:
+        if batch.blend is not None:
+            share, partner = batch.blend.share, replace(batch, labels=batch.blend.labels)
             loss = share * loss + (1.0 - share) * self.learner.loss(outputs, partner)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -153,32 +181,21 @@ class _Training:
         return loss.detach()
 
     def _batch(self, step: int) -> Batch:
-        rows = batch_rows(len(self.data), self.batch_size, seed=self.seed, step=step)
+        short = self.plan.short_batches
+        rows = batch_rows(len(self.data), self.batch_size, seed=self.seed, step=step, short=short)
         crop, length, starts = self.plan.crop, None, None
         if crop is not None:
             length = crop.length
             starts = crop_starts(self.data.n_frames, length, size=len(rows), seed=self.seed, step=step)
-        batch = self.data.batch(rows, starts=starts, length=length, step=step, progress=step / self.n_steps)
-        if self.plan.mask is not None:
-            return replace(batch, features=self.plan.mask(batch.features))
-        return batch
-
-    def _mixed(self, batch: Batch) -> tuple[Batch, float, Batch]:
-        """The blended batch with its own labels, its share of the loss, and the same with its partners' labels."""
-        if batch.device is not None:
-            raise SystemFailure(
-                "mixup blends clips of different recording devices; a system that uses the "
-                "device cannot be trained with it"
-            )
-        share, order = mixup_draw(self.plan.mixup, size=len(batch.features), seed=self.seed, step=batch.step)
-        index = torch.from_numpy(order).to(self.data.device)
-        blended = replace(batch, features=share * batch.features + (1.0 - share) * batch.features[index])
-        return blended, share, replace(blended, labels={level: y[index] for level, y in batch.labels.items()})
+        before = partial(applied, [t for t in self.plan.augment if t.raw], given=self.given)
+        progress = step / self.n_steps
+        batch = self.data.batch(rows, starts=starts, length=length, step=step, progress=progress, change=before)
+        return applied([t for t in self.plan.augment if not t.raw], batch, given=self.given)
 
     def _learning_rate(self) -> float:
-        schedule = self.plan.schedule
-        staged = schedule.gamma**self.at.stage if isinstance(schedule, Plateau) else 1.0
-        return self.plan.learning_rate * staged * schedule.factor(self.at.step, self.n_steps)
+        schedule, at = self.plan.schedule, self.at
+        staged = schedule.stage_factor(at.stage, at.step - at.stage_step) if isinstance(schedule, Plateau) else 1.0
+        return self.plan.learning_rate * staged * schedule.factor(at.step, self.n_steps)
 
     def _new_optimiser(self) -> Optimizer:
         plan = self.plan
@@ -195,6 +212,8 @@ class _Training:
         return kind(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
 
     def _epoch(self, step: int) -> int:
+        if self.plan.short_batches:
+            return step // -(-len(self.data) // self.batch_size)
         return step * self.batch_size // len(self.data)
 
     def _validation_due(self, epoch_done: bool) -> bool:
@@ -204,9 +223,10 @@ class _Training:
             return False
         if self.at.step == self.n_steps:
             return True
-        if self.plan.iterations is not None:
-            return self.at.step % self.plan.validate_every == 0
-        return epoch_done and self._epoch(self.at.step) % self.plan.validate_every == 0
+        done = self.at.step if self.plan.iterations is not None else self._epoch(self.at.step)
+        if done <= self.plan.validate_after:
+            return False
+        return (epoch_done or self.plan.iterations is not None) and done % self.plan.validate_every == 0
 
     def _validate(self) -> None:
         assert self.validation is not None
@@ -220,19 +240,28 @@ class _Training:
         value = result.macro_accuracy() if self.plan.monitor == "accuracy" else -result.loss
         if self.at.best is None or value > self.at.best:
             self.at.best, self.at.n_without_gain, self.at.n_in_stage = value, 0, 0
-            if self.plan.select == "best" or isinstance(self.plan.schedule, Plateau):
+            if self.plan.select == "best" or self._restarts:
                 self.best = {name: t.detach().clone() for name, t in self.module.state_dict().items()}
             return
         self.at.n_without_gain += 1
         self.at.n_in_stage += 1
         schedule = self.plan.schedule
         if isinstance(schedule, Plateau) and self.at.n_in_stage >= schedule.patience:
-            self.at.stage, self.at.n_in_stage = self.at.stage + 1, 0
+            self.at.stage, self.at.n_in_stage, self.at.stage_step = self.at.stage + 1, 0, self.at.step
             self.at.stopped = self.at.stage == schedule.n_stages
-            self.module.load_state_dict(self.best)
-            self.optimiser = self._new_optimiser()
+            if schedule.restart:
+                self.module.load_state_dict(self.best)
+                self.optimiser = self._new_optimiser()
+            else:
+                self.at.n_in_stage = 1
+            if schedule.own_best:
+                self.at.best = None
         if self.plan.patience is not None and self.at.n_without_gain >= self.plan.patience:
             self.at.stopped = True
+
+    @property
+    def _restarts(self) -> bool:
+        return isinstance(self.plan.schedule, Plateau) and self.plan.schedule.restart
 
     def _message(self, loss: float) -> str:
         best = "" if self.at.best is None else f" best {self.plan.monitor} {abs(self.at.best):.3f}"
@@ -244,8 +273,7 @@ class _Training:
     def _identity(self) -> str:
         parts = {
             "seed": self.seed,
-            "plan": repr(self.plan),
-            "dtype": str(self.dtype),
+            "plan": repr(replace(self.plan, precision="auto")),
             "data": [store.fingerprint() for store in (self.data, self.validation) if store is not None],
             "tensors": [(name, tuple(t.shape)) for name, t in self.module.state_dict().items()],
         }
@@ -256,7 +284,8 @@ class _Training:
         tensors |= {f"best/{name}": t for name, t in self.best.items()}
         for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{slot}": t for slot, t in slots.items() if t is not None}
-        write_tensors(path, tensors, {"identity": self.identity, "progress": asdict(self.at)})
+        facts = {"identity": self.identity, "precision": self.precision.precision, "progress": asdict(self.at)}
+        write_tensors(path, tensors, facts)
 
     def _resume(self, path: Path) -> None:
         if not path.exists():
@@ -269,6 +298,11 @@ class _Training:
         if facts["identity"] != self.identity:
             _log.warning("checkpoint %s belongs to another training, which starts over", path)
             return
+        noted, wanted = facts["precision"], self.precision.precision
+        if noted != wanted and (self.precision.fixed or self.plan.precision != "auto"):
+            _log.warning("checkpoint %s is of training in %s, not %s: training starts over", path, noted, wanted)
+            return
+        self.precision = resumed_in(self.precision, noted)
         parts: dict[str, dict[str, Tensor]] = {"module": {}, "best": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from asc_bench.errors import ConfigError
-
-if TYPE_CHECKING:
-    from asc_bench.features.augment import SpecMask
+from asc_bench.training.transforms.base import Transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +79,46 @@ class Plateau:
 
     A new stage multiplies the learning rate by ``gamma`` and forgets the optimiser's momentum; after
     ``n_stages`` stages, where they are given, training ends. Which value must gain is the plan's ``monitor``.
+
+    Attributes
+    ----------
+    gamma : float
+    patience : int
+    n_stages : int, optional
+    restart : bool
+        Begin a stage from the best weights and with a new optimiser. Without it the training runs on, as under
+        Keras' ``ReduceLROnPlateau``: the validation that ended a stage is the next one's first without gain.
+    own_best : bool
+        Each stage has a best of its own: its first validation is a gain, the next stage starts from its best, and
+        the best weights of the training are those of the last stage.
+    decay : float
+        Within a stage the rate is divided by ``1 + decay * steps``, as Keras' optimisers have it.
+    floor : float
+        Share of the learning rate that stages do not go below.
     """
 
     gamma: float
     patience: int
     n_stages: int | None = None
+    restart: bool = True
+    own_best: bool = False
+    decay: float = 0.0
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.own_best and not self.restart:
+            raise ConfigError("plateau: stages with a best of their own start from it, so own_best needs restart")
+        if self.decay < 0 or not 0 <= self.floor < 1:
+            raise ConfigError(
+                f"plateau: needs decay of at least 0 and floor in 0 to below 1, got {self.decay} and {self.floor}"
+            )
+
+    def stage_factor(self, stage: int, n_steps: int) -> float:
+        """Multiplier of the learning rate in ``stage``, from 0, after ``n_steps`` steps of it."""
+        return max(self.gamma**stage, self.floor) / (1.0 + self.decay * n_steps)
 
     def factor(self, step: int, n_steps: int) -> float:
-        """Within a stage the rate is constant; the loop applies ``gamma`` once per stage."""
+        """One: the loop knows the stages and applies ``stage_factor``."""
         return 1.0
 
 
@@ -149,7 +179,8 @@ class TrainingPlan:
     Attributes
     ----------
     batch_size : int
-        Clips per step; fewer only where the whole training split is smaller.
+        Clips per step; fewer where the whole training split is smaller, or at the end of an epoch (see
+        ``short_batches``).
     epochs, iterations : int
         Length of the training, in passes over the training split or in steps.
     optimiser : {"adam", "adamw", "sgd"}
@@ -161,14 +192,16 @@ class TrainingPlan:
         or one for each entry of the last axis.
     crop : Crop, optional
         Excerpts along time; None takes whole clips.
-    mask : SpecMask, optional
-        Random masking of time-frequency features in training, after standardisation.
-    mixup : float
-        Parameter alpha of mixup (Zhang et al. 2018): each batch is blended with a permutation of itself, and its
-        loss with that of the permuted labels, by one share from Beta(alpha, alpha); 0 for none.
+    augment : tuple of Transform
+        Random changes of training batches, in order; those of the sound itself come before standardisation.
+    short_batches : bool
+        End each epoch with a batch of the clips that are left over, however few, as Keras and most data loaders do;
+        otherwise the last batch of an epoch is filled up from the next one.
     precision : {"float32", "bfloat16", "auto"}
-        Arithmetic of training; "auto" is bfloat16 where the device computes it natively, else float32.
-        Evaluation is always float32.
+        Arithmetic of training; "auto" is what ``asc_bench.training.precision`` finds the faster one.
+        Validation is always float32.
+    test_precision : {"float32", "float16"}
+        Arithmetic and weights of prediction, for networks that must fit into half the memory there.
     channels_last : bool
         Memory layout of 2-D convolutions; changes speed, and numbers only by rounding.
     select : {"last", "best"}
@@ -177,6 +210,8 @@ class TrainingPlan:
         Class-averaged accuracy, or the system's loss, on the validation split.
     validate_every : int
         Epochs (where ``epochs`` is given) or iterations between validations; 0 for none.
+    validate_after : int
+        Epochs or iterations before the first validation, so that earlier weights are never the best.
     patience : int, optional
         Stop after this many validations in a row without gain, counted on through the stages of a ``Plateau``.
     clip_gradient_norm : float, optional
@@ -194,13 +229,15 @@ class TrainingPlan:
     schedule: Schedule = Constant()
     standardise: Standardise = "none"
     crop: Crop | None = None
-    mask: SpecMask | None = None
-    mixup: float = 0.0
+    augment: tuple[Transform, ...] = ()
+    short_batches: bool = False
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    test_precision: Literal["float32", "float16"] = "float32"
     channels_last: bool = False
     select: Literal["last", "best"] = "last"
     monitor: Literal["accuracy", "loss"] = "accuracy"
     validate_every: int = 0
+    validate_after: int = 0
     patience: int | None = None
     clip_gradient_norm: float | None = None
 
@@ -211,12 +248,25 @@ class TrainingPlan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"training plan: {name} must be positive, got {value}")
-        if self.mixup < 0:
-            raise ConfigError(f"training plan: mixup must not be negative, got {self.mixup}")
+        self._check_transforms()
+        if self.validate_after < 0:
+            raise ConfigError(f"training plan: validate_after must not be negative, got {self.validate_after}")
         if self.optimiser != "sgd" and (self.momentum or self.nesterov):
             raise ConfigError(f"training plan: momentum and nesterov belong to sgd, not to {self.optimiser}")
         if self.needs_validation and self.validate_every < 1:
             raise ConfigError("training plan: best weights, patience and plateau need validate_every of at least 1")
+
+    def _check_transforms(self) -> None:
+        names: set[str] = set()
+        for transform in self.augment:
+            if not isinstance(transform, Transform) or "__dataclass_fields__" not in vars(type(transform)):
+                raise ConfigError(
+                    f"training plan: augment holds {transform!r}, which is no Transform that is a dataclass of its "
+                    "own; a checkpoint could not tell its settings"
+                )
+            if transform.name in names:
+                raise ConfigError(f"training plan: augment names {transform.name} twice")
+            names.add(transform.name)
 
     @property
     def needs_validation(self) -> bool:
@@ -228,4 +278,7 @@ class TrainingPlan:
         if self.iterations is not None:
             return self.iterations
         assert self.epochs is not None
-        return max(1, -(-self.epochs * n_clips // min(self.batch_size, n_clips)))
+        size = min(self.batch_size, n_clips)
+        if self.short_batches:
+            return self.epochs * -(-n_clips // size)
+        return max(1, -(-self.epochs * n_clips // size))

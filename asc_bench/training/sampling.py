@@ -24,12 +24,18 @@ def _permutation(n_clips: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return order
 
 
-def batch_rows(n_clips: int, batch_size: int, *, seed: int, step: int) -> npt.NDArray[np.int64]:
+def batch_rows(
+    n_clips: int, batch_size: int, *, seed: int, step: int, short: bool = False
+) -> npt.NDArray[np.int64]:
     """Clips of one step, shape (batch_size,).
 
     Epochs are permutations laid end to end and cut into batches of equal size: every clip comes once in each
-    epoch, and no batch is too small for batch normalisation.
+    epoch, and no batch is too small for batch normalisation. With ``short`` each epoch is cut by itself, and its
+    last batch has the clips that are left.
     """
+    if short:
+        epoch, place = divmod(step, -(-n_clips // batch_size))
+        return _permutation(n_clips, seed, epoch)[place * batch_size : (place + 1) * batch_size].copy()
     places = np.arange(step * batch_size, (step + 1) * batch_size)
     return np.array([_permutation(n_clips, seed, int(p // n_clips))[p % n_clips] for p in places], dtype=np.int64)
 

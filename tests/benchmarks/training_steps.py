@@ -1,4 +1,4 @@
-"""Timing the steps of the training loop in several arithmetics and memory layouts, and whether they are right."""
+"""Steps of the training loop in several arithmetics and memory layouts: their time, and whether they are right."""
 
 from __future__ import annotations
 
@@ -6,41 +6,33 @@ import copy
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from itertools import pairwise
-from statistics import median
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from asc_bench.api import Constant, TorchSystem
+from asc_bench.api import COARSE, FINE, Constant, Features, LabelledClips, LabelSpace, Task, TorchSystem
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.device import reproducible
-from asc_bench.training.evaluate import Outputs, as_float32, evaluate
-from asc_bench.training.loop import train
+from asc_bench.training.evaluate import as_float32
+from asc_bench.training.loop import _Training
+from asc_bench.training.precision import Arithmetic
 
-WARM_UP = 3
-"""Steps that are not timed: kernels are chosen, and memory that was never touched comes in slowly."""
-
-MAX_LOSS_DEVIATION = 0.01
-MAX_NORM_DEVIATION = 0.02
-MAX_GRADIENT_DEVIATION = 0.1
-"""Relative to plain float32; the last two are of the gradient's norm and of the gradient as a vector."""
-
-MAX_SLOWER = 1.1
-REQUIRED_FACTOR = 2.2
+LABELS = LabelSpace.from_map({f"fine {i}": f"coarse {i % 8}" for i in range(70)})
+"""As many classes as the merged data set of Abrol and Sharma (2020) has."""
+TASK = Task(labels=LABELS, devices=("A", "B", "C"), clip_duration_s=5.0)
 
 
 @dataclass(frozen=True)
 class Setting:
     """How a step is computed."""
 
-    precision: str
+    precision: Arithmetic
     channels_last: bool
     compiled: bool = False
 
@@ -50,87 +42,133 @@ class Setting:
 
 
 PLAIN = Setting("float32", channels_last=False)
-SETTINGS = (
-    PLAIN,
-    Setting("float32", channels_last=True),
-    Setting("bfloat16", channels_last=False),
-    Setting("bfloat16", channels_last=True),
-)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """What a training of a few steps gave: seconds of each, and the loss and gradient of the first."""
-
-    seconds: tuple[float, ...]
-    loss: float
-    gradient: Tensor
-
-
-@dataclass(frozen=True)
+@dataclass
 class Row:
-    """Figures of one setting; deviations are relative to plain float32."""
+    """What was measured of one setting.
+
+    Attributes
+    ----------
+    setting : Setting
+    loss : float
+        Of the first step.
+    gradient : Tensor
+        Of the first step, float64, all parameters as one vector.
+    first_s : float
+        Seconds of the first step, in which kernels are chosen and code is compiled.
+    step_s : list of float
+        Seconds of a step in each round.
+    peak_bytes : int
+        Most memory of a GPU in use; 0 on a CPU.
+    """
 
     setting: Setting
-    step_s: float
-    factor: float
-    loss_deviation: float
-    norm_deviation: float
-    gradient_deviation: float
-    compile_s: float = 0.0
+    loss: float
+    gradient: Tensor
+    first_s: float
+    step_s: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
 
     @property
-    def right(self) -> bool:
-        """Whether loss and gradient are as near to plain float32 as they must be."""
+    def least_s(self) -> float:
+        """Of all rounds: what else runs on the machine only ever adds to it."""
+        return min(self.step_s)
+
+    @property
+    def compile_s(self) -> float:
+        """What the first step took beyond the others."""
+        return max(0.0, self.first_s - self.least_s)
+
+    def pays_off_after(self, other: Row) -> float:
+        """Steps after which this setting has made up for what its first step took; infinite if it never does."""
+        gained = other.least_s - self.least_s
+        return max(0.0, self.compile_s - other.compile_s) / gained if gained > 0 else float("inf")
+
+    def deviations(self, other: Row) -> tuple[float, float, float]:
+        """Of the loss, of the gradient's norm, and of the gradient as a vector, relative to another setting."""
+        norm = float(other.gradient.norm())
         return (
-            self.loss_deviation <= MAX_LOSS_DEVIATION
-            and self.norm_deviation <= MAX_NORM_DEVIATION
-            and self.gradient_deviation <= MAX_GRADIENT_DEVIATION
+            abs(self.loss - other.loss) / abs(other.loss),
+            abs(float(self.gradient.norm()) - norm) / norm,
+            float((self.gradient - other.gradient).norm()) / norm,
         )
 
-    def cost_s(self, n_steps: int) -> float:
-        """Seconds of a step, with the compilation spread over a training of ``n_steps``."""
-        return self.step_s + self.compile_s / n_steps
+
+class Steps:
+    """A training in one setting, step by step: all that the loop does, but for validation and checkpoints."""
+
+    def __init__(self, system: TorchSystem, clips: ClipStore, setting: Setting, *, batch_size: int) -> None:
+        torch.manual_seed(0)
+        module = system.build().to(clips.device)
+        if setting.compiled:
+            torch.compiler.reset()
+            module.compile()
+        plan = replace(
+            system.training_plan(),
+            batch_size=batch_size,
+            epochs=None,
+            iterations=1_000_000,
+            schedule=Constant(),
+            precision=setting.precision,
+            channels_last=setting.channels_last,
+            validate_every=0,
+            select="last",
+            patience=None,
+        )
+        self._device = clips.device
+        front_end = system.network_front_end()
+        self._training = _Training(module, system, clips, None, plan, 0, front_end, None)
+
+    def take(self, n: int = 1) -> float:
+        """Seconds of each of ``n`` steps, to the end of what they start on a GPU."""
+        step = self._training._step
+        with reproducible(self._device):
+            return seconds(lambda: [step() for _ in range(n)], self._device) / n
+
+    def first(self, setting: Setting) -> Row:
+        """Take the first step."""
+        found: list[Tensor] = []
+        with reproducible(self._device):
+            began = time.perf_counter()  # of all processes that compile
+            seconds(lambda: found.append(self._training._step()), self._device)
+            first_s = time.perf_counter() - began
+        return Row(setting, float(found[0]), gradient(self._training.module), first_s)
 
 
-class Watched:
-    """A learner that notes when each forward pass begins, and the loss and gradient of the first step."""
+def measured(
+    system: TorchSystem,
+    clips: ClipStore,
+    settings: Sequence[Setting],
+    *,
+    batch_size: int,
+    rounds: int,
+    n_steps: int = 1,
+) -> list[Row]:
+    """Figures of all settings, which take turns: what else runs on the machine slows all of them."""
+    trainings = [Steps(system, clips, setting, batch_size=batch_size) for setting in settings]
+    rows = [steps.first(setting) for steps, setting in zip(trainings, settings, strict=True)]
+    for _ in range(rounds):
+        for row, steps in zip(rows, trainings, strict=True):
+            if clips.device.startswith("cuda"):
+                torch.cuda.reset_peak_memory_stats(clips.device)
+            row.step_s.append(steps.take(n_steps))
+            if clips.device.startswith("cuda"):
+                row.peak_bytes = torch.cuda.max_memory_allocated(clips.device)
+    return rows
 
-    def __init__(self, system: TorchSystem, device: str) -> None:
-        self._system, self._cuda = system, device.startswith("cuda")
-        self._marks: list[Any] = []
-        self.first_loss: float | None = None
-        self.first_gradient: Tensor | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
-
-    def forward(self, module: nn.Module, batch: Batch) -> Outputs:
-        """Run the network."""
-        if len(self._marks) == 1:  # the first step's gradient lies there until the second goes backward
-            self.first_gradient = gradient(module)
-        if self._cuda:
-            # Events are timed by the GPU itself: to wait for it in each step would slow short steps.
-            event = torch.cuda.Event(enable_timing=True)
-            event.record()
-            self._marks.append(event)
-        else:
-            self._marks.append(time.perf_counter())
-        return self._system.forward(module, batch)
-
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """Loss of one batch."""
-        loss = self._system.loss(outputs, batch)
-        if self.first_loss is None:
-            self.first_loss = float(loss.detach())
-        return loss
-
-    def seconds(self) -> tuple[float, ...]:
-        """From each forward pass to the next."""
-        if self._cuda:
-            torch.cuda.synchronize()
-            return tuple(a.elapsed_time(b) / 1000 for a, b in pairwise(self._marks))
-        return tuple(b - a for a, b in pairwise(self._marks))
+def make_clips(system: TorchSystem, n_clips: int, device: str) -> ClipStore:
+    """Noise with labels of both levels and devices: no step takes longer on it than on anything else."""
+    rng = np.random.default_rng(0)
+    shape = system.front_end().shape(TASK.clip_duration_s)
+    noise = rng.standard_normal((n_clips, *shape), dtype=np.float32)
+    fine = rng.integers(0, len(LABELS.fine), size=n_clips)
+    labels = {FINE: fine, COARSE: LABELS.to_coarse(fine)}
+    # A waveform stays within [-1, 1].
+    features = Features(0.1 * noise if len(shape) == 1 else noise, np.arange(n_clips))
+    recorder = None if system.needs_device == "no" else np.arange(n_clips) % len(TASK.devices)
+    return ClipStore(LabelledClips(features, recorder, labels), device=device)
 
 
 def gradient(module: nn.Module) -> Tensor:
@@ -138,67 +176,44 @@ def gradient(module: nn.Module) -> Tensor:
     return torch.cat([p.grad.detach().cpu().double().flatten() for p in module.parameters() if p.grad is not None])
 
 
-def make_module(system: TorchSystem, device: str, *, channels_last: bool = False) -> nn.Module:
-    """The network, with the same weights each time."""
-    torch.manual_seed(0)
-    module = system.build().to(device)
-    return module.to(memory_format=torch.channels_last) if channels_last else module  # type: ignore[call-overload]
+def flops_per_step(system: TorchSystem, batch_size: int) -> int:
+    """Operations of the convolutions and matrix products, forward and backward; a multiply-add is two.
+
+    Counted by ``torch.utils.flop_counter`` on tensors without storage: nothing is computed.
+    """
+    ghost = copy.deepcopy(system.build()).to("meta").train()
+    shape = system.front_end().shape(TASK.clip_duration_s)
+    crop = system.training_plan().crop
+    frames = shape[0] if crop is None else crop.length
+    index = torch.zeros(batch_size, dtype=torch.int64, device="meta")
+    labels = dict.fromkeys(LABELS.levels, index)
+    features = torch.empty((batch_size, frames, *shape[1:]), device="meta")
+    batch = Batch(features, labels=labels, device=index)
+    with FlopCounterMode(display=False) as counter:
+        system.loss(as_float32(system.forward(ghost, batch)), batch).backward()  # type: ignore[no-untyped-call]
+    return int(counter.get_total_flops())
 
 
-def take_steps(system: TorchSystem, clips: ClipStore, setting: Setting, *, batch_size: int, repeats: int) -> Steps:
-    """Run the training loop for ``repeats`` steps after the warm-up, whose seconds are still in the result."""
-    module = make_module(system, clips.device)
-    if setting.compiled:
-        torch.compiler.reset()
-        module.compile()
-    watched = Watched(system, clips.device)
-    plan = replace(
-        system.training_plan(),
-        batch_size=batch_size,
-        iterations=WARM_UP + repeats + 1,
-        schedule=Constant(),
-        precision=setting.precision,  # type: ignore[arg-type]
-        channels_last=setting.channels_last,
-        validate_every=0,
-    )
-    train(module, watched, clips, None, plan, seed=0)
-    assert watched.first_loss is not None and watched.first_gradient is not None
-    return Steps(watched.seconds(), watched.first_loss, watched.first_gradient)
+def matrix_flops_per_s(device: str, *, side: int, repeats: int = 5) -> Mapping[str, float]:
+    """Operations per second of a square matrix product in each arithmetic, the best of several, in turns."""
+    least: dict[str, float] = {}
+    for _ in range(repeats):
+        for precision in ("float32", "bfloat16"):
+            a, b = (torch.randn(side, side, device=device).to(getattr(torch, precision)) for _ in range(2))
+            spent = seconds(lambda a=a, b=b: a @ b, device)  # type: ignore[misc]
+            least[precision] = min(spent, least.get(precision, spent))
+    return {precision: 2 * side**3 / spent for precision, spent in least.items()}
 
 
-def to_row(setting: Setting, rounds: Sequence[Steps], plain: Sequence[Steps]) -> Row:
-    """Figures of a setting, from all its rounds and those of plain float32."""
-    step_s, plain_s = (median([s for steps in which for s in steps.seconds[WARM_UP:]]) for which in (rounds, plain))
-    mine, other = rounds[0], plain[0]
-    norm = float(other.gradient.norm())
-    return Row(
-        setting,
-        step_s=step_s,
-        factor=plain_s / step_s,
-        loss_deviation=abs(mine.loss - other.loss) / abs(other.loss),
-        norm_deviation=abs(float(mine.gradient.norm()) - norm) / norm,
-        gradient_deviation=float((mine.gradient - other.gradient).norm()) / norm,
-        compile_s=max(0.0, mine.seconds[0] - step_s) if setting.compiled else 0.0,
-    )
-
-
-def fastest_right(rows: Sequence[Row], n_steps: int) -> Row:
-    """The cheapest row whose numbers are right; those of plain float32 are."""
-    return min((row for row in rows if row.right), key=lambda row: row.cost_s(n_steps))
-
-
-def complaints(rows: Sequence[Row], used: Setting, n_steps: int, *, required_factor: float = 0.0) -> list[str]:
-    """What is wrong with the setting that a system uses, for a training of ``n_steps``."""
-    mine, best = next(row for row in rows if row.setting == used), fastest_right(rows, n_steps)
-    found = []
-    if not mine.right:
-        found.append(f"{used}: loss or gradient is too far from {PLAIN}")
-    slower = mine.cost_s(n_steps) / best.cost_s(n_steps)
-    if slower > MAX_SLOWER:
-        found.append(f"{used} takes {slower:.2f} times as long as {best.setting}, allowed is {MAX_SLOWER}")
-    if mine.factor < required_factor:
-        found.append(f"{used} is {mine.factor:.2f} times as fast as {PLAIN}, required is {required_factor}")
-    return found
+def costly_operators(steps: Steps, n: int) -> list[tuple[str, float]]:
+    """The operators that take most of a step's time, and their shares of it."""
+    on_gpu = steps._device.startswith("cuda")
+    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as profiler:
+        steps.take()
+    events = profiler.key_averages()
+    spent = {e.key: float(e.self_device_time_total if on_gpu else e.self_cpu_time_total) for e in events}
+    ranked = sorted(spent.items(), key=lambda item: -item[1])
+    return [(name.removeprefix("aten::"), s / sum(spent.values())) for name, s in ranked[:n]]
 
 
 def no_compiler(device: str) -> str | None:
@@ -211,41 +226,15 @@ def no_compiler(device: str) -> str | None:
     return None
 
 
-def flops_per_step(system: TorchSystem, shape: tuple[int, ...], batch_size: int) -> int:
-    """Operations of the convolutions and matrix products, forward and backward; a multiply-add is two.
-
-    Counted by ``torch.utils.flop_counter`` on tensors without storage: nothing is computed.
-    """
-    ghost = copy.deepcopy(make_module(system, "cpu")).to("meta").train()
-    index = torch.zeros(batch_size, dtype=torch.int64, device="meta")
-    labels = dict.fromkeys(system.task.labels.levels, index)
-    batch = Batch(torch.empty((batch_size, *shape), device="meta"), labels=labels, device=index)
-    with FlopCounterMode(display=False) as counter:
-        system.loss(as_float32(system.forward(ghost, batch)), batch).backward()  # type: ignore[no-untyped-call]
-    return int(counter.get_total_flops())
-
-
-def matrix_flops_per_s(precision: str, device: str, *, side: int, repeats: int = 5) -> float:
-    """Operations per second of a square matrix product, the best of several."""
-    a, b = (torch.randn(side, side, device=device).to(getattr(torch, precision)) for _ in range(2))
-    return 2 * side**3 / min(seconds(lambda: a @ b, device) for _ in range(repeats))
-
-
-def evaluation_s_per_clip(system: TorchSystem, clips: ClipStore, *, repeats: int) -> float:
-    """Seconds of evaluating one clip as the training loop does it, in float32: the median after a first pass."""
-    plan = system.training_plan()
-    module = make_module(system, clips.device, channels_last=plan.channels_last)
-    once = partial(evaluate, module, system, clips, plan)
-    with reproducible(clips.device):
-        found = [seconds(once, clips.device) for _ in range(1 + repeats)]
-    return median(found[1:]) / len(clips)
-
-
 def seconds(action: Callable[[], object], device: str) -> float:
-    """Wall-clock seconds of one call, to the end of what it started on a GPU."""
+    """Seconds of one call, to the end of what it starts on a GPU.
+
+    On a CPU with one thread it is its CPU time, which other work on the machine disturbs less.
+    """
     wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    clock = time.process_time if device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     wait()
-    start = time.perf_counter()
+    start = clock()
     action()
     wait()
-    return time.perf_counter() - start
+    return clock() - start

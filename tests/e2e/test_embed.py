@@ -20,7 +20,7 @@ from asc_bench import registry
 from asc_bench.cli.main import main
 from asc_bench.papers import cluster_scores as clustered
 from asc_bench.papers import registry as papers
-from tests.conftest import PLUGINS
+from tests.reliability.helpers import PLUGINS
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)

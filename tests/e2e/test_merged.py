@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from asc_bench.registry import protocols
-from tests.conftest import PLUGINS
+from tests.reliability.helpers import PLUGINS
 
 ON_TINY = ("-p", "merged", "--synthetic", "--synthetic-size", "tiny", "-b", "smoke")
 TWO = "dares-g1,tut-2017"

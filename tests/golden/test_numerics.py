@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from asc_bench.api import Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan
 from asc_bench.bench.examples import by_level
 from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
@@ -26,6 +27,8 @@ from asc_bench.conformance import subject
 from asc_bench.registry import remark, systems
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
+from asc_bench.training.precision import Decision
+from asc_bench.training.transforms.table import TRANSFORMS
 
 STORED = Path(__file__).parent / "predictions.json"
 REWRITE = "ASC_BENCH_REWRITE_GOLDEN"
@@ -53,6 +56,15 @@ def predicted(name: str, source: Source, folder: Path) -> dict[str, npt.NDArray[
     return {level: np.asarray(values, dtype=np.float64) for level, values in given.items()}
 
 
+def as_plan(text: str) -> TrainingPlan:
+    """Read a stored plan; what it does not name has its default, so that a new setting moves no other plan."""
+    settings = (Constant, Cosine, Crop, Linear, Plateau, Step, TrainingPlan, *TRANSFORMS.values())
+    known = {cls.__name__: cls for cls in settings}
+    plan = eval(text, {"__builtins__": {}, **known})
+    assert isinstance(plan, TrainingPlan)
+    return plan
+
+
 def plans(name: str, source: Source) -> dict[str, str]:
     """The training plan of each budget as text, where the system has one."""
     examined = subject(name, source)
@@ -63,10 +75,16 @@ def plans(name: str, source: Source) -> dict[str, str]:
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network takes a few steps in float32."""
-    monkeypatch.setattr("asc_bench.training.device._native_bfloat16", lambda device: False)
+    train_in_float32(monkeypatch)
     for cls in systems().found.values():
         if issubclass(cls, TorchSystem):
             monkeypatch.setattr(cls, "training_plan", shortened(cls.training_plan))
+
+
+def train_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no timing decide."""
+    found = Decision("float32", "for the test")
+    monkeypatch.setattr("asc_bench.training.precision.choose_precision", lambda device: found)
 
 
 def shortened(plan: Any, *, factor: float = 1.0) -> Any:
@@ -108,7 +126,10 @@ def test_numbers_stand_where_they_stood(
         f"{name} declares another numerics_version than the stored numbers have: run `make golden`"
     )
     advice = f"raise numerics_version of {name}, or of the class that moved them, and run `make golden`"
-    assert now == stored["plans"], f"the training plan of {name} changed, and its numbers will: {advice}"
+    moved_plans = [b for b in now if as_plan(now[b]) != as_plan(stored["plans"][b])]
+    assert not moved_plans, (
+        f"training plans of {name} changed ({', '.join(moved_plans)}), so will numbers: {advice}"
+    )
     largest = moved(name, found, stored["predictions"])
     assert largest <= UNSTABLE.get(name, LARGEST), (
         f"numbers of {name} moved by {largest:.4f}: {advice}; or find out why"
@@ -120,7 +141,7 @@ def test_a_changed_learning_rate_is_noticed(tiny: Source, tmp_path: Path, monkey
     cls = systems().get("sb-cnn")
     assert issubclass(cls, TorchSystem)
     plan = cls.training_plan
-    monkeypatch.setattr("asc_bench.training.device._native_bfloat16", lambda device: False)
+    train_in_float32(monkeypatch)
     monkeypatch.setattr(cls, "training_plan", shortened(plan, factor=3.0))
     stored = json.loads(STORED.read_text(encoding="utf-8"))["sb-cnn"]
     assert moved("sb-cnn", predicted("sb-cnn", tiny, tmp_path), stored["predictions"]) > LARGEST

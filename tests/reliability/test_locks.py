@@ -15,20 +15,9 @@ from filelock import Timeout
 from asc_bench.errors import StoreError
 from asc_bench.files import locked
 from tests.conftest import Cli
-from tests.reliability.helpers import fits, run_arguments
+from tests.reliability.helpers import NO_LOCKS, fits, run_arguments
 
 REFUSALS = ["ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS"]
-
-SITE = """
-import errno, fcntl, os
-flock = fcntl.flock
-def refusing(fd, how):
-    number = fd if isinstance(fd, int) else fd.fileno()
-    if os.environ["NO_LOCKS_BELOW"] in os.readlink(f"/proc/self/fd/{number}"):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-    return flock(fd, how)
-fcntl.flock = refusing
-"""
 
 
 @pytest.mark.filterwarnings("ignore:flock not supported")
@@ -81,7 +70,7 @@ def test_another_error_of_the_folder_is_not_called_a_missing_lock(tmp_path: Path
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells the folder of a descriptor by /proc")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_results_without_locks_are_refused_before_anything_is_computed(cli: Cli, tmp_path: Path, jobs: str) -> None:
-    (tmp_path / "sitecustomize.py").write_text(SITE, encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(NO_LOCKS, encoding="utf-8")
     results, cache = tmp_path / "results", tmp_path / "cache"
     extra = {"PYTHONPATH": str(tmp_path), "NO_LOCKS_BELOW": str(results)}
     done = cli(*run_arguments(results, "toy-a,toy-b", "--jobs", jobs, "--cache", str(cache)), **extra)

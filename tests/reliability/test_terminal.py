@@ -13,9 +13,7 @@ from asc_bench.names import require_text
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import parse_variants
 from tests.conftest import Cli
-from tests.reliability.helpers import run_arguments
-
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+from tests.reliability.helpers import ASCII, FOREIGN, PLUGINS, STEERING, run_arguments
 
 
 @pytest.mark.parametrize("locale", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["ascii", "latin-1"])
@@ -44,37 +42,10 @@ def test_names_that_are_no_text_are_refused_in_one_sentence(cli: Cli, tmp_path: 
     assert done.stderr.startswith(f"asc-bench: results folder {tmp_path}/caf\\xe9 has a name")
 
 
-PLUGIN = r"""
-import logging
-import warnings
-from asc_bench.api import Card, Reason
-from toys import Toy
-
-CLEAR = "\x1b[2J\x1b]0;owned\x07\u202e"
-
-class Rude(Toy):
-    card = Card(name="rude", title="Rude" + CLEAR, citation="none" + CLEAR, year=2026, input="log-mel" + CLEAR)
-
-    def fit(self, train, validation, context):
-        context.progress(0.5, "fitting" + CLEAR)
-        logging.getLogger("asc_bench").warning("logged" + CLEAR)
-        warnings.warn("warned" + CLEAR)
-        raise RuntimeError("crashed" + CLEAR)
-
-class Shy(Toy):
-    card = Card(name="shy", title="Shy", citation="none", year=2026, input="log-mel")
-
-    @classmethod
-    def why_not(cls, params=None, *, built=None):
-        return Reason("missing-file", "no file" + CLEAR)
-"""
-
-
 def test_foreign_text_steers_no_terminal(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "rude.py").write_text(PLUGIN, encoding="utf-8")
-    toys = Path(__file__).parents[1] / "plugins"
-    found = {"ASC_BENCH_PLUGINS": f"{tmp_path / 'plugins'}", "PYTHONPATH": str(toys)}
+    (tmp_path / "plugins" / "rude.py").write_text(FOREIGN, encoding="utf-8")
+    found = {"ASC_BENCH_PLUGINS": f"{tmp_path / 'plugins'}", "PYTHONPATH": str(PLUGINS)}
     arguments = run_arguments(tmp_path / "results", "rude,shy")
     commands = {
         "run": arguments,
@@ -89,6 +60,6 @@ def test_foreign_text_steers_no_terminal(cli: Cli, tmp_path: Path) -> None:
     for name, words in commands.items():
         done = cli(*words, **found)
         seen = done.stdout + done.stderr
-        steering = re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", seen)
+        steering = re.findall(STEERING, seen)
         assert not steering, f"{name}: {seen!r}"
         assert name == "explain" or r"\x1b[2J" in seen or "owned" in seen, f"{name} shows none of it: {seen}"

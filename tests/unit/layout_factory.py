@@ -37,7 +37,7 @@ def tut_names(scenes: Iterable[str] = SCENES, devices: str = "abc") -> list[str]
 
 def meta_row(name: str) -> tuple[str, str, str, str]:
     """The row of ``meta.csv`` that belongs to a file name."""
-    scene, city, location, _, device = Path(name).stem.split("-")
+    scene, city, location, *_, device = Path(name).stem.split("-")
     return name, scene, f"{city}-{location}", device
 
 

@@ -67,8 +67,9 @@ def publish(
     n_right: Mapping[str, int] | int = 5,
     told: bool = False,
     error: str = "",
+    precision: str = "",
 ) -> StoredRun:
-    """Store a run as done, or as failed with this error."""
+    """Store a run as done, in this arithmetic if it is one of a network, or as failed with this error."""
     header = {k: v for k, v in skipped(spec, bench, SETTINGS).manifest.items() if k not in ("digest", "error")}
     header |= {"durations_s": {"features": 0.1, "fit": 1.0, "predict": 0.1}}
     if error:
@@ -78,6 +79,7 @@ def publish(
         "status": "done",
         "needs_device": "test" if told else "no",
         "n_parameters": 1000,
+        "facts": {"training_precision": precision} if precision else {},
         "n_multiply_adds": None,
         "n_clips": {"train": 30, "validation": 0, "test": 300},
     }

@@ -72,8 +72,8 @@ def test_a_system_imports_no_other_system_and_nothing_heavy_at_the_top(path: Pat
         assert not imported(path, top_level_only=True) & {"torch", "sklearn", "librosa", "torchaudio"}
 
 
-FROM_THE_PARENT = {"runs/parallel.py": {"cloudpickle.loads"}}
-"""What a worker is sent by the process that started it; nothing of it ever was a file."""
+FROM_THE_PARENT = {"runs/job.py": {"cloudpickle.loads"}, "runs/slurm.py": {"cloudpickle.loads"}}
+"""What a worker is sent by who started it, and of a Slurm job a file whose digest came with the job."""
 
 
 @pytest.mark.parametrize("path", files("asc_bench", "baselines", "proposed", "protocols"), ids=lambda p: p.name)

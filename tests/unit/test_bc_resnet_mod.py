@@ -4,7 +4,7 @@ import torch
 from asc_bench.baselines._bc_resnet_mod_network import BroadcastBlock
 from asc_bench.baselines.bc_resnet_mod import BcResnetMod, BcResnetModParams
 
-from asc_bench.api import FINE, Budget, ConfigError
+from asc_bench.api import FINE, Budget, ConfigError, Given
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 
@@ -68,9 +68,11 @@ def test_paper_budget():
     system = BcResnetMod(task(10, duration_s=10.0), budget=Budget.PAPER)
     plan = system.training_plan()
     assert (plan.optimiser, plan.learning_rate, plan.momentum, plan.batch_size) == ("sgd", 0.06, 0.9, 100)
-    assert (plan.epochs, plan.mixup, plan.schedule.warmup, plan.crop) == (100, 0.3, 0.05, None)
+    assert (plan.epochs, plan.schedule.warmup, plan.crop) == (100, 0.05, None)
     assert system.front_end().shape(10.0) == (334, 256)
-    assert [layer.reach for layer in system.build() if hasattr(layer, "reach")] == [50]
+    mask, mixup, roll = plan.augment
+    assert (mask.frequency, mask.n_frequency, mask.time, mask.n_time, mixup.alpha) == (40, 2, 80, 2, 0.3)
+    assert Given(front_end=system.front_end(), shape=(334, 256)).steps(roll.seconds) == 50
 
 
 def test_learns_separable_bursts(tmp_path):

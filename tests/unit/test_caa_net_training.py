@@ -16,6 +16,7 @@ from asc_bench.runs.plan import plan
 from asc_bench.runs.variant import parse_variants
 from asc_bench.training.batches import Batch
 from asc_bench.training.evaluate import Evaluation
+from asc_bench.training.sampling import batch_rows
 from tests.unit.small_sets import accuracy, context, refusal, task, tones
 
 DEVICES = ("A", "B", "C")
@@ -171,7 +172,28 @@ def test_lambda_drops_once_the_device_branch_is_accurate(
     seen = {"device": np.eye(3, dtype=np.float32)[guess], FINE: np.zeros((len(truth), 3), dtype=np.float32)}
     made.validated(module, Evaluation(seen, {}, truth))
     assert float(module.device_weight) == pytest.approx(1e-4 if switches else 1.0)
-    assert made.wants_validation(module) is not switches
+
+
+@pytest.mark.parametrize(("variant", "expected"), [("code", [1e-4, 1.0, 1e-4]), ("paper", [1e-4] * 3)])
+def test_lambda_returns_to_one_in_the_code_and_never_in_the_paper(variant: str, expected: list[float]) -> None:
+    """The released code asks before every step whether the last validation was at 98 %."""
+    made = system(training="multi-task", variant=variant)
+    module, truth = made.build(), np.arange(3)
+    found = []
+    for guess in (truth, [0, 0, 0], truth):
+        seen = {"device": np.eye(3, dtype=np.float32)[guess], FINE: np.zeros((3, 3), dtype=np.float32)}
+        made.validated(module, Evaluation(seen, {}, truth))
+        found.append(float(module.device_weight))
+        assert made.wants_validation(module) is (variant == "code")
+    assert found == pytest.approx(expected)
+
+
+def test_paper_budget_validates_every_hundred_iterations_and_ends_epochs_with_what_is_left() -> None:
+    made = CaaNet(system().task, CaaNetParams(training="multi-task"), Budget.PAPER)
+    plan = made.training_plan()
+    assert (plan.iterations, plan.validate_every, plan.short_batches) == (15_000, 100, True)
+    sizes = [len(batch_rows(7_202, 16, seed=1, step=step, short=True)) for step in range(452)]
+    assert sizes == [16] * 450 + [2, 16]
 
 
 def test_validation_stops_with_the_switch_and_a_checkpoint_carries_it(tmp_path: Path, monkeypatch) -> None:
@@ -183,12 +205,12 @@ def test_validation_stops_with_the_switch_and_a_checkpoint_carries_it(tmp_path: 
         calls.append(float(module.device_weight))  # type: ignore[arg-type]
 
     monkeypatch.setattr(CaaNet, "validated", watched)
-    made = system(training="multi-task")
+    made = system(training="multi-task", variant="paper")
     made.fit(on_devices(12), on_devices(4, seed=2), context(tmp_path))
     assert calls and calls[-1] == pytest.approx(1e-4) and calls.count(calls[-1]) == 1
     assert made.facts()["device_weight_at_the_end"] == pytest.approx(1e-4)
     made.save(tmp_path)
-    again = system(training="multi-task")
+    again = system(training="multi-task", variant="paper")
     again.load(tmp_path)
     assert float(again.module.device_weight) == pytest.approx(1e-4)  # type: ignore[union-attr, arg-type]
 

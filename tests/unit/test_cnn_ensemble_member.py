@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from asc_bench.baselines.cnn_ensemble_member import CnnEnsembleMember, CnnEnsembleMemberParams
 
-from asc_bench.api import FINE, Budget, LogMel
+from asc_bench.api import FINE, Budget, LogMel, Mixup
 from asc_bench.features.hpss import SeparatedLogMel
 from tests.unit.small_sets import accuracy, context, refusal, task
 from tests.unit.texture_sets import textures
@@ -30,7 +30,7 @@ def test_pieces_of_a_clip_of_251_frames(division, length, starts):
     plan = system.training_plan()
     assert plan.crop.length == length
     assert list(plan.crop.test_starts(251)) == starts
-    assert (plan.epochs, plan.batch_size, plan.mixup) == (100 * len(starts), 32, 0.2)
+    assert (plan.epochs, plan.batch_size, plan.augment) == (100 * len(starts), 32, (Mixup(alpha=0.2),))
 
 
 def test_the_whole_clip_is_not_cut():

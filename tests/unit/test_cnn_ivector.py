@@ -5,7 +5,7 @@ import pytest
 import torch
 from asc_bench.baselines.cnn_ivector import CnnIvector, CnnIvectorParams
 
-from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, StoreError, SystemFailure
+from asc_bench.api import FINE, Budget, Clips, ConfigError, Features, Mixup, StoreError, SystemFailure
 from asc_bench.modules.inputs import RandomExcerpt
 from asc_bench.systems.calibration import fit_fusion, fused_probabilities
 from tests.unit.small_sets import accuracy, clips, context, refusal, task
@@ -146,7 +146,7 @@ def test_validation_is_for_the_fusion_alone(tmp_path):
 
 def test_the_paper_plan_follows_the_authors_code():
     plan = CnnIvector(task(), budget=Budget.PAPER).training_plan()
-    assert (plan.batch_size, plan.epochs, plan.learning_rate, plan.mixup) == (100, 500, 1e-3, 0.2)
+    assert (plan.batch_size, plan.epochs, plan.learning_rate, plan.augment) == (100, 500, 1e-3, (Mixup(alpha=0.2),))
     assert [plan.schedule.factor(step, 500) for step in (0, 100, 300, 500)] == [1.0, 1.0, 0.5, 0.0]
 
 

@@ -5,7 +5,7 @@ from asc_bench.baselines._cp_resnet_network import Block, kernels, max_receptive
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from torch import nn
 
-from asc_bench.api import FINE, Budget, ConfigError
+from asc_bench.api import FINE, Budget, ConfigError, Given, PerceptualMel
 from asc_bench.training.complexity import count_parameters
 from tests.unit.small_sets import accuracy, context, task, tones
 
@@ -71,7 +71,9 @@ def test_blocks_begin_as_identities_and_the_classifier_at_zero():
 
 def test_paper_budget_trains_as_published():
     plan = CpResnet(task(10), budget=Budget.PAPER).training_plan()
-    assert (plan.learning_rate, plan.batch_size, plan.epochs, plan.mixup) == (1e-4, 10, 350, 0.3)
+    mixup, roll = plan.augment
+    assert (plan.learning_rate, plan.batch_size, plan.epochs, mixup.alpha) == (1e-4, 10, 350, 0.3)
+    assert Given(front_end=PerceptualMel(), shape=(216, 256)).steps(roll.seconds) == 50
     assert [round(plan.schedule.factor(epoch, 350), 6) for epoch in (0, 50, 150, 250, 349)] == [
         1,
         1,

@@ -71,11 +71,14 @@ def test_learns_from_the_clips_of_one_device(tmp_path, monkeypatch, train_device
     clips = replace(tones(3, (60, 40)), device=np.array([0, 0, 1] * 3))
     seen = []
     monkeypatch.setattr(
-        "asc_bench.systems.torch_system.TorchSystem.fit",
+        "asc_bench.systems.torch_system.TorchSystem.train_network",
         lambda self, train, validation, context: seen.extend([len(train), len(validation)]),
     )
     system.fit(clips, clips, context(tmp_path))
     assert seen == [n_read, n_read]
+    everything = clips.features.load().reshape(-1, 40).astype(np.float64)
+    np.testing.assert_allclose(system._statistics.mean, everything.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(system._statistics.std, everything.std(axis=0), rtol=1e-5)
     assert system.needs_device == ("no" if train_device == "all" else "training")
     assert refusal(system) is None
 
@@ -92,6 +95,7 @@ def test_paper_budget_trains_as_published():
     plan = Dcase2018Baseline(task(10), budget=Budget.PAPER).training_plan()
     assert (plan.optimiser, plan.learning_rate, plan.batch_size, plan.epochs) == ("adam", 1e-3, 16, 200)
     assert (plan.select, plan.monitor, plan.standardise) == ("best", "accuracy", "per-band")
+    assert (plan.validate_every, plan.validate_after) == (1, 51), "the source's delay of 50 counts epochs from 0"
 
 
 def test_learns_separable_clips(tmp_path):

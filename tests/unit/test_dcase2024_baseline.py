@@ -1,3 +1,4 @@
+import copy
 from math import log
 
 import numpy as np
@@ -7,9 +8,8 @@ from asc_bench.baselines._dcase2024_baseline_network import rounded
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline, Dcase2024BaselineParams
 from torch import nn
 
-from asc_bench.api import FINE, Budget
+from asc_bench.api import FINE, Budget, Given
 from asc_bench.features.torchaudio_import import torchaudio
-from asc_bench.modules.mixstyle import FreqMixStyle, TimeRoll
 from tests.unit.small_sets import accuracy, context, task, tones
 
 
@@ -43,9 +43,11 @@ def test_widths_are_rounded_to_eights_and_not_by_more_than_a_tenth():
 
 def test_features_are_torchaudios():
     front_end = Dcase2024Baseline(task(10)).front_end()
-    wave = np.random.default_rng(0).normal(size=32_000).astype(np.float32) * 0.1
-    mel = torchaudio().transforms.MelSpectrogram(
-        sample_rate=32_000, n_fft=4_096, win_length=3_072, hop_length=500, n_mels=256
+    wave = np.random.default_rng(0).normal(size=44_100).astype(np.float32) * 0.1
+    transforms = torchaudio().transforms
+    mel = torch.nn.Sequential(
+        transforms.Resample(orig_freq=44_100, new_freq=32_000),
+        transforms.MelSpectrogram(sample_rate=32_000, n_fft=4_096, win_length=3_072, hop_length=500, n_mels=256),
     )(torch.from_numpy(wave))
     np.testing.assert_allclose(front_end(wave), (mel + 1e-5).log().numpy().T, rtol=1e-3, atol=1e-3)
 
@@ -60,21 +62,33 @@ def test_test_excerpts_are_the_seconds_of_a_clip():
 def test_paper_budget_trains_as_published():
     plan = Dcase2024Baseline(task(10, duration_s=10.0), budget=Budget.PAPER).training_plan()
     assert (plan.optimiser, plan.learning_rate, plan.weight_decay) == ("adamw", 5e-3, 1e-4)
-    assert (plan.batch_size, plan.epochs, plan.validate_every) == (256, 1_500, 10)
+    assert (plan.batch_size, plan.epochs, plan.select, plan.validate_every) == (256, 1_500, "last", 0)
     assert plan.schedule.factor(0, 81_808) < 1e-3
     assert plan.schedule.factor(2_000, 81_808) == pytest.approx(1.0, abs=1e-6)
-    mask = plan.mask
-    assert (mask.frequency_width, mask.n_time, mask.value) == (48, 0, log(1e-5))
 
 
-def test_augmentation_is_in_the_network_in_training_only():
-    module = Dcase2024Baseline(task(3)).build()
-    (style,) = (layer for layer in module if isinstance(layer, FreqMixStyle))
-    (roll,) = (layer for layer in module if isinstance(layer, TimeRoll))
-    assert (style.probability, style.alpha, roll.reach) == (0.4, 0.3, 6)
-    x = torch.randn(4, 65, 256, generator=torch.Generator().manual_seed(0))
-    module.eval()
-    assert torch.equal(module(x), module(x))
+def test_paper_budget_predicts_in_half_precision(tmp_path, monkeypatch):
+    """As the source's test step: ``model.half()`` on features that were computed in single precision."""
+    system = Dcase2024Baseline(task(3), budget=Budget.PAPER)
+    torch.manual_seed(0)
+    system.module = module = system.build()
+    test = tones(4, (65, 256), seed=1)
+    with torch.no_grad():
+        logits = copy.deepcopy(module).eval().half()(torch.from_numpy(test.features.load()).half()).float()
+        single = module.eval()(torch.from_numpy(test.features.load())).softmax(dim=1).numpy()
+    predicted = system.predict(test)
+    np.testing.assert_allclose(predicted, logits.softmax(dim=1).numpy(), atol=1e-6)
+    assert 1e-6 < np.abs(predicted - single).max() < 0.01
+    assert next(module.parameters()).dtype == torch.float32, "the weights that are stored stay as they were"
+    assert system.facts()["test_precision"] == "float16" and not system.uses_validation
+
+
+def test_augmentation_is_that_of_the_source():
+    system = Dcase2024Baseline(task(3))
+    mask, roll, style = system.training_plan().augment
+    assert (mask.frequency, mask.time, mask.value) == (48, 0, log(1e-5))
+    assert (style.name, style.p, style.alpha, style.share) == ("freq-mixstyle", 0.4, 0.3, "clip")
+    assert Given(front_end=system.front_end(), shape=(65, 256)).steps(roll.seconds) == 6
 
 
 def test_learns_separable_clips(tmp_path):

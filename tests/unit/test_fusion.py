@@ -13,9 +13,8 @@ from asc_bench.api import FINE, Budget, ConfigError, LabelSpace, SystemFailure, 
 from asc_bench.bench.bench import Bench, Selection
 from asc_bench.registry import systems
 from asc_bench.runs.fusion import fusions
-from asc_bench.runs.parallel import Workers
 from asc_bench.runs.plan import RunSpec, plan
-from asc_bench.runs.settings import Settings
+from asc_bench.runs.settings import Settings, Workers
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import parse_variants
 from asc_bench.runs.work import compute, survey, with_members
@@ -158,6 +157,9 @@ class Silent:
         pass
 
     def finished(self, spec: RunSpec, run: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
         pass
 
 

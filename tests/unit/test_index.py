@@ -11,7 +11,7 @@ import pytest
 from asc_bench.data import index as index_module
 from asc_bench.data.audio import AudioFacts, inspect_audio
 from asc_bench.data.index import MISSING_FILE_DIGEST, inspect_dataset
-from asc_bench.data.indexfile import index_path
+from asc_bench.data.indexfile import COLUMNS, STATE, index_path
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.manifest import Dataset, clip_table
 from asc_bench.errors import DataError, StoreError
@@ -63,6 +63,20 @@ def test_digests_and_second_call(tmp_path: Path, inspected: list[str]) -> None:
     again = inspect_dataset(dataset, cache=tmp_path / "cache", n_jobs=1)[0]
     assert again.digest() == indexed.digest()
     assert len(inspected) == 6
+
+
+def test_the_index_holds_the_facts_in_their_order() -> None:
+    assert (*STATE, *AudioFacts._fields) == COLUMNS
+
+
+def test_many_files_are_inspected_in_groups_and_each_counts(tmp_path: Path, inspected: list[str]) -> None:
+    seen: list[str] = []
+    dataset = dataset_of(tmp_path / "data", n_files=50, duration_s=0.01)
+    indexed = inspect_dataset(
+        dataset, cache=tmp_path / "cache", n_jobs=2, progress=lambda fraction, message: seen.append(message)
+    )[0]
+    assert dict(indexed.file_digests) == {p: sha256(p) for p in dataset.clips["path"]}
+    assert len(inspected) == len(seen) == 50
 
 
 def test_progress_ends_at_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from asc_bench.data import levels
 from asc_bench.data.joined import join_datasets
 from asc_bench.data.levels import FLOOR_DB, clip_levels, flag_clips, flags_of
 from asc_bench.data.manifest import Dataset, clip_table
@@ -134,5 +136,11 @@ def test_flags_of_files_are_kept_and_nothing_is_dropped(tmp_path: Path, monkeypa
         patch.setattr(soundfile, "read", lambda *a, **k: pytest.fail("levels were measured again"))
         assert flag_clips(joined, **arguments).clips.equals(flagged.clips)
     (kept,) = (tmp_path / "cache" / "levels").iterdir()
-    kept.write_bytes(kept.read_bytes()[:100])
+    sound = kept.read_bytes()
+    kept.write_bytes(sound[:100])
     assert flag_clips(joined, **arguments).clips.equals(flagged.clips), "a damaged table is measured again"
+    measured = pd.read_parquet(io.BytesIO(sound))
+    for place in range(len(sound)):
+        kept.write_bytes(sound[:place] + bytes([sound[place] ^ 16]) + sound[place + 1 :])
+        found = levels._load(kept, len(measured))
+        assert found is None or found.equals(measured), f"a flipped bit of byte {place} went unnoticed"

@@ -185,7 +185,7 @@ def test_line_ends_and_marks_make_no_difference(
             "meta",
             "-10-0-a.wav",
             "-10-0-d.wav",
-            "not of the form audio/scene-city-location-segment-device.wav",
+            "ends in device 'd', which is not one of a, b or c",
         ),
         ("meta", "audio/bus", "../bus", "leads outside"),
         ("meta", "audio/bus", "audio/../../bus", "leads outside"),

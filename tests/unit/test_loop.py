@@ -1,5 +1,6 @@
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,15 +16,21 @@ from asc_bench.api import (
     Crop,
     DataError,
     Features,
+    FreqMixStyle,
+    Gain,
     Linear,
+    Mixup,
     Plateau,
+    RandomCrop,
+    SpecAugment,
     Step,
     SystemFailure,
+    TimeRoll,
     TrainingPlan,
+    Transform,
 )
-from asc_bench.features.augment import SpecMask
 from asc_bench.training.batches import ClipStore, Statistics
-from asc_bench.training.device import choose_device, fits_on, reproducible, training_dtype
+from asc_bench.training.device import choose_device, fits_on, reproducible
 from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
 from tests.unit.small_sets import TinyNet, accuracy, clips, context, tones
 
@@ -32,6 +39,15 @@ PLAN = TrainingPlan(
 )
 
 SHAPE = (20, 12)
+
+
+class Undeclared(Transform):
+    """Its settings would be in no checkpoint."""
+
+    name = "undeclared"
+
+    def __call__(self, batch, given):
+        return batch
 
 
 class InterruptionError(Exception):
@@ -65,10 +81,10 @@ def assert_same_weights(one, other):
         replace(PLAN, select="best", validate_every=1),
         replace(PLAN, schedule=Plateau(gamma=0.2, patience=1, n_stages=4), monitor="loss", validate_every=1),
         replace(PLAN, precision="bfloat16", channels_last=True),
-        replace(PLAN, mask=SpecMask(frequency_width=3, time_width=4)),
-        replace(PLAN, mixup=0.3, schedule=Linear(start=0.5)),
+        replace(PLAN, augment=(Mixup(), Gain()), schedule=Linear(start=0.5)),
+        replace(PLAN, augment=(SpecAugment(), TimeRoll(), FreqMixStyle(p=0.8), RandomCrop(seconds=0.3)), crop=None),
     ],
-    ids=["adam", "sgd", "iterations", "best", "plateau", "bfloat16", "mask", "mixup"],
+    ids=["adam", "sgd", "iterations", "best", "plateau", "bfloat16", "blended", "moved"],
 )
 def test_resumed_training_equals_an_undisturbed_one(tmp_path, plan):
     train, validation = tones(16, SHAPE), tones(4, SHAPE, seed=5)
@@ -84,6 +100,43 @@ def test_resumed_training_equals_an_undisturbed_one(tmp_path, plan):
 
     assert_same_weights(weights(straight), weights(resumed))
     assert min(seen, default=1.0) > 0.5, "the first half was trained again"
+
+
+def test_transforms_of_the_sound_come_before_standardisation_and_others_after(tmp_path):
+    """Features lie about -40; standardised ones about 0. What each transform and the network see is noted."""
+    seen = {}
+
+    @dataclass(frozen=True)
+    class Early(Undeclared):
+        name: ClassVar[str] = "early"
+        raw: ClassVar[bool] = True
+
+        def __call__(self, batch, given):
+            seen["early"] = float(batch.features.mean())
+            return replace(batch, features=batch.features + 3.0)
+
+    @dataclass(frozen=True)
+    class Late(Undeclared):
+        name: ClassVar[str] = "late"
+
+        def __call__(self, batch, given):
+            seen["late"] = float(batch.features.mean())
+            assert given.shape == (12, 12) and given.standardised
+            return replace(batch, features=batch.features * 0.0)
+
+    class Watching(TinyNet):
+        def forward(self, module, batch):
+            if module.training:
+                seen["network"] = float(batch.features.abs().max())
+            return super().forward(module, batch)
+
+    train = tones(16, SHAPE)
+    plan = replace(PLAN, epochs=None, iterations=1, standardise="global", augment=(Late(), Early()))
+    Watching(plan).fit(train, None, context(tmp_path))
+    std = train.features.load().std()
+    assert seen["early"] == pytest.approx(train.features.load().mean(), abs=1.0)
+    assert seen["late"] == pytest.approx(3.0 / std, abs=0.2)
+    assert seen["network"] == 0.0
 
 
 def test_resume_within_an_epoch(tmp_path, monkeypatch):
@@ -372,7 +425,9 @@ def test_bad_features_are_named():
         ({"batch_size": 0}, "batch_size must be positive, got 0"),
         ({"momentum": 0.9}, "belong to sgd, not to adam"),
         ({"select": "best"}, "need validate_every"),
-        ({"mixup": -0.1}, "mixup must not be negative, got -0.1"),
+        ({"augment": (Mixup(), TimeRoll(), Mixup(alpha=0.1))}, "augment names mixup twice"),
+        ({"augment": (Undeclared(),)}, "Undeclared.* no Transform that is a dataclass of its own"),
+        ({"augment": (abs,)}, "built-in function abs.* no Transform"),
     ],
 )
 def test_impossible_plans_are_refused(changes, message):
@@ -415,6 +470,4 @@ def test_devices():
         choose_device("tpu")
     with pytest.raises(ConfigError, match=r"sees .* GPUs here"):
         choose_device("cuda:99")
-    assert training_dtype("float32", "cpu") == torch.float32
-    assert training_dtype("bfloat16", "cpu") == torch.bfloat16
     assert fits_on("cpu", 1) and not fits_on("cpu", 10**15)

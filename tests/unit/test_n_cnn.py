@@ -87,7 +87,7 @@ def reference(module, x):
 
     def normalised(x):
         norm = next(norms)
-        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias).relu()
+        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=1e-3).relu()
 
     x = x[:, None]
     for i, convolution in enumerate(convolutions):

@@ -19,7 +19,6 @@ from asc_bench.data.layouts import LAYOUTS, FolderLayout
 from asc_bench.data.layouts.esc50 import ESC10_CLASSES, GROUP_OF_CLASS, SHARED_SOURCES
 from asc_bench.data.manifest import Dataset, Split
 from asc_bench.data.official_lists import digests_of, hold_lists, known_digests, part_digest
-from asc_bench.data.store import data_roots
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.protocol import Fold
 from asc_bench.reporting.setting import Setting
@@ -69,26 +68,6 @@ def test_the_digests_are_of_as_many_clips_as_the_folds_officially_have() -> None
             part = LAYOUTS[row["layout"]].counts.folds[row["fold"]][row["part"]]
             assert int(row["clips"]) == sum(part.values())
     assert known_digests("tut-urban-2018-mobile") == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "fold", "part", "layout"),
-    [
-        ("2020_train", "fold1", "train", "tau-urban-2020-mobile"),
-        ("2020_test", "fold1", "test", "tau-urban-2020-mobile"),
-        ("2024_split5", "split5", "train", "tau-urban-2022-mobile"),
-        ("2024_test", "split25", "test", "tau-urban-2022-mobile"),
-    ],
-)
-def test_the_official_tau_lists_have_the_digests(name: str, fold: str, part: str, layout: str) -> None:
-    path = next(
-        (p for root in data_roots() if (p := root / "tau-lists" / f"meta_dcase_{name}.csv").is_file()), None
-    )
-    if path is None:
-        pytest.skip("the official TAU lists were not found")
-    lines = [line.split("\t") for line in path.read_text().splitlines()[1:]]
-    text = "".join(sorted(f"{n.rpartition('/')[2]}\t{label}\n" for n, label in lines))
-    assert known_digests(layout)[fold, part] == hashlib.sha256(text.encode()).hexdigest()
 
 
 def swap(folder: Path, first: str, second: str) -> None:

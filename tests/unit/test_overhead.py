@@ -22,15 +22,16 @@ from asc_bench.bench.bench import Bench
 from asc_bench.budget import Budget
 from asc_bench.experiment import Unwatched
 from asc_bench.features import cache as cache_module
-from asc_bench.runs import parallel
-from asc_bench.runs.parallel import PackedBench, Workers, execute
+from asc_bench.runs import job
+from asc_bench.runs.job import PackedBench
+from asc_bench.runs.parallel import execute
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.runner import limit_threads
-from asc_bench.runs.settings import Settings
+from asc_bench.runs.settings import Settings, Workers
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import variant_of
 from asc_bench.training.device import choose_device
-from tests.conftest import PLUGINS
+from tests.reliability.helpers import PLUGINS
 
 FRONT_END = LogMel(
     sample_rate_hz=8_000, n_fft=256, window_length=256, hop_length=4_000, n_mels=16, fmin_hz=0.0, fmax_hz=4_000.0
@@ -78,9 +79,7 @@ def test_the_clip_table_is_read_for_features_once_for_all_runs(
     counts: Counter[str] = Counter()
     counted(monkeypatch, counts, bench_module, "content_digest")
     counted(monkeypatch, counts, bench_module, "feature_array")
-    runs = execute(
-        specs_of(fresh, 5), fresh, ResultsStore(tmp_path), Settings(cache), Workers(n_threads=1), Unwatched()
-    )
+    runs = execute(specs_of(fresh, 5), fresh, ResultsStore(tmp_path), Settings(cache), Workers(), Unwatched())
     assert [run.manifest["status"] for run in runs] == ["done"] * 5
     assert counts == {"content_digest": 1, "feature_array": 5}
 
@@ -97,13 +96,12 @@ def test_code_of_a_front_end_that_was_edited_meanwhile_is_seen(
 def test_a_bench_is_packed_once_for_all_workers_and_unpacked_once_in_each(
     fresh: Bench, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts: Counter[str] = Counter()
-    counted(monkeypatch, counts, parallel.cloudpickle, "dumps")
-    runs = execute(
-        specs_of(fresh, 6), fresh, ResultsStore(tmp_path), Settings(cache), Workers(2, n_threads=1), Unwatched()
-    )
+    packings: list[object] = []
+    dumps = job.cloudpickle.dumps
+    monkeypatch.setattr(job.cloudpickle, "dumps", lambda value: packings.append(value) or dumps(value))
+    runs = execute(specs_of(fresh, 6), fresh, ResultsStore(tmp_path), Settings(cache), Workers(2), Unwatched())
     assert [run.manifest["status"] for run in runs] == ["done"] * 6, runs[0].manifest
-    assert counts["dumps"] == 1
+    assert [value for value in packings if isinstance(value, Bench)] == [fresh]
     # Each job brings the bytes anew, as these do.
     packed = PackedBench.of(fresh)
     first, second = (pickle.loads(pickle.dumps(packed)).bench for _ in range(2))

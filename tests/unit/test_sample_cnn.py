@@ -24,7 +24,7 @@ def test_three_excerpts_reach_both_ends_of_a_clip():
 
 def test_paper_budget_has_five_stages():
     plan = SampleCnn(task(10), budget=Budget.PAPER).training_plan()
-    assert plan.schedule == Plateau(gamma=0.2, patience=2, n_stages=5)
+    assert plan.schedule == Plateau(gamma=0.2, patience=3, n_stages=5, own_best=True, decay=1e-6)
     assert (plan.batch_size, plan.momentum, plan.nesterov, plan.monitor) == (23, 0.9, True, "loss")
 
 

@@ -72,7 +72,27 @@ def test_maps_shrink_by_three_to_a_single_step():
         for layer in blocks:
             x = layer(x)
             shapes.append(x.shape[1:])
-        assert shapes == list(zip(WIDTHS, [*LENGTHS, 1], strict=True))
+        assert shapes == [(width, 1, length) for width, length in zip(WIDTHS, [*LENGTHS, 1], strict=True)]
+
+
+def test_channels_are_last_in_memory_all_the_way():
+    """Where one layer leaves this layout, a CPU computes all that follow slowly."""
+    seen = []
+    module = SampleCnn(task(3), SampleCnnParams(block="rese"), Budget.SMOKE).build().eval()
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv1d | nn.BatchNorm2d | nn.MaxPool2d):
+            layer.register_forward_hook(lambda layer, given, out: seen.append(out))
+    module(torch.randn(2, 59_049))
+    assert len(seen) == 2 + 9 * 5 + 2 * 2
+    assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
+
+
+def test_the_stem_is_a_strided_convolution():
+    torch.manual_seed(0)
+    stem, _ = blocks_of(SampleCnn(task(3), SampleCnnParams(), Budget.SMOKE).build())
+    x = torch.randn(2, 1, 100)
+    expected = F.conv1d(x, stem[0].weight, stem[0].bias, stride=3)
+    torch.testing.assert_close(stem[0](x).squeeze(2), expected)
 
 
 def gate(x, layers):
@@ -90,7 +110,7 @@ def convolved(x, conv, norm):
 def unsettled(module):
     """Normalisation that does something, with weights of either sign."""
     for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm1d):
+        if isinstance(layer, nn.BatchNorm2d):
             for values in (layer.weight.data, layer.bias.data, layer.running_mean):
                 values.normal_()
             layer.running_var.uniform_(0.5, 2.0)
@@ -104,7 +124,7 @@ def test_an_se_block_gates_what_is_pooled():
     x = torch.randn(2, 16, 27)
     conv, norm = block[0], block[1]
     expected = gate(F.max_pool1d(convolved(x, conv, norm).relu(), 3), block.modules())
-    torch.testing.assert_close(block(x), expected)
+    torch.testing.assert_close(block(x.unsqueeze(2)).squeeze(2), expected)
 
 
 @pytest.mark.parametrize("block", ["res", "rese"])
@@ -115,12 +135,12 @@ def test_a_residual_block_gates_before_the_sum_and_pools_after_it(block, index):
     chosen = unsettled(blocks[index])
     x = torch.randn(2, 16, 27)
     widened = index == 2
-    layers = [m for m in chosen.modules() if isinstance(m, nn.Conv1d | nn.BatchNorm1d)]
+    layers = [m for m in chosen.modules() if isinstance(m, nn.Conv1d | nn.BatchNorm2d)]
     shortcut = convolved(x, *(m for m in chosen.shortcut)) if widened else x
     a, norm_a, b, norm_b = layers[2:] if widened else layers
     inner = convolved(convolved(x, a, norm_a).relu(), b, norm_b)
     inner = gate(inner, chosen.modules()) if block == "rese" else inner
-    torch.testing.assert_close(chosen(x), F.max_pool1d((shortcut + inner).relu(), 3))
+    torch.testing.assert_close(chosen(x.unsqueeze(2)).squeeze(2), F.max_pool1d((shortcut + inner).relu(), 3))
 
 
 def test_convolutions_begin_as_he_draws_them_gates_and_shortcuts_as_glorot_does():

@@ -11,8 +11,11 @@ from asc_bench.api import Waveform
 from asc_bench.data.index import inspect_dataset
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.dcase2017_task4 import COARSE_OF_LABEL
+from asc_bench.data.manifest import Dataset
+from asc_bench.data.official_files import Facts, Finding, _too_long
 from asc_bench.errors import DataError
 from asc_bench.features.cache import feature_array
+from tests.unit.layout_factory import write_wav
 from tests.unit.transfer_sets import STRONG, TESTING, TRAINING, TRUTH, tab_separated, weak_rows, write_task4
 
 LAYOUT = LAYOUTS["audioset-dcase2017"]
@@ -53,6 +56,38 @@ def test_silence_follows_a_clip_that_was_published_short(tmp_path: Path) -> None
         feature_array(
             whole, Waveform(sample_rate_hz=8_000), file_digests=indexed.file_digests, cache=tmp_path / "cache"
         )
+
+
+def test_of_a_clip_so_much_is_heard_as_the_organisers_had(tmp_path: Path) -> None:
+    folder = write_task4(tmp_path)
+    # As in the repository: a Y before the video, a blank before the tab; not every clip need be listed.
+    (folder / "duration_of_files_in_testing_set.csv").write_text(
+        "Y-0_testing1_30.000_40.000.wav  \t 9.345306\nYY00testing2_0.000_10.000.wav  \t 10.000000\n"
+    )
+    (folder / "duration_of_files_in_training_set.csv").write_text("Ya0training4_5.000_9.000.wav \t 4.100000\n")
+    dataset = LAYOUT.read(folder)
+    heard_s = dataset.clips.set_index("clip_id")["heard_s"]
+    assert heard_s["Y-0_testing1_30.000_40.000"] == 9.345306
+    assert heard_s["Ya0training4_5.000_9.000"] == 4.0
+    assert heard_s.drop("Y-0_testing1_30.000_40.000").tolist() == [10.0, 10.0, 10.0, 4.0, 10.0]
+    assert dataset.events is not None
+    assert dataset.events["offset_s"].max() == 10.0, "the truth is the published one"
+    # Both the organisers' copy and one that is whole are as published; one of another cut is not.
+    whole, facts = inspect_dataset(dataset, cache=tmp_path / "cache")
+    assert not [finding for finding in lengths(whole, facts) if finding.paths]
+    short = folder / "audio" / "testing" / "Y-0_testing1_30.000_40.000.wav"
+    write_wav(short, duration_s=9.3453, rate_hz=1000)
+    inspect_dataset(dataset, cache=tmp_path / "cache")
+    write_wav(short, duration_s=9.0, rate_hz=1000)
+    with pytest.raises(DataError, match="too short"):
+        inspect_dataset(dataset, cache=tmp_path / "cache")
+    write_wav(short, duration_s=20.0, rate_hz=1000)
+    (finding,) = lengths(*inspect_dataset(dataset, cache=tmp_path / "cache"))
+    assert finding.what == "longer than the clip of 10 s, up to 20 s"
+
+
+def lengths(dataset: Dataset, facts: Facts) -> list[Finding]:
+    return list(_too_long(dataset, facts, 0.1, certain=True))
 
 
 def test_labels_stand_in_official_order_whatever_that_of_the_rows(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from asc_bench.data.layouts.esc50 import ESC_50
 from asc_bench.data.layouts.folder import FolderLayout
 from asc_bench.data.layouts.greatest_hits import GREATEST_HITS
 from asc_bench.data.layouts.litis_rouen import LITIS_ROUEN
+from asc_bench.data.layouts.tau_mobile import TAU_2020_MOBILE, TAU_2022_MOBILE
 from asc_bench.data.layouts.tut_2017 import TUT_2017_DEVELOPMENT, TUT_2017_EVALUATION
 from asc_bench.data.layouts.tut_mobile import TAU_2019_MOBILE, TUT_2018_MOBILE
 
@@ -23,6 +24,8 @@ LAYOUTS: Mapping[str, OfficialLayout] = MappingProxyType(
         for layout in (
             TUT_2018_MOBILE,
             TAU_2019_MOBILE,
+            TAU_2020_MOBILE,
+            TAU_2022_MOBILE,
             ESC_50,
             ESC_10,
             ESC_10_DEVICES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,10 @@ class Layout(ABC):
         DataError
             If lists are missing, malformed or contradict each other; the message names file, line and value.
         """
+
+    def longest_s(self, clips: pd.DataFrame) -> Iterable[float]:
+        """How long the file of each clip may be, in seconds: as long as what is heard of it."""
+        return clips["heard_s" if "heard_s" in clips else "duration_s"].tolist()
 
     def place(self, roots: Sequence[Path]) -> Path | None:
         """The data set's folder: below one of the roots, or a root itself; or None.
@@ -194,7 +198,7 @@ class OfficialLayout(Layout):
         stated = synthetic_counts(root, self.name)
         counts = stated or self.counts
         table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
-        listed = zip(table["clip_id"], table["path"], strict=True)
+        listed = zip(table["clip_id"].tolist(), table["path"].tolist(), strict=True)
         in_all = clip_shortfalls(table, counts, self.scenes)
         in_folds = fold_shortfalls(table, splits, counts, self.scenes)
         lists = compare_lists(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -17,6 +21,12 @@ SYNTHETIC_MARKER = "asc-bench-synthetic.json"
 
 PartCounts = Mapping[str, int]
 """Clips by device, ``""`` where a data set has no devices."""
+
+Cells = Mapping[tuple[str, str], int]
+"""Clips by scene and device."""
+
+WHOLE = ("", "all")
+"""Stands for fold and part of the list of all clips."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,9 @@ class Counts:
         Device to test clips of each scene in each fold; empty where not stated.
     folds_known : bool
         False where nothing is known of any fold: then those that are found are taken as they are.
+    cells_of : str
+        Layout whose rows of ``resources/list_counts.csv`` hold as well, list by list, for every scene and device;
+        empty where not stated.
     origin : str
         Whose counts these are, a word for the messages.
     digests : mapping
@@ -47,35 +60,45 @@ class Counts:
     per_scene: PartCounts = field(default_factory=dict)
     per_scene_test: PartCounts = field(default_factory=dict)
     folds_known: bool = True
+    cells_of: str = ""
     origin: str = "official"
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def clip_shortfalls(clips: pd.DataFrame, counts: Counts, scenes: Sequence[str]) -> tuple[str, ...]:
     """Say where the listed clips differ from the counts, one sentence each; empty if nowhere."""
-    by_scene = Counter(zip(clips["scene"], clips["device"], strict=True))
+    by_scene = Counter(zip(clips["scene"].tolist(), clips["device"].tolist(), strict=True))
     found = [("in all", len(clips), counts.n_clips), *_of_scenes("", by_scene, counts.per_scene, scenes)]
-    return _sentences(found, counts)
+    return _sentences([*found, *_of_cells("", by_scene, cells_of(counts.cells_of).get(WHOLE, {}))], counts)
 
 
 def fold_shortfalls(
     clips: pd.DataFrame, splits: Sequence[Split], counts: Counts, scenes: Sequence[str]
 ) -> tuple[str, ...]:
     """Say where the folds differ from the counts, one sentence each; empty if nowhere."""
-    device = dict(zip(clips["clip_id"], clips["device"], strict=True))
-    scene = dict(zip(clips["clip_id"], clips["scene"], strict=True))
+    every = clips["clip_id"].tolist()
+    device = dict(zip(every, clips["device"].tolist(), strict=True))
+    scene = dict(zip(every, clips["scene"].tolist(), strict=True))
     found: list[tuple[str, int, int]] = []
     official = dict(counts.folds)
+    cells_in: dict[tuple[str, ...], Counter[tuple[str, str]]] = {}  # folds may share a part
     for split in splits if counts.folds_known else ():
         expected = official.pop(split.name, {"train": {}, "test": {}})
         for part, ids in (("train", split.train), ("test", split.test)):
             if part not in expected:
                 continue
-            listed = Counter(device[c] for c in ids)
+            if ids not in cells_in:
+                cells_in[ids] = Counter([(scene[c], device[c]) for c in ids])
+            in_part = cells_in[ids]
+            listed: Counter[str] = Counter()
+            for (_, name), n in in_part.items():
+                listed[name] += n
             for name in sorted({*listed, *expected[part]}):
                 where = f"{split.name} {part}" + (f", device {name}" if name else "")
                 found.append((where, listed[name], expected[part].get(name, 0)))
-        in_test = Counter((scene[c], device[c]) for c in split.test)
+            cells = cells_of(counts.cells_of).get((split.name, part), {})
+            found += _of_cells(f"{split.name} {part}, ", in_part, cells)
+        in_test = cells_in.get(split.test) or Counter([(scene[c], device[c]) for c in split.test])
         found += _of_scenes(f"{split.name} test, ", in_test, counts.per_scene_test, scenes)
     return (*_sentences(found, counts), *(f"{name}: no such fold found" for name in official))
 
@@ -93,6 +116,32 @@ def _of_scenes(
         for device, n in wanted.items():
             where = f"{prefix}{scene}" + (f", device {device}" if device else "")
             yield where, listed[scene, device], n
+
+
+def _of_cells(prefix: str, listed: Counter[tuple[str, str]], wanted: Cells) -> Iterator[tuple[str, int, int]]:
+    for (scene, device), n in wanted.items():
+        yield f"{prefix}{scene}, device {device}", listed[scene, device], n
+
+
+def cells_of(layout: str) -> Mapping[tuple[str, str], Cells]:
+    """Official clips of a layout by fold and part, or ``WHOLE``, then by scene and device; empty if not known."""
+    return _listed(layout, "clips")
+
+
+def locations_of(layout: str) -> Mapping[tuple[str, str], Cells]:
+    """The same of the locations at which each device recorded each scene."""
+    return _listed(layout, "locations")
+
+
+@cache
+def _listed(layout: str, column: str) -> Mapping[tuple[str, str], Cells]:
+    found: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+    with (files("asc_bench.data.resources") / "list_counts.csv").open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            if row["layout"] == layout:
+                cells = found.setdefault((row["fold"], row["part"]), {})
+                cells[row["scene"], row["device"]] = int(row[column])
+    return MappingProxyType(found)
 
 
 def synthetic_counts(root: Path, layout: str) -> Counts | None:

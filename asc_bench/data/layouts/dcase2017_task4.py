@@ -10,12 +10,16 @@ The weak truth has the times of the clip in its video, the strong truth those of
 from 0 to 0 is a label of AudioSet that no listener heard: its clip stays, the event does not. Weak labels are taken
 from the truth alone, as the official scripts do; the labels of the download lists are only checked to be labels.
 
-Not every clip lasts 10 s: its length is that of its name, the shortest known are of 2 s, and silence makes up for
-the rest. A video that was taken
-down is a missing file, and makes the data set incomplete. Guesses: that the recordings are put into ``audio/`` (the
-official script leaves them in folders named after the time of the download), and that a sound which ends after its
-clip is to be cut at the clip's end. The evaluation set was published later, without a download list, and its truth
-is part of the repository: it belongs to the data set as soon as one of its recordings is there.
+Not every clip lasts 10 s. Its name has the times in its video, the shortest are 2 s apart; and of 9,913 training
+and 79 test clips the organisers had less, by the lists ``duration_of_files_in_*_set.csv`` of the same repository:
+of each clip so much is heard, whether more of it could be had since or not, and silence makes up for the rest.
+Events keep their published times. A video that was taken down is a missing file, and makes the data set
+incomplete.
+
+Guesses: that the recordings are put into ``audio/`` (the official script leaves them in folders named after the
+time of the download), and that a sound which ends after its clip is to be cut at the clip's end. The evaluation
+set was published later, without a download list, and its truth is part of the repository: it belongs to the data
+set as soon as one of its recordings is there.
 """
 
 from __future__ import annotations
@@ -123,14 +127,16 @@ class Dcase2017Task4Layout(OfficialLayout):
         if name != EVALUATION:
             self._check_list(root / f"{name}_set.csv", named)
         clips = []
+        durations_s = _durations_s(root / f"duration_of_files_in_{name}_set.csv")
         for file_name, match in named.items():
+            named_s = self._named_s(match)
             clip_id = f"Y{Path(file_name).stem}"
             clips.append(
                 {
                     "clip_id": clip_id,
                     "path": str(audio.get(f"Y{file_name}", root / AUDIO / f"Y{file_name}")),
                     "duration_s": self.clip_duration_s,
-                    "heard_s": min(self.clip_duration_s, round(float(match["end"]) - float(match["start"]), 3)),
+                    "heard_s": min(named_s, durations_s.get(f"Y{file_name}", named_s)),
                     "scene": joined(label for label in self.scenes if label in labels[file_name]),
                     "device": "",
                     "city": "",
@@ -141,9 +147,20 @@ class Dcase2017Task4Layout(OfficialLayout):
         if name == TRAINING:
             return _Part(name, clips, [], len(rows), None)
         strong = read_rows(_truth(root, "strong", name), columns=_TRUTH_COLUMNS, header=False)
-        lengths_s = {str(clip["clip_id"]): float(str(clip["heard_s"])) for clip in clips}
+        lengths_s = {f"Y{Path(file_name).stem}": self._named_s(match) for file_name, match in named.items()}
         events = [event for row in strong for event in self._events(row, lengths_s)]
         return _Part(name, clips, events, len(rows), len(strong))
+
+    def longest_s(self, clips: pd.DataFrame) -> Iterable[float]:
+        """See ``Layout.longest_s``: by the names, since more of a clip may be had than the organisers had."""
+        for path in clips["path"]:
+            match = _FILE_NAME.fullmatch(Path(path).name.removeprefix("Y"))
+            assert match is not None, path
+            yield self._named_s(match)
+
+    def _named_s(self, match: re.Match[str]) -> float:
+        """Length of a clip by the times in its name, in seconds."""
+        return min(self.clip_duration_s, round(float(match["end"]) - float(match["start"]), 3))
 
     def _weak(self, row: Row) -> re.Match[str]:
         """File name of a row of the weak truth, which is checked."""
@@ -205,6 +222,15 @@ def _truth(root: Path, kind: str, part: str) -> Path:
     name = f"groundtruth_{kind}_label_{part}_set.csv"
     released = root / RELEASE / name
     return released if released.is_file() else root / name
+
+
+def _durations_s(path: Path) -> dict[str, float]:
+    """Length of the organisers' copy of each file that is named; none where there is no such list."""
+    if not path.is_file():
+        return {}
+    rows = read_rows(path, columns=("file", "seconds"), header=False)
+    check_once(rows)
+    return {row.values[0]: _seconds(row, row.values[1]) for row in rows}
 
 
 def _seconds(row: Row, text: str) -> float:

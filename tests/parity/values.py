@@ -1,0 +1,35 @@
+"""Weights and inputs that two implementations of a network can both be given: numbers that follow from a name.
+
+``RandomState`` is numpy's frozen generator: it gives the same numbers under every version.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+def drawn(name: str, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers that belong to ``name``."""
+    return np.random.RandomState(zlib.crc32(name.encode())).normal(size=shape).astype(np.float32)
+
+
+def kernel(name: str, shape: tuple[int, ...]) -> Array:
+    """Weights in torch's layout, (n_out, n_in, ...), small enough that no level grows out of range."""
+    return drawn(name, shape) * np.float32(np.sqrt(0.5 / np.prod(shape[1:])))
+
+
+def bias(name: str, n: int) -> Array:
+    """About a tenth."""
+    return 0.1 * drawn(name, (n,))
+
+
+def normalisation(name: str, n: int) -> tuple[Array, Array, Array, Array]:
+    """Scale, shift, running mean and running variance; variances from 0.05, where 0.001 more shows."""
+    variance = 0.05 + np.abs(drawn(f"{name} variance", (n,)))
+    scale = 1 + 0.2 * drawn(f"{name} scale", (n,))
+    return scale, 0.2 * drawn(f"{name} shift", (n,)), 0.2 * drawn(f"{name} mean", (n,)), variance

@@ -1,0 +1,37 @@
+"""Ctrl-C and the processes that a command starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from asc_bench.interrupts import deaf_children
+
+
+def test_a_child_never_hears_it_from_its_first_moment_on() -> None:
+    code = "import time; time.sleep(1); print('lived')"
+    with deaf_children():
+        deaf = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    hearing = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(20):  # also before Python has begun
+        for child in (deaf, hearing):
+            os.kill(child.pid, signal.SIGINT)
+        time.sleep(0.01)
+    assert deaf.communicate()[0] == "lived\n"
+    assert hearing.communicate()[0] == ""
+
+
+def test_one_that_comes_meanwhile_is_answered_afterwards() -> None:
+    answered = False
+    try:
+        with deaf_children():
+            os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        answered = True
+    assert answered
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
