@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asc_bench.modules.dropout import ByteDropout
-from asc_bench.modules.inputs import chunked, pre_emphasis
+from asc_bench.modules.inputs import chunked, pre_emphasis, random_windows
 from asc_bench.modules.losses import L2Softmax, on_unit_sphere, squared_distances
 from asc_bench.modules.orthogonal import orthogonal, soft_orthogonality, spectral_residue
 from asc_bench.modules.pooling import SharedAttention, statistics_pooling
@@ -46,6 +46,10 @@ class Shape:
         Whether weights of chunks are learned.
     chunk, hop : int
         In samples.
+    dropout : str
+        As in ``HierarchicalCnnParams``.
+    probability : float
+        Sets the length of the embedding in l2-softmax.
     """
 
     pipelines: Mapping[str, Sequence[Layer]]
@@ -57,6 +61,8 @@ class Shape:
     attention: bool
     chunk: int
     hop: int
+    dropout: str
+    probability: float
 
 
 class Pipeline(nn.Module):
@@ -64,11 +70,19 @@ class Pipeline(nn.Module):
 
     They are two-dimensional ones of height 1, because a CPU convolves and pools fastest with the channels last,
     a layout that one-dimensional layers do not have.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    dropout : {"last", "all"}
+        After the last pooled layer, or after each.
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], dropout: str) -> None:
         super().__init__()
         self.layers = tuple(layers)
+        pooled = [i for i, layer in enumerate(layers) if layer.pool]
+        self._dropped = frozenset(pooled if dropout == "all" else pooled[-1:])
         n_in = 1
         for i, layer in enumerate(layers, start=1):
             self.add_module(f"conv{i}", nn.Conv2d(n_in, layer.width, (1, layer.kernel), stride=(1, layer.stride)))
@@ -85,18 +99,18 @@ class Pipeline(nn.Module):
         # As a matrix product of all windows, the strided first layer writes its channels last by itself.
         windows = chunks.unfold(1, first.kernel_size[1], first.stride[1])
         x = nn.functional.linear(windows, first.weight.flatten(start_dim=1), first.bias)
-        x = self._pooled(x.transpose(1, 2).unsqueeze(2), self.layers[0])
-        for convolution, layer in zip(others, self.layers[1:], strict=True):
-            x = self._pooled(convolution(x), layer)
+        x = self._pooled(x.transpose(1, 2).unsqueeze(2), 0)
+        for i, convolution in enumerate(others, start=1):
+            x = self._pooled(convolution(x), i)
         return x.squeeze(2).transpose(1, 2)
 
-    def _pooled(self, x: Tensor, layer: Layer) -> Tensor:
-        """Pooling, ELU and dropout; ELU grows with its input, so that it may come after the maximum."""
-        if not layer.pool:
-            return nn.functional.elu(x)
-        x = nn.functional.max_pool2d(x, (1, layer.pool), (1, layer.pool_stride))
-        pooled: Tensor = self.dropout(nn.functional.elu(x))
-        return pooled
+    def _pooled(self, x: Tensor, i: int) -> Tensor:
+        """Pooling, ELU and dropout of a layer; ELU grows with its input, so that it may come after the maximum."""
+        layer = self.layers[i]
+        if layer.pool:
+            x = nn.functional.max_pool2d(x, (1, layer.pool), (1, layer.pool_stride))
+        x = nn.functional.elu(x)
+        return self.dropout(x) if i in self._dropped else x
 
 
 class HierarchicalNetwork(nn.Module):
@@ -109,7 +123,9 @@ class HierarchicalNetwork(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.pipelines = nn.ModuleDict({name: Pipeline(layers) for name, layers in shape.pipelines.items()})
+        self.pipelines = nn.ModuleDict(
+            {name: Pipeline(layers, shape.dropout) for name, layers in shape.pipelines.items()}
+        )
         widths = [layers[-1].width for layers in shape.pipelines.values()]
         n_statistics = 2 * (widths[0] if shape.reading in "BC" else sum(widths))
         hidden, n_embedding = shape.dense
@@ -123,26 +139,33 @@ class HierarchicalNetwork(nn.Module):
             self.rnn = kind(n_embedding, RNN_UNITS, num_layers=RNN_LAYERS, batch_first=True)
             n_embedding = RNN_UNITS
         self.heads = nn.ModuleDict(
-            {level: orthogonal(L2Softmax(n_embedding, n)) for level, n in shape.n_classes.items()}
+            {
+                level: orthogonal(L2Softmax(n_embedding, n, probability=shape.probability))
+                for level, n in shape.n_classes.items()
+            }
         )
         if shape.n_prototypes:
             self.prototypes = nn.Parameter(on_unit_sphere(torch.randn(shape.n_prototypes, n_embedding)))
 
-    def forward(self, waveform: Tensor) -> dict[str, Tensor]:
-        """Samples, (n, samples), in [-1, 1]."""
-        embedding, _ = self.embed(waveform)
+    def forward(self, waveform: Tensor, n_windows: int | None = None) -> dict[str, Tensor]:
+        """Samples, (n, samples), in [-1, 1]; of their chunks, or of so many random windows in their place."""
+        embedding, _ = self.embed(waveform, n_windows)
         with _full_precision(waveform):
             outputs = {level: head(embedding) for level, head in self.heads.items()}
             if self.shape.n_prototypes:
                 outputs["distances"] = squared_distances(on_unit_sphere(embedding), self.prototypes)
         return outputs
 
-    def embed(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+    def embed(self, waveform: Tensor, n_windows: int | None = None) -> tuple[Tensor, Tensor]:
         """Audio embedding before its normalisation, (n, size), and weights of the chunks, (n, chunks).
 
         Both in float32. Recurrent layers weigh no chunks: the last one, whose state counts, has weight one.
         """
-        chunks = chunked(pre_emphasis(waveform, PRE_EMPHASIS), length=self.shape.chunk, hop=self.shape.hop)
+        emphasised = pre_emphasis(waveform, PRE_EMPHASIS)
+        if n_windows is None:
+            chunks = chunked(emphasised, length=self.shape.chunk, hop=self.shape.hop)
+        else:
+            chunks = random_windows(emphasised, length=self.shape.chunk, n=n_windows)
         n_clips, n_chunks, _ = chunks.shape
         flat = (chunks - chunks.mean(dim=2, keepdim=True)).flatten(end_dim=1)
         size = CPU_CHUNKS if waveform.device.type == "cpu" else len(flat)

@@ -105,6 +105,13 @@ class HierarchicalCnnParams(Params):
     orthogonality : {"srip", "so", "none"}
         Penalty that keeps convolutions orthogonal (section IV.C, reference 49; the paper names no variant): the
         spectral norm of ``W W^T - I``, its Frobenius norm, or none.
+    example : {"windows", "clip"}
+        What a clip is in an update of the training: random windows of 2 s, none of them silent, or all of its
+        chunks, as at test. Either is a reading of "trained on 2 s raw inputs chunked from 5 s long audio signals"
+        (section IV.C).
+    dropout : {"last", "all"}
+        Where the pipelines drop elements ("a dropout of 0.2 in CNN layers", section IV.C): before Conv6 alone, or
+        after each pooled layer.
     """
 
     pipelines: Literal["both", "short", "long"] = "both"
@@ -114,6 +121,8 @@ class HierarchicalCnnParams(Params):
     reading: Literal["A", "B", "C", "D", "E", "F"] = "A"
     rnn: Literal["none", "lstm", "gru"] = "none"
     orthogonality: Literal["srip", "so", "none"] = "srip"
+    example: Literal["windows", "clip"] = "windows"
+    dropout: Literal["last", "all"] = "last"
 
     def __post_init__(self) -> None:
         if self.labels == "fine":

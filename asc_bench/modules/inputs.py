@@ -19,6 +19,48 @@ def chunked(waveform: Tensor, *, length: int, hop: int) -> Tensor:
     return waveform.unfold(1, min(length, waveform.shape[1]), hop)
 
 
+N_BLOCKS, SILENT_DB = 20, 30.0
+"""Random windows begin at multiples of a twentieth of their length, after a common random shift."""
+
+
+def random_windows(waveform: Tensor, *, length: int, n: int, silent_db: float = SILENT_DB) -> Tensor:
+    """Draw excerpts of each clip by torch's generator, none of them silent as long as there are others.
+
+    Parameters
+    ----------
+    waveform : Tensor, shape (n_clips, samples)
+    length : int
+        Samples of an excerpt; of a clip that is not longer, all of it is its only excerpt.
+    n : int
+        Excerpts of each clip, at different places (fewer only where a clip has fewer places), in order of time.
+    silent_db : float
+        A place is silent if its variance lies so far below that of the loudest place of the same clip: the measure
+        depends on no gain, and a clip that is silent throughout has no silent place.
+
+    Returns
+    -------
+    Tensor, shape (n_clips, n, length)
+    """
+    n_samples = waveform.shape[1]
+    if n_samples <= length:
+        return waveform[:, None]
+    step = max(1, length // N_BLOCKS)
+    # One shift for all clips, from the generator of the CPU: a GPU would have to be waited for.
+    shift = int(torch.randint(min(step, n_samples - length + 1), ()))
+    blocks = waveform[:, shift:].unfold(1, step, step)
+    mean, square = (
+        sums.unfold(1, length // step, 1).mean(dim=2) / step
+        for sums in (blocks.sum(dim=2), blocks.square().sum(dim=2))
+    )
+    power = square - mean.square()
+    heard = power >= power.amax(dim=1, keepdim=True) * 10.0 ** (-silent_db / 10)
+    # Those that are heard come before all others, either in random order.
+    order = heard + torch.rand(heard.shape, device=waveform.device)
+    places = order.topk(min(n, heard.shape[1]), dim=1).indices.sort(dim=1).values
+    samples = shift + step * places[:, :, None] + torch.arange(length, device=waveform.device)
+    return waveform.gather(1, samples.flatten(start_dim=1)).reshape(samples.shape)
+
+
 def pre_emphasis(waveform: Tensor, coefficient: float) -> Tensor:
     """``y[t] = x[t] - coefficient x[t-1]`` along the last axis; the first sample stays as it is."""
     first, rest = waveform[..., :1], waveform[..., 1:] - coefficient * waveform[..., :-1]

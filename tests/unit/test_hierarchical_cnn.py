@@ -57,6 +57,8 @@ def tiny(**settings) -> HierarchicalNetwork:
         attention=True,
         chunk=60,
         hop=45,
+        dropout="last",
+        probability=0.9,
     )
     torch.manual_seed(0)
     return HierarchicalNetwork(replace(shape, **settings))
@@ -393,6 +395,8 @@ VARIANTS = [
     {"rnn": "gru"},
     {"orthogonality": "so"},
     {"orthogonality": "none"},
+    {"example": "clip"},
+    {"dropout": "all"},
 ]
 
 
@@ -468,5 +472,8 @@ def test_budgets() -> None:
     plans = {budget: system(budget=budget).training_plan() for budget in Budget}
     assert plans[Budget.PAPER].epochs == 100 and plans[Budget.PAPER].batch_size == 32
     assert plans[Budget.PAPER].patience == 15 and plans[Budget.PAPER].monitor == "loss"
-    assert not plans[Budget.QUICK].needs_validation
+    assert not plans[Budget.QUICK].needs_validation and plans[Budget.QUICK].iterations == 800
+    # 100 passes over 320 clips of 5 s are 1,000 updates of 32 clips, and over 20,000 clips 62,500.
+    assert plans[Budget.PAPER].n_steps(320) == 1_000 and plans[Budget.PAPER].n_steps(20_000) == 62_500
+    assert all(plan.clip_gradient_norm == 10.0 for plan in plans.values())
     assert all(plan.learning_rate == 1e-3 for plan in plans.values())
