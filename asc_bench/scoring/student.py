@@ -30,6 +30,7 @@ result from adding two successes and two failures", The American Statistician 54
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -240,7 +241,8 @@ def value_interval(
     below, above = centre - lowest, highest - centre
     if math.isnan(half):
         return Interval(math.nan, math.nan)
-    if min(below, above) <= 0 or (math.isinf(below) and math.isinf(above)):
+    # A distance that is no normal number has no finite slope: it is none.
+    if min(below, above) < sys.float_info.min or (math.isinf(below) and math.isinf(above)):
         ends = max(lowest, centre - half), min(highest, centre + half)
     else:
         step = half * (1 / below + 1 / above)

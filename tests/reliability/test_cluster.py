@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PLUGINS, Cli
-from tests.reliability.helpers import digests, fits, run_arguments
+from tests.conftest import Cli
+from tests.reliability.helpers import PLUGINS, digests, fits, run_arguments
 
 pytest.importorskip("distributed")
 

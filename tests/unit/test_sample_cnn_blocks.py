@@ -104,7 +104,7 @@ def gate(x, layers):
 
 def convolved(x, conv, norm):
     x = F.conv1d(x, conv.weight, conv.bias, padding=conv.kernel_size[0] // 2)
-    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=1e-3)  # as Keras has it
 
 
 def unsettled(module):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.linalg import block_diag
@@ -127,6 +127,7 @@ def test_on_a_bound() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(value=2.2e-309, spread=0.0, dof=1.0, upper=1.0, share=False)
 @given(
     value=st.floats(0, 1),
     spread=st.floats(0, 1),
