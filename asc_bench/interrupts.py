@@ -15,6 +15,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Terminated(KeyboardInterrupt):
+    """The command was asked to end by SIGTERM, as `kill`, `timeout` and batch systems do."""
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end a command as Ctrl-C does: its workers are stopped, and files are whole."""
+
+    def end(_: int, __: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
+
+
 @contextlib.contextmanager
 def deaf_children() -> Iterator[None]:
     """Start processes inside that never hear Ctrl-C, not even while Python itself starts in them.

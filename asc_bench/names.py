@@ -16,6 +16,11 @@ from asc_bench.printable import printable
 N_LISTED = 50
 
 
+def count(n: int, thing: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
 def near(name: object, names: Iterable[str]) -> str:
     """A half sentence that suggests the nearest names, or lists them; of more than 50, the first.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, pr
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_runs
 from asc_bench.runs.store import StoredRun
+from asc_bench.runs.variant import Named
 from asc_bench.scoring.frames import significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
@@ -77,7 +77,8 @@ class Results:
         """
         known, wanted = self.systems, set()
         for pattern in (item for text in systems for item in split_items(text)):
-            found = [name for name in known if name == pattern or fnmatch.fnmatchcase(name, pattern)]
+            named = Named.of(pattern)
+            found = [name for name in known if name in named]
             if not found:
                 raise ConfigError(f"no run of {pattern!r} is among these{near(pattern, known)}")
             wanted.update(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,9 +17,8 @@ from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
 from asc_bench.results import TABLE, Results, table_digest, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
-from asc_bench.runs.variant import SystemLike, listed, variant_of
+from asc_bench.runs.variant import Named, SystemLike, listed, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
-from asc_bench.typed_text import split_items
 
 STORED = "stored"
 """Name of the set of all systems that are stored."""
@@ -190,13 +188,13 @@ def stored_results(
     """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
     if budget not in list(Budget):
         raise ConfigError(f"budget is {budget!r}{near(budget, [str(b) for b in Budget])}")
-    patterns, chosen = list(split_items(systems)), texts(folds)
+    named, chosen = Named.of(systems), texts(folds)
     instance = _protocol(protocol, results)
     augment = str(Augmentation.parse(augment)) if augment else ""
     newest: dict[tuple[str, str, str, int], StoredRun] = {}
     for run in ResultsStore(results).iterate(f"{instance.name}*", budget):
         m = run.manifest
-        wanted = any(fnmatch.fnmatchcase(m["variant"], p) or m["variant"] == p for p in patterns)
+        wanted = m["variant"] in named
         same = m["protocol"] == instance.name and m["synthetic"] == synthetic
         # Runs stored before there was a choice have none in their manifest.
         same &= m.get("selection", Selection.OWN) == selection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from asc_bench.errors import ConfigError
 from asc_bench.names import near
@@ -157,9 +157,12 @@ def name_of(cls: type) -> str:
 
 def default_of(field: dataclasses.Field[typing.Any]) -> object:
     """Default of a field, or ``MISSING``."""
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
+    # By the name of the type: a class that was sent to another process as it is brought a ``MISSING`` of its own.
+    missing = type(dataclasses.MISSING).__name__
+    if type(field.default_factory).__name__ != missing:
+        make: Callable[[], object] = field.default_factory  # type: ignore[assignment] # it is there
+        return make()
+    return dataclasses.MISSING if type(field.default).__name__ == missing else field.default
 
 
 def _a(kind: object) -> str:

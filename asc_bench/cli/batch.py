@@ -27,9 +27,10 @@ def submit(experiment: Experiment, screen: Screen, work: Work, file: Path, *, dr
         If the folder of results cannot be written.
     """
     from asc_bench.experiment import refuse_incomplete
+    from asc_bench.names import count
     from asc_bench.runs.slurm import SlurmOptions, script, submitted
     from asc_bench.runs.slurm import submit as submit_runs
-    from asc_bench.runs.work import count, prepare
+    from asc_bench.runs.work import prepare
 
     slurm = SlurmOptions.read(file)
     refuse_incomplete(work.bench)
@@ -58,8 +59,8 @@ def collect(experiment: Experiment, screen: Screen, work: Work) -> Work:
     """Make fusions whose members are stored, and say what has become of the other runs."""
     from dataclasses import replace
 
+    from asc_bench.names import count
     from asc_bench.runs.slurm import submitted
-    from asc_bench.runs.work import count
 
     screen.say(work.summary())
     ready = [spec for spec in work.todo if spec.members and all(_done(work, member.key) for member in spec.members)]
@@ -68,13 +69,18 @@ def collect(experiment: Experiment, screen: Screen, work: Work) -> Work:
         work = replace(done, todo=tuple(spec for spec in work.todo if spec not in ready))
     jobs = submitted(experiment.store)
     waiting = [spec for spec in work.todo if spec.key in jobs and jobs[spec.key].alive]
-    ended = [spec for spec in work.todo if spec.key in jobs and not jobs[spec.key].alive]
+    lost = [spec for spec in work.todo if spec.key not in work.stored]  # a failed run is stored, and in the table
+    ended = [spec for spec in lost if spec.key in jobs and not jobs[spec.key].alive]
+    n_never = sum(spec.key not in jobs and not spec.members for spec in lost)
     states = Counter(jobs[spec.key].state.lower() for spec in waiting)
     if waiting:
         screen.say(f"{count(len(waiting), 'run')} under way: {', '.join(f'{n} {s}' for s, n in states.items())}")
+    if n_never:
+        screen.say(f"{count(n_never, 'run')} never submitted (--slurm)")
     for spec in ended:
         job = jobs[spec.key]
-        screen.say(f"  no result  {spec.title}: job {job.id} is {job.state}. {job.last_words} (log: {job.log})")
+        words = job.last_words or "Its log is empty:"
+        screen.say(f"  no result  {spec.title}: job {job.id} is {job.state}. {words} ({job.log})")
     if ended:
         screen.say("Submit again (--slurm) to begin these once more; what they stored of their training is used.")
     return work

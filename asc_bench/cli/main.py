@@ -10,6 +10,7 @@ from collections.abc import Callable
 import typer
 
 from asc_bench.cli.printing import echo, guard_terminal
+from asc_bench.interrupts import Terminated, end_on_sigterm
 
 VERBS = {
     "run": "run",
@@ -56,15 +57,16 @@ def build_app() -> typer.Typer:
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn Ctrl-C into a sentence and exit code 130, wherever a verb is."""
+    """Turn Ctrl-C into a sentence and exit code 130, and SIGTERM with 143, wherever a verb is."""
 
     @functools.wraps(command)
     def run(*args: object, **kwargs: object) -> None:
+        end_on_sigterm()
         try:
             command(*args, **kwargs)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             echo("interrupted; the same command goes on where this one stopped", err=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(143 if isinstance(error, Terminated) else 130) from None
 
     return run
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import package_versions
-from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.errors import ConfigError
 from asc_bench.files import writing
+from asc_bench.names import count
 from asc_bench.runs.heartbeat import Monitor
 from asc_bench.runs.job import Job, PackedBench, examine, perform_elsewhere
 from asc_bench.runs.plan import RunSpec
@@ -80,6 +81,10 @@ class Cluster:
         self._planner = Planner.this(settings)
         self._monitor = monitor
         self._idle: dict[str, Worker] = {}
+        self._able: set[str] = set()
+        self._unable: set[str] = set()
+        self._asked: dict[str, Any] = {}
+        self._probes: list[Job] = []
         self._running: dict[Any, tuple[RunSpec, Worker]] = {}
         self._left = contextlib.ExitStack()
 
@@ -103,7 +108,21 @@ class Cluster:
         self._left.__exit__(kind, error, traceback)
 
     def has_room(self) -> bool:
-        """See `Pool`."""
+        """See `Pool`; waits for a worker while none computes.
+
+        Raises
+        ------
+        ConfigError
+            If there is none for a minute that can compute these runs, or the scheduler does not answer any more.
+        """
+        deadline = time.monotonic() + WORKERS_S
+        while not self._idle and not self._running:
+            self._look(self._there())
+            if not self._idle and time.monotonic() > deadline:
+                raise ConfigError(
+                    f"{self._name} has had no worker that can compute these runs for {WORKERS_S:.0f} s; {_AGAIN}"
+                )
+            time.sleep(0 if self._idle else POLL_S)
         return bool(self._idle)
 
     def submit(self, spec: RunSpec, *, wait: bool) -> None:
@@ -121,37 +140,51 @@ class Cluster:
         Raises
         ------
         ConfigError
-            If the scheduler does not answer any more, or has had no worker for a minute.
+            If the scheduler does not answer any more, or a worker would compute other numbers.
         """
         from distributed import wait
 
-        deadline = time.monotonic() + WORKERS_S
         while True:
-            if self._running:
-                with contextlib.suppress(*_LOST):
-                    wait(  # type: ignore[no-untyped-call]
-                        list(self._running), timeout=POLL_S, return_when="FIRST_COMPLETED"
-                    )
+            with contextlib.suppress(*_LOST):
+                wait(  # type: ignore[no-untyped-call]
+                    list(self._running), timeout=POLL_S, return_when="FIRST_COMPLETED"
+                )
             there = self._there()
-            for future, (spec, worker) in list(self._running.items()):
-                if future.done():
-                    del self._running[future]
-                    outcome = self._outcome(future, spec, worker)
-                    if worker.address in there:
-                        self._idle[worker.address] = worker
-                    return spec, outcome
-                if worker.address not in there:
-                    future.cancel()
-                    del self._running[future]
-                    return spec, Killed(worker.host)
-            busy = {worker.address for _, worker in self._running.values()}
-            self._idle = {address: worker for address, worker in there.items() if address not in busy}
-            if there:
-                deadline = time.monotonic() + WORKERS_S
-            elif time.monotonic() > deadline:
-                raise ConfigError(f"{self._name} has had no worker for {WORKERS_S:.0f} s; {_AGAIN}")
-            if not self._running:
-                time.sleep(POLL_S)
+            ended = next(
+                (f for f, (_, worker) in self._running.items() if f.done() or worker.address not in there), None
+            )
+            if ended is not None:
+                spec, worker = self._running.pop(ended)
+                self._look(there)
+                if ended.done():
+                    return spec, self._outcome(ended, spec, worker)
+                ended.cancel()
+                return spec, Killed(worker.host)
+            self._look(there)
+
+    def _look(self, there: Mapping[str, Worker]) -> None:
+        """Find out which workers are idle; those that have joined are examined first."""
+        for address in there.keys() - self._able - self._unable - self._asked.keys():
+            self._asked[address] = self._ask(address)
+        for address, future in list(self._asked.items()):
+            if address not in there:
+                future.cancel()
+            elif not future.done():
+                continue
+            elif fault := _answer(future)["fault"]:
+                self._unable.add(address)
+                _log.warning("worker %s has joined and is left out: %s", address, fault)
+            else:
+                self._able.add(address)
+            del self._asked[address]
+        busy = {worker.address for _, worker in self._running.values()}
+        self._idle = {a: worker for a, worker in there.items() if a in self._able and a not in busy}
+
+    def _ask(self, address: str) -> Any:
+        """Let a worker say whether it can compute these runs."""
+        return self._client.submit(
+            examine, self._packed, self._probes, key=_key("examine"), workers=[address], pure=False
+        )
 
     def _job(self, spec: RunSpec, *, wait: bool = False) -> Job:
         return Job.of(spec, self._store, self._settings, self._planner, wait=wait, token=self._token)
@@ -189,34 +222,24 @@ class Cluster:
         there = self._wait_for_workers()
         self._require_package(there)
         distinct = {(spec.variant, spec.budget): spec for spec in reversed(self._specs)}
-        jobs = [self._job(spec) for spec in distinct.values()]
-        asked = {
-            address: self._client.submit(
-                examine, self._packed, jobs, key=_key("examine"), workers=[address], pure=False
-            )
-            for address in there
-        }
-        found: dict[str, Mapping[str, Any]] = {}
-        for address, future in asked.items():
-            try:
-                found[address] = future.result()
-            except AscBenchError:
-                raise
-            except Exception as error:
-                raise ConfigError(f"worker {address}: {type(error).__name__}: {error}") from error
+        self._probes = [self._job(spec) for spec in distinct.values()]
+        asked = {address: self._ask(address) for address in there}
+        found = {address: _answer(future) for address, future in asked.items()}
         faults = {address: facts["fault"] for address, facts in found.items() if facts["fault"]}
         if faults:
             shown = "\n".join(f"  {address} ({found[address]['host']}): {f}" for address, f in faults.items())
             raise ConfigError(f"{len(faults)} of {len(found)} workers cannot compute these runs:\n{shown}")
         hosts = Counter(str(facts["host"]) for facts in found.values())
         self._planner = replace(self._planner, n_workers=tuple(sorted(hosts.items())))
-        self._idle = dict(there)
+        self._able, self._idle = set(there), dict(there)
         named = ", ".join(f"{host} ({n})" for host, n in sorted(hosts.items()))
-        self._monitor.say(f"{len(found)} dask workers on {len(hosts)} machines: {named}")
+        self._monitor.say(f"{count(len(found), 'dask worker')} on {count(len(hosts), 'machine')}: {named}")
         _warn_of_versions(found)
 
     def _wait_for_workers(self) -> dict[str, Worker]:
         deadline = time.monotonic() + WORKERS_S
+        if not self._there():
+            self._monitor.say(f"waiting up to {WORKERS_S:.0f} s for workers of {self._name}")
         while not (there := self._there()):
             if time.monotonic() > deadline:
                 raise ConfigError(
@@ -238,6 +261,15 @@ class Cluster:
 
 
 _AGAIN = "what is stored is kept, and the same command computes the rest"
+
+
+def _answer(future: Any) -> Mapping[str, Any]:
+    """What `examine` found; a fault if it could not even begin."""
+    try:
+        answer: Mapping[str, Any] = future.result()
+    except Exception as error:  # noqa: BLE001 - whatever the worker's Python raises is why it cannot
+        return {"host": "", "fault": f"{type(error).__name__}: {error}", "versions": {}}
+    return answer
 
 
 def _itself(packed: PackedBench) -> PackedBench:
@@ -281,7 +313,7 @@ def _client(workers: Workers) -> Iterator[Client]:
                 ) from error
         else:
             cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers.n_jobs, threads_per_worker=1, memory_limit=0, dashboard_address=None
+                n_workers=workers.n_jobs, threads_per_worker=1, memory_limit=0, dashboard_address=":0"
             )
             stack.callback(cluster.close)
             client = Client(cluster)  # type: ignore[no-untyped-call]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fnmatch
 import itertools
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -146,7 +148,9 @@ def _flat(settings: Mapping[str, object], own: Mapping[str, object]) -> dict[str
     plan = flat.get("plan")
     if "plan" not in own and isinstance(plan, Mapping):
         del flat["plan"]
-        flat |= {AUGMENT if name == AUGMENT else f"{PREFIX}{name}": value for name, value in plan.items()}
+        if AUGMENT in plan:
+            raise ConfigError(f"plan holds {AUGMENT}, which is a setting of its own: give {AUGMENT}=...")
+        flat |= {f"{PREFIX}{name}": value for name, value in plan.items()}
     return flat
 
 
@@ -201,6 +205,37 @@ def parse_variants(text: str) -> list[Variant]:
     if not variants:
         raise ConfigError("no system is named; try --systems all")
     return list(variants.values())
+
+
+@dataclass(frozen=True)
+class Named:
+    """Systems that a text names, to be looked for among stored runs: these may be of systems that are gone.
+
+    Attributes
+    ----------
+    patterns : tuple of str
+        Names and globs; brackets stand for themselves.
+    texts : frozenset of str
+        Canonical texts of those that have settings, whichever way these were typed.
+    """
+
+    patterns: tuple[str, ...]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> Named:
+        """Read names, globs and ``name[setting=value]``, separated by commas."""
+        patterns, texts = tuple(split_items(text)), set[str]()
+        for item in patterns:
+            if "[" in item:
+                with contextlib.suppress(ConfigError):
+                    texts |= {str(variant) for variant in parse_variants(item)}
+        return cls(patterns, frozenset(texts))
+
+    def __contains__(self, variant: object) -> bool:
+        """Whether it names the system with this canonical text."""
+        name = str(variant)
+        return name in self.texts or any(fnmatch.fnmatchcase(name, p.replace("[", "[[]")) for p in self.patterns)
 
 
 def needs_settings(name: str) -> bool:

@@ -13,6 +13,7 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.host import n_cores
 from asc_bench.errors import StoreError
 from asc_bench.features.frontends import FrontEnd
+from asc_bench.names import count
 from asc_bench.runs.heartbeat import Monitor
 from asc_bench.runs.parallel import execute
 from asc_bench.runs.plan import RunSpec
@@ -79,11 +80,6 @@ class Work:
 
     def _done(self, spec: RunSpec) -> bool:
         return self.stored[spec.key].done
-
-
-def count(n: int, thing: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def survey(

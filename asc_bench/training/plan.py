@@ -25,6 +25,10 @@ class Cosine:
 
     warmup: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(f"cosine schedule: warmup is a share of the steps, 0 to 1, got {self.warmup}")
+
     def factor(self, step: int, n_steps: int) -> float:
         """Multiplier of the learning rate at ``step`` of ``n_steps``."""
         n_warm = self.warmup * n_steps
@@ -39,6 +43,12 @@ class Step:
 
     every: int
     gamma: float
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or not 0 < self.gamma <= 1:
+            raise ConfigError(
+                f"step schedule: needs every >= 1 and 0 < gamma <= 1, got every {self.every} and gamma {self.gamma}"
+            )
 
     def factor(self, step: int, n_steps: int) -> float:
         """Multiplier of the learning rate at ``step`` of ``n_steps``."""
@@ -246,8 +256,13 @@ class TrainingPlan:
             raise ConfigError(f"give either epochs or iterations, got {self.epochs} and {self.iterations}")
         for name in ("batch_size", "epochs", "iterations", "learning_rate", "patience", "clip_gradient_norm"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"training plan: {name} must be positive, got {value}")
+        for name in ("momentum", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"training plan: {name} must not be negative, got {getattr(self, name)}")
+        if self.nesterov and not self.momentum:
+            raise ConfigError("training plan: nesterov needs a momentum above 0")
         self._check_transforms()
         if self.validate_after < 0:
             raise ConfigError(f"training plan: validate_after must not be negative, got {self.validate_after}")

@@ -35,3 +35,13 @@ def test_one_that_comes_meanwhile_is_answered_afterwards() -> None:
         answered = True
     assert answered
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_sigterm_ends_a_command_as_an_interruption() -> None:
+    code = (
+        "import os, signal\nfrom asc_bench.interrupts import Terminated, end_on_sigterm\nend_on_sigterm()\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except KeyboardInterrupt as error:\n    print(type(error).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "Terminated\n"

@@ -28,7 +28,7 @@ from asc_bench.bench.bench import Bench
 from asc_bench.bench.examples import labelled
 from asc_bench.runs.describe import describe
 from asc_bench.runs.plan import plan
-from asc_bench.runs.variant import parse_variants, variant_of
+from asc_bench.runs.variant import Named, parse_variants, variant_of
 from asc_bench.training.plan_changes import PlanChanges
 from asc_bench.training.transforms.table import TRANSFORMS
 from asc_bench.typed_text import default_of, split_items, to_text
@@ -251,3 +251,35 @@ def test_every_transform_is_documented_with_its_defaults() -> None:
     for name, parameters in documented.items():
         (found,) = changes(f"augment={name}({parameters})").transforms
         assert found == TRANSFORMS[name]()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("plan.schedule=cosine(warmup=2)", "warmup is a share of the steps, 0 to 1, got 2.0"),
+        ("plan.schedule=cosine(warmup=nan)", "warmup is a share of the steps, 0 to 1, got nan"),
+        ("plan.schedule=step(every=0,gamma=0.5)", "needs every >= 1 and 0 < gamma <= 1, got every 0 and gamma 0.5"),
+        ("plan.learning_rate=inf", "learning_rate must be positive, got inf"),
+        ("plan.weight_decay=-1", "weight_decay must not be negative, got -1.0"),
+        ("plan.optimiser=sgd,plan.momentum=0,plan.nesterov=true", "nesterov needs a momentum above 0"),
+    ],
+)
+def test_impossible_values_of_a_plan_are_refused_before_training(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        (variant,) = parse_variants(f"sb-cnn[{text}]")
+        variant.build(task(3), Budget.SMOKE).training_plan()
+    assert message in str(caught.value)
+
+
+def test_augment_is_no_field_of_the_mapping_plan() -> None:
+    with pytest.raises(ConfigError, match=r"plan holds augment, which is a setting of its own"):
+        variant_of("sb-cnn", plan={"augment": "mixup"}, augment="roll")
+
+
+def test_stored_systems_are_found_however_their_settings_were_typed() -> None:
+    stored = str(parse_variants("sb-cnn[augment=mixup+specaugment(time=20)]")[0])
+    assert stored in Named.of("sb-cnn[augment=mixup(alpha=0.3)+specaugment(time=20)]")
+    assert stored in Named.of("sb-cnn[augment=roll|mixup+specaugment(time=20)]")
+    assert stored in Named.of("sb-cnn[augment=*]") and stored in Named.of("sb-cnn*") and stored in Named.of("*")
+    assert stored not in Named.of("sb-cnn") and stored not in Named.of("sb-cnn[augment=roll]")
+    assert "gone[setting=1]" in Named.of("gone[setting=1]")
