@@ -103,7 +103,7 @@ def test_runs_go_to_the_workers_alone_and_give_the_same_digests(
     # One job, one run and one worker of one thread: none of them is a reason to compute here.
     one = cli(*run_arguments(Path("results"), "toy-a", "--threads", "1", "--scheduler", dask.address))
     assert one.returncode == 0, one.stderr
-    assert "1 dask workers on 1 machines" in one.stderr
+    assert "1 dask worker on 1 machine: " in one.stderr
     assert fits(tmp_path / "toy.log") == {}
     assert fits(dask.folder / "one" / "toy.log") == {"toy-a": 1}
     dask.worker("two")
