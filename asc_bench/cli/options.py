@@ -105,7 +105,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the table only
 
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Runs side by side.", min=1)]
 Backend = Annotated[str, typer.Option(help="loky (processes of this machine) or dask.")]
-Scheduler = Annotated[str, typer.Option(help="Address of a dask scheduler, whose workers compute all runs.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler, whose workers compute all runs.")]
 Slurm = Annotated[
     Path | None,
     typer.Option("--slurm", help="Submit the runs to Slurm, with the options of this TOML file, and return."),

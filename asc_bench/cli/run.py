@@ -41,6 +41,10 @@ def command(
     experiment = experiment_of(given, folds=folds)
     if slurm is not None and collect:
         raise ConfigError("--slurm submits runs, --collect makes tables of what is stored; give one of them")
+    if slurm is not None and (given.jobs > 1 or given.scheduler or given.backend != "loky"):
+        raise ConfigError(
+            "--jobs, --backend and --scheduler do not go with --slurm, whose file says how many go side by side"
+        )
     with Screen(quiet=given.quiet) as screen:
         if slurm is not None or collect:
             bench = experiment.bench(asked, screen)
@@ -52,6 +56,9 @@ def command(
             work = carry_out(experiment, screen, asked, variants, dry_run=given.dry_run)
         if work is None:
             return None
+        if collect and not work.runs:
+            screen.say("Nothing is stored yet: there is no table.")
+            return conclude(work.unfinished, len(work.wanted))
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             report = experiment.results(work, table or systems).report(

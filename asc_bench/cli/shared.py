@@ -66,7 +66,7 @@ class Computing(Recordings):
     repeats: options.Repeats = 1
     jobs: options.Jobs = 1
     backend: options.Backend = "loky"
-    scheduler: options.Scheduler = ""
+    scheduler: options.Scheduler = None
     threads: options.Threads = 0
     device: options.Device = "auto"
     precision: options.Precision = "auto"

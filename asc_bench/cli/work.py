@@ -38,8 +38,11 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
     ConfigError
         For a value that there is not, with the near ones.
     """
+    from asc_bench.errors import ConfigError
     from asc_bench.experiment import Experiment
 
+    if given.scheduler == "":  # such as a variable that is not set
+        raise ConfigError("--scheduler is empty: give the address of a dask scheduler, such as tcp://HOST:8786")
     training = given if isinstance(given, Training) else Training()
     return Experiment.of(
         budget=given.budget,
@@ -49,7 +52,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         augment=training.augment,
         n_jobs=given.jobs,
         backend=given.backend,
-        scheduler=given.scheduler,
+        scheduler=given.scheduler or "",
         n_threads=given.threads,
         device=given.device,
         precision=given.precision,

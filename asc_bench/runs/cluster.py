@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -81,9 +81,9 @@ class Cluster:
         self._planner = Planner.this(settings)
         self._monitor = monitor
         self._idle: dict[str, Worker] = {}
-        self._able: set[str] = set()
-        self._unable: set[str] = set()
+        self._examined: dict[str, Mapping[str, Any]] = {}
         self._asked: dict[str, Any] = {}
+        self._begun = False
         self._probes: list[Job] = []
         self._running: dict[Any, tuple[RunSpec, Worker]] = {}
         self._left = contextlib.ExitStack()
@@ -117,12 +117,11 @@ class Cluster:
         """
         deadline = time.monotonic() + WORKERS_S
         while not self._idle and not self._running:
-            self._look(self._there())
+            self._look()
             if not self._idle and time.monotonic() > deadline:
                 raise ConfigError(
                     f"{self._name} has had no worker that can compute these runs for {WORKERS_S:.0f} s; {_AGAIN}"
                 )
-            time.sleep(0 if self._idle else POLL_S)
         return bool(self._idle)
 
     def submit(self, spec: RunSpec, *, wait: bool) -> None:
@@ -142,43 +141,47 @@ class Cluster:
         ConfigError
             If the scheduler does not answer any more, or a worker would compute other numbers.
         """
+        while True:
+            self._wait_for(self._running)
+            there = self._look()
+            for future, (spec, worker) in self._running.items():
+                if future.done():
+                    del self._running[future]
+                    return spec, self._outcome(future, spec, worker)
+                if worker.address not in there:
+                    future.cancel()
+                    del self._running[future]
+                    return spec, Killed(worker.host)
+
+    def _wait_for(self, futures: Iterable[Any]) -> None:
+        """A second at most, until one of them is done."""
         from distributed import wait
 
-        while True:
-            with contextlib.suppress(*_LOST):
-                wait(  # type: ignore[no-untyped-call]
-                    list(self._running), timeout=POLL_S, return_when="FIRST_COMPLETED"
-                )
-            there = self._there()
-            ended = next(
-                (f for f, (_, worker) in self._running.items() if f.done() or worker.address not in there), None
-            )
-            if ended is not None:
-                spec, worker = self._running.pop(ended)
-                self._look(there)
-                if ended.done():
-                    return spec, self._outcome(ended, spec, worker)
-                ended.cancel()
-                return spec, Killed(worker.host)
-            self._look(there)
+        with contextlib.suppress(*_LOST):  # whoever asks for the result meets it
+            wait(list(futures), timeout=POLL_S, return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
 
-    def _look(self, there: Mapping[str, Worker]) -> None:
-        """Find out which workers are idle; those that have joined are examined first."""
-        for address in there.keys() - self._able - self._unable - self._asked.keys():
+    def _look(self) -> dict[str, Worker]:
+        """Find out which workers are there and idle; those that are new are examined first."""
+        there = self._there()
+        for address in there.keys() - self._examined.keys() - self._asked.keys():
             self._asked[address] = self._ask(address)
+        if self._asked and not self._running:
+            self._wait_for(self._asked.values())
+        elif not self._running:
+            time.sleep(POLL_S)
         for address, future in list(self._asked.items()):
             if address not in there:
                 future.cancel()
-            elif not future.done():
-                continue
-            elif fault := _answer(future)["fault"]:
-                self._unable.add(address)
-                _log.warning("worker %s has joined and is left out: %s", address, fault)
-            else:
-                self._able.add(address)
-            del self._asked[address]
-        busy = {worker.address for _, worker in self._running.values()}
-        self._idle = {a: worker for a, worker in there.items() if a in self._able and a not in busy}
+                del self._asked[address]
+            elif future.done():
+                del self._asked[address]
+                self._examined[address] = facts = _answer(future)
+                if self._begun and facts["fault"]:
+                    _log.warning("worker %s has joined and is left out: %s", address, facts["fault"])
+        busy = {worker.address for future, (_, worker) in self._running.items() if not future.done()}
+        able = {address for address, facts in self._examined.items() if not facts["fault"]}
+        self._idle = {a: worker for a, worker in there.items() if a in able and a not in busy}
+        return there
 
     def _ask(self, address: str) -> Any:
         """Let a worker say whether it can compute these runs."""
@@ -223,15 +226,16 @@ class Cluster:
         self._require_package(there)
         distinct = {(spec.variant, spec.budget): spec for spec in reversed(self._specs)}
         self._probes = [self._job(spec) for spec in distinct.values()]
-        asked = {address: self._ask(address) for address in there}
-        found = {address: _answer(future) for address, future in asked.items()}
+        while self._look() and self._asked:
+            pass
+        found = self._examined
         faults = {address: facts["fault"] for address, facts in found.items() if facts["fault"]}
         if faults:
             shown = "\n".join(f"  {address} ({found[address]['host']}): {f}" for address, f in faults.items())
             raise ConfigError(f"{len(faults)} of {len(found)} workers cannot compute these runs:\n{shown}")
+        self._begun = True
         hosts = Counter(str(facts["host"]) for facts in found.values())
         self._planner = replace(self._planner, n_workers=tuple(sorted(hosts.items())))
-        self._able, self._idle = set(there), dict(there)
         named = ", ".join(f"{host} ({n})" for host, n in sorted(hosts.items()))
         self._monitor.say(f"{count(len(found), 'dask worker')} on {count(len(hosts), 'machine')}: {named}")
         _warn_of_versions(found)

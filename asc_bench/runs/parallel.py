@@ -64,7 +64,7 @@ def execute(
     results: dict[str, StoredRun] = {}
     attempts: Counter[str] = Counter()
     queue, held = Queue(specs), list[RunSpec]()
-    n_running, wait = 0, False
+    n_running, wait, last = 0, False, None
     with _pool(specs, bench, store, settings, workers, monitor) as pool, watching(specs, store, monitor):
         while queue.left or held or n_running:
             if not queue.ready and not n_running:
@@ -86,9 +86,9 @@ def execute(
                     queue.ready.append(spec)
                     continue
                 outcome = lost(spec, bench, store, settings, where=outcome.where, attempts=ATTEMPTS)
-            results[spec.key] = outcome
+            last = results[spec.key] = outcome.sharing(last)
             queue.finished(spec)
-            monitor.finished(spec, outcome)
+            monitor.finished(spec, last)
     return [results[spec.key] for spec in specs]
 
 

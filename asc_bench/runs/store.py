@@ -11,10 +11,11 @@ import hashlib
 import json
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ class StoredRun:
     def segments(self) -> pd.DataFrame:
         """Of a run on clips with several labels: one row per split, level, clip and segment; as ``predictions``."""
         return read_segment_predictions(self._sound(SEGMENTS))
+
+    def sharing(self, other: StoredRun | None) -> StoredRun:
+        """The same, holding what its manifest has in common with another's once: that is most of it."""
+        return self if other is None else replace(self, manifest=_sharing(self.manifest, other.manifest))
 
     def _sound(self, name: str) -> Path:
         if not self.intact:
@@ -244,6 +249,20 @@ def _fault(folder: Path, files: Mapping[str, str]) -> str:
         except OSError as error:
             return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _sharing(mine: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same values as ``mine``, those that are equal there and of the same type as objects of ``other``."""
+    shared = {}
+    for name, value in mine.items():
+        theirs = other.get(name)
+        if isinstance(value, Mapping) and isinstance(theirs, Mapping):
+            value = _sharing(value, theirs)
+        elif type(value) is type(theirs) and repr(value) == repr(theirs):
+            value = theirs
+        shared[sys.intern(name)] = value
+    equal = shared.keys() == other.keys() and all(value is other[name] for name, value in shared.items())
+    return other if equal else shared
 
 
 def _put_aside(folder: Path, reason: str) -> None:

@@ -139,6 +139,28 @@ def test_a_worker_that_would_compute_something_else_is_refused_first(
 
 
 @pytest.mark.slow
+def test_a_worker_that_joins_late_and_differs_is_left_out(
+    environment: dict[str, str], tmp_path: Path, dask: DaskProcesses
+) -> None:
+    dask.worker("good")
+    arguments = run_arguments(tmp_path / "results", "toy-a[pause_s=3],toy-b[pause_s=3]", "--repeats", "3")
+    with subprocess.Popen(
+        [sys.executable, "-m", "asc_bench.cli.main", *arguments, "--scheduler", dask.address],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not fits(dask.folder / "good" / "toy.log"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        dask.worker("bare", ASC_BENCH_PLUGINS="")
+        assert process.stderr is not None
+        told = process.stderr.read()
+        assert process.wait() == 0, told
+    assert "has joined and is left out: there is no system 'toy-a'" in " ".join(told.split())
+    assert sum(fits(dask.folder / "good" / "toy.log").values()) == len(digests(tmp_path / "results")) == 6
+
+
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_is_begun_once_more_and_then_failed(
     cli: Cli, tmp_path: Path, dask: DaskProcesses
 ) -> None:

@@ -198,7 +198,26 @@ def let_jobs_run(folder: Path) -> None:
     (folder / "done").unlink()
 
 
-def test_both_options_exclude_each_other(cli: Cli, tmp_path: Path) -> None:
-    both = cli(*run_arguments(tmp_path / "results", "toy-a", "--slurm", "x.toml", "--collect"))
-    assert both.returncode == 2
-    assert "give one of them" in both.stderr
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--slurm", "x.toml", "--collect"), "give one of them"),
+        (("--slurm", "x.toml", "--jobs", "2"), "do not go with --slurm"),
+        (("--slurm", "x.toml", "--scheduler", "tcp://127.0.0.1:9"), "do not go with --slurm"),
+        (("--scheduler", ""), "--scheduler is empty: give the address of a dask scheduler"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    refused = cli(*run_arguments(tmp_path / "results", "toy-a", *options))
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_where_nothing_was_submitted_it_is_said(cli: Cli, tmp_path: Path) -> None:
+    collected = cli(*run_arguments(tmp_path / "results", "toy-a", "--collect"))
+    assert collected.returncode == 1
+    assert "1 run never submitted (--slurm)" in collected.stderr
+    assert "Nothing is stored yet: there is no table." in collected.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from asc_bench.runs.store import StoredRun
 from tests.benchmarks.long_runs import Growth, Sample, growth, sampled
 
 
@@ -35,3 +37,19 @@ def test_two_thousand_runs_leave_memory_and_open_files_as_they_were(tmp_path: Pa
     samples = sampled(2000, n_jobs, tmp_path)
     assert [sample.n_runs for sample in samples] == list(range(100, 2100, 100))
     assert growth(samples).too_much == []
+
+
+def test_what_manifests_have_in_common_is_held_once_and_nothing_is_changed() -> None:
+    def run(**own: object) -> StoredRun:
+        parts = {"host": {"name": "a" * 9, "n_cores": 2}, "expected": {"fold1": {"A": 30}}, "folds": ["f1", "f2"]}
+        return StoredRun(Path("x"), json.loads(json.dumps({**parts, **own})))
+
+    first, second = run(seed=1, durations_s={"fit": 0.0}), run(seed=2, durations_s={"fit": 0})
+    shared = second.sharing(first)
+    assert json.dumps(shared.manifest) == json.dumps(second.manifest), "0 is not 0.0"
+    for name in ("host", "expected", "folds"):
+        assert shared.manifest[name] is first.manifest[name] is not second.manifest[name]
+    assert shared.manifest["durations_s"] is not first.manifest["durations_s"]
+    assert second.sharing(None) is second
+    fewer = StoredRun(Path("x"), {"host": {"n_cores": 2}})
+    assert fewer.sharing(first).manifest == {"host": {"n_cores": 2}}
