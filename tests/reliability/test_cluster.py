@@ -156,7 +156,7 @@ def test_a_worker_that_joins_late_and_differs_is_left_out(
         assert process.stderr is not None
         told = process.stderr.read()
         assert process.wait() == 0, told
-    assert "has joined and is left out: there is no system 'toy-a'" in " ".join(told.split())
+    assert "has joined and is left out: there is no system 'toy-" in " ".join(told.split()), told
     assert sum(fits(dask.folder / "good" / "toy.log").values()) == len(digests(tmp_path / "results")) == 6
 
 
