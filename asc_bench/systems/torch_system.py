@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from asc_bench.training.precision import Decision
 
 _WEIGHTS = "weights.safetensors"
+MOST_OF_A_CLIP = 20
+"""How many clips an excerpt that a user asks for may be long: a slip of the pen fills the memory otherwise."""
 
 
 class TorchSystem(System):
@@ -78,6 +80,11 @@ class TorchSystem(System):
             return str(error)
         front_end = self.network_front_end()
         shape = front_end.shape(self.task.clip_duration_s)
+        if plan.crop is not None and plan.crop.length > MOST_OF_A_CLIP * shape[0]:
+            return (
+                f"plan.crop: excerpts of {plan.crop.length} frames, from clips of {shape[0]}: at most "
+                f"{MOST_OF_A_CLIP} times as long, since shorter clips are repeated to fill them"
+            )
         given = Given(
             front_end=front_end,
             shape=shape if plan.crop is None else (plan.crop.length, *shape[1:]),

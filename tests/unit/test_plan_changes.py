@@ -200,6 +200,11 @@ def test_changes_are_a_part_of_name_key_and_refusal(bench: Bench) -> None:
     assert changed.parts["numerics"] == own.parts["numerics"], "keys of old runs stand"
     impossible = run_of(bench, "sb-cnn[plan.patience=5]")
     assert impossible.refusal.startswith("plan.patience=5: training plan: best weights, patience and plateau need")
+    endless = run_of(bench, "sb-cnn[plan.crop=crop(100000,n_test=2)]")
+    assert endless.refusal == (
+        "plan.crop: excerpts of 100000 frames, from clips of 431: at most 20 times as long, since shorter clips "
+        "are repeated to fill them"
+    )
     possible = run_of(bench, "sb-cnn[plan.patience=5,plan.validate_every=1]")
     assert possible.refusal is None and possible.has_validation and not own.has_validation
 

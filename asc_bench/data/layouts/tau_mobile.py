@@ -22,7 +22,7 @@ import pandas as pd
 
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row
-from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE, LICENCE, TutMobileLayout
+from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE, LICENCE, TutMobileLayout, clip_ids
 from asc_bench.data.manifest import Dataset, Split
 from asc_bench.errors import DataError
 
@@ -112,13 +112,12 @@ class TauMobileLayout(TutMobileLayout):
         self._check_same(root, "test.csv", fold.test, scene_of_file, "fold1_evaluate.csv")
         self._check_same(root, "split100.csv", fold.train, scene_of_file, "fold1_train.csv")
         splits: list[Split] = []
-        larger, its_name = set(fold.train), "fold1_train.csv"
+        larger, its_name, tested = set(fold.train), "fold1_train.csv", set(fold.test)
         for percentage in reversed(PERCENTAGES):
             rows = self._published(root, f"split{percentage}.csv", scene_of_file)
             if rows is None:
                 continue
-            ids = _ids(rows)
-            tested = set(fold.test)
+            ids = clip_ids(rows)
             for row, clip in zip(rows, ids, strict=True):
                 if clip in tested:
                     raise row.error(f"{row.values[0]!r} is in train and in test")
@@ -141,11 +140,11 @@ class TauMobileLayout(TutMobileLayout):
         if rows is None:
             return
         wanted = set(ids)
-        for row, clip in zip(rows, _ids(rows), strict=True):
+        for row, clip in zip(rows, clip_ids(rows), strict=True):
             if clip not in wanted:
                 raise row.error(f"{row.values[0]!r} is not in {twin}, the same list in the archives")
         if len(rows) != len(wanted):
-            lacking = min(wanted - set(_ids(rows)))
+            lacking = min(wanted - set(clip_ids(rows)))
             raise rows[-1].error(f"audio/{lacking}.wav of {twin}, the same list in the archives, is missing")
 
 
@@ -159,10 +158,6 @@ def _without_second(name: str) -> str:
     """Of a file name of the official form, of which there are half a million."""
     before, _, device = name.rsplit("-", 2)
     return f"{before}-{device}"
-
-
-def _ids(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(row.values[0].removeprefix("audio/").removesuffix(".wav") for row in rows)
 
 
 def training_list(dataset: Dataset, name: str) -> Split:

@@ -143,7 +143,7 @@ class TutMobileLayout(OfficialLayout):
         for row in train:
             if row.values[0] in tested:
                 raise row.error(f"{row.values[0]!r} is in train and in test")
-        return Split("fold1", train=_ids(train), test=_ids(test))
+        return Split("fold1", train=clip_ids(train), test=clip_ids(test))
 
     def _labelled(self, path: Path, scene_of_file: dict[str, str]) -> list[Row]:
         rows = read_rows(path, columns=("filename", "scene_label"), header=self.fold_header)
@@ -169,7 +169,8 @@ def _contradiction(row: Row, in_name: tuple[str, str, str]) -> str:
     raise AssertionError(row)
 
 
-def _ids(rows: list[Row]) -> tuple[str, ...]:
+def clip_ids(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Names of the files in some rows, without folder and ending."""
     return tuple(_clip_id(row.values[0]) for row in rows)
 
 
