@@ -48,8 +48,8 @@ class SbCnn(TorchSystem):
             "No augmentation: this is the paper's row without it.",
             "quick and smoke train with Adam (0.001, cosine to 0), batch 32, and keep the last weights, "
             "instead of SGD (0.01), batch 100 and the best weights: SGD needs far more steps than they have.",
-            "The 120 epochs and the standardisation of quick were chosen while looking at test folds 1 and 3 of "
-            "ESC-10, so its ESC-10 score is a little optimistic.",
+            "The 120 epochs of quick are better than 40 and as good as 240 on validation clips of ESC-10. Its "
+            "standardisation was chosen while looking at test folds 1 and 3.",
         ),
     )
     Params: ClassVar[type[Params]] = SbCnnParams

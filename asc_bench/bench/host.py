@@ -33,14 +33,19 @@ def package_versions() -> dict[str, str]:
     return dict(_package_versions())
 
 
-def host_facts() -> dict[str, str | int]:
-    """Name, processor, cores and system; no user name."""
-    return {
+def host_facts(device: str = "cpu") -> dict[str, str | int]:
+    """Name, processor, cores and system, and the GPU where ``device`` is one; no user name."""
+    facts: dict[str, str | int] = {
         "name": host_name(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "n_cores": n_cores(),
     }
+    if device.startswith("cuda"):
+        import torch
+
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    return facts
 
 
 def host_name() -> str:

@@ -233,7 +233,7 @@ def _notes(
             f"{_in_points(measures[0])}."
         )
     done = [m for o in ranked for m in o.manifests if m["status"] == "done"]
-    hosts = dict.fromkeys(f"{m.get('device', '?')} with {m.get('n_threads', '?')} threads" for m in done)
+    hosts = dict.fromkeys(_computed_on(m) for m in done)
     if hosts:
         notes.append(
             "MACs: multiply-accumulate operations per clip. Train time: mean over runs, on "
@@ -241,6 +241,12 @@ def _notes(
             + "."
         )
     return notes
+
+
+def _computed_on(manifest: Mapping[str, Any]) -> str:
+    host, n = manifest.get("host", {}), manifest.get("n_threads", "?")
+    device = host.get("gpu") or manifest.get("device", "?")
+    return f"{device} with {n} {'thread' if n == 1 else 'threads'}"
 
 
 def _too_few(ranked: Sequence[Outcome], measure: Measure) -> bool:

@@ -329,7 +329,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "expected": bench.expected(),
         "device": settings.device,
         "n_threads": settings.n_threads,
-        "host": host_facts(),
+        "host": host_facts(settings.device),
         "versions": package_versions(),
         "started": started.isoformat(timespec="seconds"),
     }

@@ -17,7 +17,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,15 +78,21 @@ class Figures:
     own: Row
     """In float32 and the layout of its training plan."""
     used: Row
-    compiled: Row | None
-    not_compiled: str
     flops: int
     matrix_flops_per_s: Mapping[str, float]
     operators: Sequence[tuple[str, float]] = ()
+    compiled: Row | None = None
+    not_compiled: str = "left out"
 
     def over_bound(self, row: Row) -> float:
         """How many times its bound a step takes."""
         return row.least_s * self.matrix_flops_per_s[row.setting.precision] / self.flops
+
+    def how_compiled(self) -> str:
+        """In words."""
+        if self.compiled is None:
+            return f"not compiled, {self.not_compiled}"
+        return f"{self.compiled.least_s:.3g} s a step, compiled in {self.compiled.compile_s:.0f} s"
 
     def complaints(self) -> list[str]:
         """What is not good enough."""
@@ -158,12 +164,6 @@ def measure(variant: Variant, options: argparse.Namespace, rates: Mapping[str, f
     take = {"batch_size": batch_size, "rounds": options.rounds, "n_steps": options.steps}
     rows = ts.measured(system, clips, list(dict.fromkeys((PLAIN, own, used))), **take)
     found = {row.setting: row for row in rows}
-    compiled, why_not = None, ts.no_compiler(options.device) if options.compile else "left out"
-    if not why_not:
-        try:
-            (compiled,) = ts.measured(system, clips, [replace(used, compiled=True)], **take)
-        except (RuntimeError, OSError, subprocess.SubprocessError, AscBenchError) as error:
-            why_not = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
     operators: list[tuple[str, float]] = []
     if options.operators:
         steps = ts.Steps(system, clips, used, batch_size=batch_size)
@@ -177,12 +177,26 @@ def measure(variant: Variant, options: argparse.Namespace, rates: Mapping[str, f
         plain=found[PLAIN],
         own=found[own],
         used=found[used],
-        compiled=compiled,
-        not_compiled=why_not or "",
         flops=ts.flops_per_step(system, batch_size),
         matrix_flops_per_s=rates,
         operators=operators,
     )
+
+
+def with_compiled(figures: Figures, variant: Variant, options: argparse.Namespace) -> Figures:
+    """Time the default once more, compiled; where that fails, the figures say why."""
+    if reason := ts.no_compiler(options.device):
+        return replace(figures, not_compiled=reason)
+    system = variant.build(TASK, Budget(options.budget))
+    assert isinstance(system, TorchSystem)
+    clips = ts.make_clips(system, figures.batch_size, options.device)
+    setting = replace(figures.used.setting, compiled=True)
+    take = {"batch_size": figures.batch_size, "rounds": options.rounds, "n_steps": options.steps}
+    try:
+        (compiled,) = ts.measured(system, clips, [setting], **take)
+    except (RuntimeError, OSError, subprocess.SubprocessError, AscBenchError) as error:
+        return replace(figures, not_compiled=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}")
+    return replace(figures, compiled=compiled, not_compiled="")
 
 
 def affordable_batch(system: TorchSystem, of_plan: int, most_gflop: float) -> int:
@@ -274,26 +288,32 @@ def main(argv: Sequence[str] | None = None, *, matrix_side: int | None = None) -
     began = time.monotonic()
     rates = ts.matrix_flops_per_s(options.device, side=matrix_side or (8192 if on_gpu else 2048))
     given = ", ".join(f"{name} {rate / 1e9:.0f} GFLOP/s" for name, rate in rates.items())
-    found: list[Figures] = []
     print(f"{what}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}")
     print(f"Square matrix product: {given}. Precision: {choose_precision(options.device).reason}.", flush=True)
-    for variant in options.variants:
-        if time.monotonic() - began > options.seconds:
-            print(f"{variant}: not begun, {options.seconds:g} s are over")
-            continue
+    found: dict[Variant, Figures] = {}
+
+    def in_time(variants: Iterable[Variant], what: str) -> Iterator[Variant]:
+        for variant in variants:
+            if time.monotonic() - began > options.seconds:
+                print(f"{variant}: not {what}, {options.seconds:g} s are over")
+            else:
+                yield variant
+
+    for variant in in_time(options.variants, "begun"):
         try:
-            found.append(measure(variant, options, rates))
+            found[variant] = measure(variant, options, rates)
         except ConfigError as error:
             print(f"{variant}: left out, {error}")
             continue
-        print(f"{variant}: {found[-1].used.least_s:.3g} s a step", flush=True)
-        if options.compile and found[-1].not_compiled:
-            print(f"{variant}: not compiled, {found[-1].not_compiled}")
-        if found[-1].operators:
-            shares = [(name, f"{share:.1%}") for name, share in found[-1].operators]
+        print(f"{variant}: {found[variant].used.least_s:.3g} s a step", flush=True)
+        if found[variant].operators:
+            shares = [(name, f"{share:.1%}") for name, share in found[variant].operators]
             print(tabulate(shares, tablefmt="plain"))
-    print(table(found))
-    complaints = [text for figures in found for text in figures.complaints()]
+    for variant in in_time(list(found) if options.compile else [], "compiled"):
+        found[variant] = with_compiled(found[variant], variant, options)
+        print(f"{variant}: {found[variant].how_compiled()}", flush=True)
+    print(table(list(found.values())))
+    complaints = [text for figures in found.values() for text in figures.complaints()]
     for text in complaints:
         print(f"NOT GOOD ENOUGH: {text}.")
     if options.json is not None:
@@ -301,7 +321,7 @@ def main(argv: Sequence[str] | None = None, *, matrix_side: int | None = None) -
             "device": what,
             "torch": torch.__version__,
             "matrix_flops_per_s": dict(rates),
-            "systems": [figures.plain_values() for figures in found],
+            "systems": [figures.plain_values() for figures in found.values()],
         }
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 1 if complaints else 0

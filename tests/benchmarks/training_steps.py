@@ -13,10 +13,12 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from asc_bench.api import COARSE, FINE, Constant, Features, LabelledClips, LabelSpace, Task, TorchSystem
+from asc_bench.errors import SystemFailure
 from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.device import reproducible
 from asc_bench.training.evaluate import as_float32
@@ -103,6 +105,7 @@ class Steps:
         module = system.build().to(clips.device)
         if setting.compiled:
             torch.compiler.reset()
+            counters.clear()
             module.compile()
         plan = replace(
             system.training_plan(),
@@ -133,6 +136,8 @@ class Steps:
             began = time.perf_counter()  # of all processes that compile
             seconds(lambda: found.append(self._training._step()), self._device)
             first_s = time.perf_counter() - began
+        if setting.compiled and not counters["frames"]["ok"]:
+            raise SystemFailure("nothing of it was compiled, since its loss does not call the network as a whole")
         return Row(setting, float(found[0]), gradient(self._training.module), first_s)
 
 
