@@ -272,8 +272,10 @@ class Results:
             reference=reference,
             probability_scores=probability_scores,
         )
+        # Nothing is stored of a system that does not fit the protocol.
+        stored = (run.manifest["variant"] for run in self.runs if run.manifest["status"] != "skipped")
         made_of = {
-            "systems": self.systems,
+            "systems": list(dict.fromkeys(map(str, stored))),
             "repeats": sorted({int(run.manifest["repeat"]) for run in self.runs}),
             "folds": list(self.folds),
             "reference": reference,

@@ -115,7 +115,7 @@ def stored_tables(
     Yields
     ------
     results : Results
-        Of the systems of one table.
+        Of the systems of one table that have runs; nothing is stored of those that did not fit the protocol.
     reference : str or None
         The system that others are compared with there.
     probability_scores : bool
@@ -149,7 +149,7 @@ def stored_tables(
                 shown = made_of["reference"], bool(made_of["probability_scores"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StoreError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
-            if folds and own_folds:
+            if (folds and own_folds) or not systems:
                 continue
             try:
                 chosen = found.only(*systems, repeats=repeats)

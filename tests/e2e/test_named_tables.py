@@ -66,3 +66,13 @@ def test_a_table_whose_runs_are_gone_says_so(cli, tmp_path: Path) -> None:
     stored = cli(*REPORT)
     assert stored.returncode == 0
     assert (tmp_path / "results/tables/esc10-synthetic-tiny/smoke/stored/results.csv").exists()
+
+
+def test_a_table_is_made_again_without_systems_that_did_not_fit(cli, tmp_path: Path) -> None:
+    one_fold = (*ON_TINY, "--folds", "fold1")
+    assert cli("run", *one_fold, "-s", "toy-a,logmel-svm-one-device", "--table", "mine").returncode == 0
+    cli("run", *one_fold, "-s", "logmel-svm-one-device", "--table", "none")
+    report = cli(*REPORT)
+    assert report.returncode == 0, report.stderr
+    made = pd.read_csv(tmp_path / "results/tables/esc10-synthetic-tiny/smoke/mine/fold1/results.csv")
+    assert set(made["system"]) == {"toy-a"}

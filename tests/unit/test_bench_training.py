@@ -44,6 +44,7 @@ def figures(variant="mla", *, plain=2.0, own=2.0, used=1.0, used_setting=BF16, *
         compiled=None,
         not_compiled="left out",
         flops=200_000_000_000,
+        n_modules=3,
         matrix_flops_per_s={"float32": 1e11, "bfloat16": 4e11},
     )
 
