@@ -31,14 +31,16 @@ def completeness(expected: Expected, predictions: pd.DataFrame) -> tuple[str, ..
     test = predictions[predictions["split"] == "test"]
     by = ["level", "repeat", "fold", "device"]
     counts = test.groupby(by)["clip_id"].nunique().reset_index()
-    found = {(level, repeat, fold, device): n for level, repeat, fold, device, n in counts.to_numpy().tolist()}
+    found: dict[tuple[str, int], dict[tuple[str, str], int]] = {}
+    for level, repeat, fold, device, n in counts.to_numpy().tolist():
+        found.setdefault((level, repeat), {})[fold, device] = n
+    wanted = {(f, d): n for f, devices in expected.items() for d, n in devices.items()}
     levels = list(dict.fromkeys(test["level"])) or [FINE]
     repeats = sorted(predictions["repeat"].unique()) or [0]
     sentences = []
     for level in levels:
         for repeat in repeats:
-            there = {(f, d): n for (x, r, f, d), n in found.items() if (x, r) == (level, repeat)}
-            wanted = {(f, d): n for f, devices in expected.items() for d, n in devices.items()}
+            there = found.get((level, repeat), {})
             for fold, device in dict.fromkeys([*wanted, *there]):
                 n, of = there.get((fold, device), 0), wanted.get((fold, device), 0)
                 if n == of:

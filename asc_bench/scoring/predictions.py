@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
 from asc_bench.labels import FINE, LabelSpace
@@ -179,24 +180,28 @@ def read_predictions(path: Path) -> pd.DataFrame:
     table = read_table(path)
     classes = stored_classes(path, table, kind="", version=SCHEMA_VERSION)
     frame = rows_of(path, table, _schema_of(name for name in EXTRA_COLUMNS if name in table.column_names))
-    _check_content(path, frame, classes)
+    _check_content(path, table, classes)
     return frame
 
 
-def _check_content(path: Path, frame: pd.DataFrame, classes: Mapping[str, list[str]]) -> None:
-    splits = sorted(set(frame["split"].unique()) - set(SPLITS))
-    levels = sorted(set(frame["level"].unique()) - set(classes))
+def _check_content(path: Path, table: pa.Table, classes: Mapping[str, list[str]]) -> None:
+    splits = sorted(_values(table, "split") - set(SPLITS))
+    levels = sorted(_values(table, "level") - set(classes))
     if splits or levels:
         raise StoreError(f"{path}: unknown splits {splits}, unknown levels {levels}")
     for level, names in classes.items():
-        rows = frame[frame["level"] == level]
-        foreign = sorted({*rows["label"].unique(), *rows["predicted"].unique()} - set(names))
-        lengths = set(map(len, rows["probabilities"]))
+        rows = table.filter(pc.equal(table["level"], level)) if len(classes) > 1 else table
+        foreign = sorted((_values(rows, "label") | _values(rows, "predicted")) - set(names))
+        lengths = set(pc.unique(pc.list_value_length(rows["probabilities"])).to_pylist())
         if foreign or not lengths <= {len(names)}:
             raise StoreError(
                 f"{path}: level {level!r} has {len(names)} classes, but foreign labels {foreign} "
                 f"and rows of {sorted(lengths)} probabilities"
             )
+
+
+def _values(table: pa.Table, column: str) -> set[str]:
+    return set(pc.unique(table[column]).to_pylist())
 
 
 def stack_runs(runs: Iterable[tuple[Mapping[str, Any], pd.DataFrame]]) -> pd.DataFrame:
