@@ -9,7 +9,7 @@ STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
 .PHONY: help install demo test test-slow storm statistics lint format golden parity bench-features bench-augment \
-	bench-overhead bench-training bench-gpu reference clean
+	bench-overhead bench-training bench-gpu docs reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
@@ -25,13 +25,14 @@ help:
 	@echo "make bench-overhead  what each run costs, in time and over 2,000 runs in memory, beside benchopt, minutes"
 	@echo "make bench-training  one training step of every network against its own float32 and its arithmetic, minutes"
 	@echo "make bench-gpu       the same on a GPU, compiled as well, with its memory; at most five minutes"
+	@echo "make docs            the documentation as web pages in docs/_build"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,slurm]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,docs,slurm]'
 	touch $@
 
 demo: install
@@ -81,6 +82,9 @@ bench-training: install
 
 bench-gpu: install
 	$(BIN)/python -m tests.benchmarks.bench_training --device cuda --compile --rounds 1 --seconds 240
+
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference

@@ -85,10 +85,14 @@ def test_the_example_runs_from_top_to_bottom(execute: Execute) -> None:
     assert r"\begin{tabular}{lrr}" in latex["text/plain"] and "synthetic (tiny)" in latex["text/plain"]
 
 
-def test_the_example_of_the_readme_runs(cache: Path, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.split("### From Python\n")[1].split("\n### ")[0]
-    code = textwrap.dedent("\n".join(line for line in section.splitlines() if not line or line.startswith("    ")))
+@pytest.mark.parametrize("page", ["README.md", "docs/howto/own-system.md"])
+def test_the_example_of_a_document_runs(cache: Path, tmp_path: Path, page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page == "README.md":
+        text = text.split("From Python:\n")[1].split("\n## ")[0]
+        code = textwrap.dedent(text)
+    else:
+        code = text.split("```python\n")[1].split("```")[0]
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

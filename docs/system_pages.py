@@ -1,0 +1,116 @@
+"""A page for each system, written from its card, settings and committed results; run by ``conf.py``."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from asc_bench.budget import Budget
+from asc_bench.errors import AscBenchError
+from asc_bench.registry import systems
+from asc_bench.runs.describe import describe
+from asc_bench.systems.base import System
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "tables"
+
+
+def write_pages(folder: Path) -> None:
+    """Write ``index.md`` and one page for each system; pages of systems that are gone are removed."""
+    folder.mkdir(exist_ok=True)
+    found = systems().found
+    for path in folder.glob("*.md"):
+        if path.stem not in found:
+            path.unlink()
+    for name, cls in found.items():
+        _write(folder / f"{name}.md", "\n".join(page(name, cls)) + "\n")
+    rows = [
+        f"| [{name}]({name}.md) | {cls.card.title} | {cls.card.year} | {cls.card.input} |"
+        for name, cls in found.items()
+    ]
+    _write(
+        folder / "index.md",
+        "\n".join([
+            "# Systems", "",
+            "Written from the systems themselves; `asc-bench info NAME` shows the same for any settings.", "",
+            "| name | system | year | input |", "| --- | --- | --- | --- |", *rows, "",
+            "```{toctree}", ":hidden:", "", *found, "```", "",
+        ]),
+    )  # fmt: skip
+
+
+def page(name: str, cls: type[System]) -> Iterator[str]:
+    """Lines of one page."""
+    card = cls.card
+    yield from (f"# {card.title}", "", f"`{name}`, {card.year}. {card.citation}.", "", f"Input: {card.input}.", "")
+    yield from _size(name)
+    yield from _settings(cls)
+    if card.guesses:
+        yield from ("## What the source leaves open, and what stands here", "")
+        yield from (f"- {guess}" for guess in card.guesses)
+        yield ""
+    yield from _measured(name)
+    yield from (
+        "## Run it",
+        "",
+        f"    asc-bench run -p dcase2018 -s {name}",
+        f"    asc-bench info {name} --all",
+        "",
+    )
+
+
+def _size(name: str) -> Iterator[str]:
+    try:
+        found = describe(name, budget=Budget.PAPER)
+    except AscBenchError as error:
+        yield from (f"Without settings it cannot be described on `dcase2018`: {error}", "")
+        return
+    if found.n_parameters is None or found.n_multiply_adds is None:
+        yield from (f"Size: not defined before it is fitted, as {found.undefined}.", "")
+        return
+    axes = " × ".join(f"{n} {axis}" for n, axis in zip(found.input_shape, found.input_axes, strict=True))
+    yield from (
+        f"On `dcase2018`, as published: {found.n_parameters:,} trainable parameters, {found.n_multiply_adds:,} "
+        f"multiply-adds for a clip of {found.task.clip_duration_s:g} s, input {axes}.",
+        "",
+    )
+
+
+def _settings(cls: type[System]) -> Iterator[str]:
+    fields = dataclasses.fields(cls.Params)
+    if not fields:
+        return
+    yield from ("## Settings", "", "| setting | default | type |", "| --- | --- | --- |")
+    for field in fields:
+        default = "required" if field.default is dataclasses.MISSING else f"`{field.default}`"
+        yield f"| `{field.name}` | {default} | `{str(field.type).replace('|', 'or')}` |"
+    yield ""
+
+
+def _measured(name: str) -> Iterator[str]:
+    rows = [
+        (path.parts[-4], row)
+        for path in sorted(REFERENCE.glob("*/*/*/results.csv"))
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        if row["system"].partition("[")[0] == name and row.get("measure") in ("accuracy", "average")
+    ]
+    if not rows:
+        return
+    yield from (
+        "## Measured at `quick`",
+        "",
+        "| data | system | measure | percent | seeds |",
+        "| --- | --- | --- | ---: | ---: |",
+    )
+    for data, row in rows:
+        yield (
+            f"| {data} | `{row['system']}` | {row['measure']} | {100 * float(row['value']):.1f} "
+            f"[{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}] | {row.get('n_repeats', '')} |"
+        )
+    yield ""
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
