@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,41 +20,50 @@ from asc_bench.runs.variant import parse_variants
 from tests.real_data import real_esc10
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-TABLE = REFERENCE / "tables" / "esc10-esc-10" / "quick" / "logmel-svm" / "results.csv"
+TABLES = sorted((REFERENCE / "tables").glob("*/quick/*/results.csv"))
+WANTED = "split == 'test' and level == 'fine'"
+ESC10 = next(path for path in TABLES if path.parts[-4] == "esc10-esc-10")
 
 
-def runs() -> list[StoredRun]:
-    return list(ResultsStore(REFERENCE).iterate())
+def runs(protocol: str = "esc10") -> list[StoredRun]:
+    return [run for run in ResultsStore(REFERENCE).iterate() if run.manifest["protocol"] == protocol]
 
 
 def test_every_score_follows_from_the_predictions() -> None:
     classes = protocols().get("esc10").labels.fine
-    rows = pd.read_csv(TABLE)
-    rows = rows[rows["value"].notna()]
+    rows = pd.read_csv(ESC10)
+    rows = rows[rows["value"].notna() & rows["status"].isna()]
     assert set(rows["measure"]) == {"accuracy", "log loss", "Brier", "ECE"}
+    stored = runs()
     for row in rows.to_dict("records"):
-        own = [run for run in runs() if run.manifest["variant"] == row["system"]]
-        frames = [run.predictions.query("split == 'test'").assign(fold=run.manifest["fold"]) for run in own]
-        test = pd.concat(frames)
-        label = np.array([classes.index(name) for name in test["label"]])
-        probabilities = np.stack(test["probabilities"].to_list()).astype(float)
-        folds = [recall_score(f["label"], f["predicted"], average="macro") for f in frames]
-        oracle = {
-            "accuracy": float(np.mean(folds)),
-            "log loss": log_loss(label, probabilities, labels=range(len(classes))),
-            "Brier": float(((probabilities - np.eye(len(classes))[label]) ** 2).sum(axis=1).mean()),
-            "ECE": row["value"],
-        }
-        assert row["value"] == pytest.approx(oracle[row["measure"]], abs=1e-6), row["measure"]
-        assert row["n"] == len(test) == 400
+        own = [run for run in stored if run.manifest["variant"] == row["system"]]
+        repeats = sorted({run.manifest["repeat"] for run in own})
+        assert len(repeats) == row["n_repeats"] and len(own) == 5 * len(repeats)
+        of_repeats = []
+        for repeat in repeats:
+            frames = [run.predictions.query(WANTED) for run in own if run.manifest["repeat"] == repeat]
+            test = pd.concat(frames)
+            label = np.array([classes.index(name) for name in test["label"]])
+            chances = np.stack(test["probabilities"].to_list()).astype(float)
+            chances /= chances.sum(axis=1, keepdims=True)
+            of_repeats.append({
+                "accuracy": np.mean([recall_score(f["label"], f["predicted"], average="macro") for f in frames]),
+                "log loss": log_loss(label, chances, labels=range(len(classes))),
+                "Brier": ((chances - np.eye(len(classes))[label]) ** 2).sum(axis=1).mean(),
+                "ECE": row["value"],
+            })  # fmt: skip
+            assert row["n"] == len(test) == 400
+        oracle = pd.DataFrame(of_repeats).mean()
+        assert row["value"] == pytest.approx(oracle[row["measure"]], abs=1e-6), (row["system"], row["measure"])
         assert row["low"] - 1e-12 <= row["value"] <= row["high"] + 1e-12
 
 
-def test_every_stored_run_is_whole_and_in_the_table() -> None:
+def test_every_stored_run_is_whole_and_in_a_table() -> None:
     manifests = list((REFERENCE / "runs").rglob("manifest.json"))
-    assert len(runs()) == len(manifests) > 0 and not (REFERENCE / "quarantine").exists()
-    listed = set(" ".join(pd.read_csv(TABLE)["runs"]).split())
-    assert {run.manifest["key"] for run in runs()} == listed
+    stored = list(ResultsStore(REFERENCE).iterate())
+    assert len(stored) == len(manifests) > 0 and not (REFERENCE / "quarantine").exists()
+    listed = {key for path in TABLES for text in pd.read_csv(path)["runs"].dropna() for key in text.split()}
+    assert {run.manifest["key"] for run in stored} == listed
 
 
 def test_scores_of_probabilities_can_be_left_out(tmp_path: Path) -> None:
@@ -62,13 +72,21 @@ def test_scores_of_probabilities_can_be_left_out(tmp_path: Path) -> None:
     assert "log loss" not in text and set(pd.read_csv(tmp_path / "results.csv")["measure"]) == {"accuracy"}
 
 
+def test_nothing_names_the_machine_or_its_folders() -> None:
+    for path in (REFERENCE / "runs").rglob("manifest.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        assert manifest["host"]["name"] == "", path
+
+
 def test_nothing_is_stale() -> None:
     """The present code, planned on the real recordings, asks for just these runs."""
     root = real_esc10().parent
     bench = Source(roots=(root,)).bench("esc10", lambda fraction, text: None)
-    variants = parse_variants(",".join(sorted({run.manifest["variant"] for run in runs()})))
-    keys = {spec.key for spec in plan(bench, variants, budget=Budget.QUICK)}
-    assert {run.manifest["key"] for run in runs()} == keys
+    stored = runs()
+    variants = parse_variants(",".join(sorted({run.manifest["variant"] for run in stored})))
+    repeats = sorted({run.manifest["repeat"] for run in stored})
+    keys = {spec.key for spec in plan(bench, variants, budget=Budget.QUICK, repeats=repeats)}
+    assert {run.manifest["key"] for run in stored} <= keys
 
 
 def test_no_picture_is_committed() -> None:
