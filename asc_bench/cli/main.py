@@ -24,6 +24,7 @@ VERBS = {
     "compare": "compare",
     "fuse": "fuse",
     "transfer": "transfer",
+    "verify": "verify",
     "explain": "explain",
     "explain-clip": "explain_clip",
     "embed": "embed",

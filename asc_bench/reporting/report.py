@@ -53,24 +53,7 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
         If a file cannot be written; its message names it.
     """
     setting, manifests = evaluation.setting, evaluation.manifests
-    tables = (evaluation.results(), evaluation.by_group(), evaluation.beside_published())
-    shown = [table for table in tables if table is not None]
-    tests = evaluation.tests()
-    written = [
-        _write(folder / "results.md", "\n".join(table.to_markdown() for table in shown)),
-        _write(folder / "results.csv", evaluation.tidy().to_csv(index=False)),
-        _write(folder / "results.tex", "\n".join(table.to_latex() for table in shown)),
-        _write(folder / "significance.md", tests.to_markdown()),
-        _write(folder / "significance.csv", evaluation.significance.to_csv(index=False)),
-        _write(folder / "significance.tex", tests.to_latex()),
-        _write(folder / "runs.csv", tidy_runs(manifests).to_csv(index=False)),
-    ]
-    for name, (table, frame) in evaluation.further.items():
-        written += [
-            _write(folder / f"{name}.md", table.to_markdown()),
-            _write(folder / f"{name}.csv", frame.to_csv(index=False)),
-            _write(folder / f"{name}.tex", table.to_latex()),
-        ]
+    written = [_write(folder / name, text) for name, text in table_files(evaluation).items()]
     images: dict[str, bytes] = {}
     for stem, (caption, draw) in _figures(evaluation, setting).items():
         try:
@@ -86,12 +69,36 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
         images[caption] = svg.read_bytes()
     more = [table for table, _ in evaluation.further.values()]
     sections: dict[str, list[Table]] = {
-        "Results": [*shown, *more],
-        "Pairwise tests": [tests],
+        "Results": [*_shown(evaluation), *more],
+        "Pairwise tests": [evaluation.tests()],
         "Runs": [evaluation.runs()],
     }
     written.append(_write(folder / "report.html", html_page(manifests, tables=sections, images=images)))
     return written
+
+
+def table_files(evaluation: Evaluation) -> dict[str, str]:
+    """All tables of one setting, by the name of their file."""
+    shown, tests = _shown(evaluation), evaluation.tests()
+    files = {
+        "results.md": "\n".join(table.to_markdown() for table in shown),
+        "results.csv": evaluation.tidy().to_csv(index=False),
+        "results.tex": "\n".join(table.to_latex() for table in shown),
+        "significance.md": tests.to_markdown(),
+        "significance.csv": evaluation.significance.to_csv(index=False),
+        "significance.tex": tests.to_latex(),
+        "runs.csv": tidy_runs(evaluation.manifests).to_csv(index=False),
+    }
+    for name, (table, frame) in evaluation.further.items():
+        files[f"{name}.md"] = table.to_markdown()
+        files[f"{name}.csv"] = frame.to_csv(index=False)
+        files[f"{name}.tex"] = table.to_latex()
+    return files
+
+
+def _shown(evaluation: Evaluation) -> list[Table]:
+    tables = (evaluation.results(), evaluation.by_group(), evaluation.beside_published())
+    return [table for table in tables if table is not None]
 
 
 def all_drawn(written: Iterable[Path], evaluation: Evaluation) -> bool:

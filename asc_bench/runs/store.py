@@ -222,22 +222,49 @@ class ResultsStore:
         if not folder.is_dir():
             return None
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
-            stated = manifest.pop("digest")
-            if manifest["schema_version"] > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{folder} was written by a newer asc-bench (schema {manifest['schema_version']}); update",
-                    path=folder,
-                )
-            if digest(manifest) != stated:
-                raise ValueError("the manifest was changed")
-            fault = _fault(folder, manifest["files"]) if whole else ""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            fault = f"{type(error).__name__}: {error}"
-        if fault:
-            _put_aside(folder, fault)
+            return read_run(folder, whole=whole)
+        except DamagedRunError as error:
+            _put_aside(folder, str(error))
             return None
-        return StoredRun(folder, {**manifest, "digest": stated})
+
+
+class DamagedRunError(Exception):
+    """What a folder of a run holds is not what was stored."""
+
+
+def read_run(folder: Path, *, whole: bool) -> StoredRun:
+    """Read a run and leave it where it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    whole : bool
+        Compare every file with its digest; if false, that of the manifest alone.
+
+    Raises
+    ------
+    DamagedRunError
+        If a digest does not fit, or a file is missing or no manifest.
+    StoreError
+        If it was written by a newer asc-bench.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        stated = manifest.pop("digest")
+        if manifest["schema_version"] > SCHEMA_VERSION:
+            raise StoreError(
+                f"{folder} was written by a newer asc-bench (schema {manifest['schema_version']}); update",
+                path=folder,
+            )
+        if digest(manifest) != stated:
+            raise ValueError("the manifest was changed")
+        fault = _fault(folder, manifest["files"]) if whole else ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        fault = f"{type(error).__name__}: {error}"
+    if fault:
+        raise DamagedRunError(fault)
+    return StoredRun(folder, {**manifest, "digest": stated})
 
 
 def _fault(folder: Path, files: Mapping[str, str]) -> str:

@@ -1,0 +1,189 @@
+"""Whether stored tables say what the stored predictions say, and whether these are what was stored."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from asc_bench.errors import AscBenchError, StoreError
+from asc_bench.protocol import Protocol
+from asc_bench.registry import protocols
+from asc_bench.reporting.report import table_files
+from asc_bench.reporting.report_runs import evaluate
+from asc_bench.results import TABLE
+from asc_bench.runs.store import MANIFEST, DamagedRunError, StoredRun, read_run
+from asc_bench.stored_protocol import DEFINITION, StoredProtocol
+
+RELATIVE_TOLERANCE = 1e-9
+"""Between numbers of a CSV file: another version of numpy may sum in another order."""
+
+State = Literal["verified", "wrong", "not verified"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one run or table.
+
+    Attributes
+    ----------
+    state : {"verified", "wrong", "not verified"}
+    what : {"run", "table"}
+    place : str
+        Its folder, below that of the results.
+    text : str
+        What is wrong, or why it could not be verified; empty if it is right.
+    """
+
+    state: State
+    what: Literal["run", "table"]
+    place: str
+    text: str = ""
+
+
+def verify(results: Path | str) -> Iterator[Finding]:
+    """Recompute every table of a results folder from its predictions, after comparing all digests.
+
+    Nothing is written and nothing is put aside. What the recordings held, and whether the predictions come from the
+    systems that they are named after, is not looked at: that needs the recordings and another training.
+
+    Parameters
+    ----------
+    results : path
+        Folder of results.
+
+    Yields
+    ------
+    Finding
+        Of each run, then of each table.
+
+    Raises
+    ------
+    StoreError
+        If there is no run in the folder.
+
+    Examples
+    --------
+    >>> from asc_bench.verification import verify
+    >>> {finding.state for finding in verify("results/reference")}  # doctest: +SKIP
+    {'verified'}
+    """
+    root = Path(results)
+    folders = sorted(path.parent for path in (root / "runs").glob(f"*/*/*/*/{MANIFEST}"))
+    if not folders:
+        raise StoreError(f"{root}: no run is stored there; name the folder that holds runs/ and tables/")
+    sound: dict[str, StoredRun] = {}
+    for folder in folders:
+        place = folder.relative_to(root).as_posix()
+        try:
+            run = read_run(folder, whole=True)
+        except (DamagedRunError, StoreError) as error:
+            yield Finding("wrong", "run", place, str(error))
+            continue
+        sound[str(run.manifest["key"])] = run
+        yield Finding("verified", "run", place)
+    for path in sorted((root / "tables").rglob(TABLE)):
+        yield _of_table(path.parent, path.parent.relative_to(root).as_posix(), sound)
+
+
+def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Finding:
+    try:
+        made_of = json.loads((folder / TABLE).read_bytes())
+        shown = pd.read_csv(folder / "results.csv", dtype={"runs": str})
+        keys = list(dict.fromkeys(key for text in shown["runs"].dropna() for key in text.split()))
+        without_runs = {str(name) for name in shown.loc[shown["runs"].isna(), "system"]}
+        settings = {"folds": tuple(made_of["folds"]), "reference": made_of["reference"]}
+        with_probabilities = bool(made_of["probability_scores"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Finding("wrong", "table", place, f"it cannot be read: {type(error).__name__}: {error}")
+    missing = [key for key in keys if key not in sound]
+    if missing or not keys:
+        which = (
+            f"run {missing[0][:12]}, one of {len(missing)}, is not there or damaged" if missing else "it has no run"
+        )
+        return Finding("wrong" if missing else "not verified", "table", place, which)
+    runs = sorted((sound[key] for key in keys), key=lambda run: str(run.manifest["finished"]))
+    try:
+        protocol = _protocol(runs)
+        evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
+        files = table_files(evaluation)
+    except AscBenchError as error:
+        return Finding("not verified", "table", place, str(error))
+    for name, text in files.items():
+        if name == "runs.csv":  # facts of the manifests, whose digests were compared
+            continue
+        try:
+            stored = (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            return Finding("wrong", "table", place, f"{name} cannot be read: {error}")
+        of_file = _other_numbers if name.endswith(".csv") else _other_rows
+        if fault := of_file(stored, text, without_runs):
+            return Finding("wrong", "table", place, f"{name}: {fault}")
+    return Finding("verified", "table", place)
+
+
+def _protocol(runs: Sequence[StoredRun]) -> Protocol:
+    manifest = runs[0].manifest
+    if DEFINITION in manifest:
+        return StoredProtocol(manifest[DEFINITION])
+    protocol = protocols().get(str(manifest["protocol"]))()
+    versions = {int(run.manifest["protocol_version"]) for run in runs}
+    if versions != {protocol.version}:
+        raise StoreError(
+            f"made under version {', '.join(map(str, sorted(versions)))} of protocol {protocol.name}; this "
+            f"asc-bench has version {protocol.version}"
+        )
+    return protocol
+
+
+def _other_numbers(stored: str, computed: str, without_runs: set[str]) -> str:
+    try:
+        there, here = (
+            pd.read_csv(io.StringIO(text)) if text.strip() else pd.DataFrame() for text in (stored, computed)
+        )
+    except ValueError as error:
+        return f"{type(error).__name__}: {error}"
+    if "system" in there:
+        there = there[~there["system"].astype(str).isin(without_runs)].reset_index(drop=True)
+    if list(there.columns) != list(here.columns) or len(there) != len(here):
+        return f"{len(there)} rows of {len(there.columns)} columns, not {len(here)} of {len(here.columns)}"
+    for column in here.columns:
+        for row, (stands, follows) in enumerate(zip(there[column], here[column], strict=True)):
+            if not _equal(stands, follows):
+                where = f"line {row + 2}, column {column!r}"
+                return f"{where}: {stands} stands there, {follows} follows from the predictions"
+    return ""
+
+
+def _equal(a: object, b: object) -> bool:
+    if isinstance(a, (int, float, np.number)) and isinstance(b, (int, float, np.number)):
+        return bool(np.isclose(float(a), float(b), rtol=RELATIVE_TOLERANCE, atol=1e-12, equal_nan=True))
+    return str(a) == str(b)
+
+
+def _other_rows(stored: str, computed: str, without_runs: set[str]) -> str:
+    """Rows of numbers in Markdown or LaTeX; captions and notes are words."""
+    there, here = _rows(stored), _rows(computed)
+    there = [row for row in there if not any(name in row for name in without_runs)]
+    foreign = [row for row in there if row not in here]
+    if foreign:
+        return f"this row does not follow from the predictions: {foreign[0]}"
+    lost = [row for row in here if row not in there]
+    return f"this row is missing: {lost[0]}" if lost else ""
+
+
+def _rows(text: str) -> list[str]:
+    cells = ([" ".join(c.split()) for c in _cells(line)] for line in text.splitlines() if _cells(line))
+    return [" | ".join(row) for row in cells if not set("".join(row)) <= set("-: ")]
+
+
+def _cells(line: str) -> list[str]:
+    if line.startswith("|"):
+        return line.strip().strip("|").split("|")
+    return line.split("&") if " & " in line else []

@@ -1,0 +1,106 @@
+"""``verify`` finds every change of a stored number, wherever it stands, and changes nothing itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from asc_bench.errors import StoreError
+from asc_bench.registry import protocols
+from asc_bench.reporting import report as report_module
+from asc_bench.runs.store import MANIFEST, PREDICTIONS, ResultsStore
+from asc_bench.stored_results import load_results
+from asc_bench.verification import Finding, verify
+from tests.unit.made_runs import made_bench, publish, specs_of
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Results of two systems and their table; without figures, which take seconds."""
+    monkeypatch.setattr(report_module, "_figures", lambda evaluation, setting: {})
+    store, bench = ResultsStore(tmp_path), made_bench()
+    for name, n_right in (("logmel-svm", 7), ("sb-cnn", 9)):
+        publish(store, bench, specs_of(bench, name)[0], n_right=n_right)
+    load_results(tmp_path, "dcase2018", budget="paper").report()
+    return tmp_path
+
+
+def faults(root: Path) -> list[Finding]:
+    return [finding for finding in verify(root) if finding.state != "verified"]
+
+
+def one(root: Path, name: str) -> Path:
+    return next(iter(sorted(root.rglob(name))))
+
+
+def test_what_was_stored_is_verified_and_left_alone(root: Path) -> None:
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+    assert [(f.what, f.state) for f in verify(root)] == [("run", "verified")] * 2 + [("table", "verified")]
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["results.md", "results.tex", "significance.md", "significance.tex"])
+def test_a_digit_of_a_printed_table(root: Path, name: str) -> None:
+    path = one(root, name)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if "sb-cnn" in line and any(c.isdigit() for c in line))
+    digit = next(i for i, c in reversed(list(enumerate(lines[at]))) if c.isdigit())
+    lines[at] = lines[at][:digit] + str((int(lines[at][digit]) + 1) % 10) + lines[at][digit + 1 :]
+    path.write_text("".join(lines), encoding="utf-8")
+    (found,) = faults(root)
+    assert found.state == "wrong" and found.what == "table"
+    assert found.text.startswith(f"{name}: this row does not follow from the predictions: ")
+
+
+@pytest.mark.parametrize("name", ["results.csv", "significance.csv"])
+def test_a_number_of_a_csv_file(root: Path, name: str) -> None:
+    path = one(root, name)
+    text = path.read_text(encoding="utf-8")
+    cell = next(c for c in text.splitlines()[1].split(",") if c.startswith(("0.", "-0.")))
+    path.write_text(text.replace(cell, "0.123456", 1), encoding="utf-8")
+    (found,) = faults(root)
+    assert (
+        found.text.startswith(f"{name}: line ") and f"0.123456 stands there, {float(cell):.3f}"[:30] in found.text
+    )
+
+
+def test_a_missing_row_and_an_unreadable_file(root: Path) -> None:
+    path = one(root, "results.md")
+    whole = path.read_text(encoding="utf-8")
+    path.write_text("\n".join(line for line in whole.splitlines() if "sb-cnn" not in line), encoding="utf-8")
+    assert "this row is missing" in faults(root)[0].text
+    path.unlink()
+    assert "results.md cannot be read" in faults(root)[0].text
+
+
+def test_predictions_that_were_changed_stay_where_they_are(root: Path) -> None:
+    path = one(root, PREDICTIONS)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    run, table = faults(root)
+    assert (run.what, run.state, run.text) == ("run", "wrong", f"{PREDICTIONS} was changed")
+    assert table.state == "wrong" and "is not there or damaged" in table.text
+    assert path.exists() and not (root / "quarantine").exists()
+
+
+def test_a_manifest_that_was_changed_and_a_run_that_is_gone(root: Path) -> None:
+    path = one(root, MANIFEST)
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps(manifest | {"seed": manifest["seed"] + 1}), encoding="utf-8")
+    assert faults(root)[0].text == "ValueError: the manifest was changed"
+    shutil.rmtree(path.parent)
+    (found,) = faults(root)
+    assert found.what == "table" and "one of 1, is not there or damaged" in found.text
+
+
+def test_another_version_of_the_protocol_is_not_verified(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols().get("dcase2018"), "version", 99)
+    (found,) = faults(root)
+    assert found.state == "not verified" and "this asc-bench has version 99" in found.text
+
+
+def test_a_folder_without_runs(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no run is stored there"):
+        list(verify(tmp_path))
