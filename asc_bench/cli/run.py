@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @takes(Running)
 def command(
+    context: typer.Context,
     systems: options.Systems = "all",
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
@@ -23,6 +25,10 @@ def command(
     table: options.Table = "",
     slurm: options.Slurm = None,
     collect: options.Collect = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="A YAML file of commands in place of all options: docs/howto/study.md."),
+    ] = None,
     *,
     given: Running,
 ) -> None:
@@ -31,12 +37,14 @@ def command(
     What is stored already is not computed again: the same command goes on where it stopped. How runs are spread
     over the GPUs of a machine and over a cluster: docs/scaling.md.
     """
-    from asc_bench.cli import batch
+    from asc_bench.cli import batch, study
     from asc_bench.cli.work import carry_out, conclude, experiment_of
     from asc_bench.errors import ConfigError
     from asc_bench.runs.variant import variants_of
     from asc_bench.screen import Screen
 
+    if config is not None:
+        return study.carry_out(config, context, dry_run=given.dry_run, quiet=given.quiet)
     asked, variants = given.chosen(), variants_of(systems)
     experiment = experiment_of(given, folds=folds)
     if slurm is not None and collect:
