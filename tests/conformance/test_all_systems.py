@@ -8,8 +8,8 @@ from asc_bench.bench.source import Source
 from asc_bench.conformance import checks_of, examine, subject
 from asc_bench.registry import remark, systems
 
-HEAVY = ("cnn-ensemble-member", "raw-cnn", "sample-cnn")
-"""Half a minute each, and no longer contracts than those of the others."""
+HEAVY = ("bc-resnet-mod", "caa-net", "cnn-ensemble-member", "cnn-ivector", "raw-cnn", "sample-cnn")
+"""A quarter of a minute or more each, and no longer contracts than those of the others."""
 
 
 @pytest.mark.parametrize(
