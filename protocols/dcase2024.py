@@ -18,6 +18,7 @@ class Dcase2024Split5(_Dcase2024):
     name = "dcase2024-5"
     title = "DCASE 2024 Task 1, 5 % of the training clips"
     training = "split5"
+    mean_of, part = "dcase2024", "5 %"
     references = PublishedReferences(TABLE, protocol="dcase2024-5")
 
 
@@ -27,6 +28,7 @@ class Dcase2024Split10(_Dcase2024):
     name = "dcase2024-10"
     title = "DCASE 2024 Task 1, 10 % of the training clips"
     training = "split10"
+    mean_of, part = "dcase2024", "10 %"
     references = PublishedReferences(TABLE, protocol="dcase2024-10")
 
 
@@ -36,6 +38,7 @@ class Dcase2024Split25(_Dcase2024):
     name = "dcase2024-25"
     title = "DCASE 2024 Task 1, 25 % of the training clips"
     training = "split25"
+    mean_of, part = "dcase2024", "25 %"
     references = PublishedReferences(TABLE, protocol="dcase2024-25")
 
 
@@ -45,6 +48,7 @@ class Dcase2024Split50(_Dcase2024):
     name = "dcase2024-50"
     title = "DCASE 2024 Task 1, 50 % of the training clips"
     training = "split50"
+    mean_of, part = "dcase2024", "50 %"
     references = PublishedReferences(TABLE, protocol="dcase2024-50")
 
 
@@ -53,6 +57,7 @@ class Dcase2024Split100(_Dcase2024):
 
     name = "dcase2024-100"
     title = "DCASE 2024 Task 1, all training clips"
+    mean_of, part = "dcase2024", "100 %"
     references = PublishedReferences(TABLE, protocol="dcase2024-100")
 
 

@@ -168,6 +168,10 @@ class OfficialLayout(Layout):
     independent: bool = True
     shared: frozenset[str] = frozenset()
 
+    def expected(self, counts: Counts, splits: Sequence[Split]) -> Counts:
+        """The counts, official or stated by a synthetic dataset, that the lists that were read are held against."""
+        return counts
+
     def dataset(
         self,
         root: Path,
@@ -196,7 +200,7 @@ class OfficialLayout(Layout):
             Clips that are in another part than in the official folds, where their names tell.
         """
         stated = synthetic_counts(root, self.name)
-        counts = stated or self.counts
+        counts = self.expected(stated or self.counts, splits)
         table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
         listed = zip(table["clip_id"].tolist(), table["path"].tolist(), strict=True)
         in_all = clip_shortfalls(table, counts, self.scenes)
