@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asc_bench.api import UNKNOWN_SCENE, Dataset, Fold, LabelSpace, Measure, Protocol, official_folds, tut_mobile
 
 from ._references import PublishedReferences
-from .dcase_urban import TABLE, VALIDATION_FRACTION, by_scene
+from .dcase_urban import TABLES, VALIDATION_FRACTION, by_scene
 
 
 class Dcase2019C(Protocol):
@@ -27,7 +27,7 @@ class Dcase2019C(Protocol):
         Measure("OSCR", average="clips", statistic="oscr"),
         *by_scene(*tut_mobile.COARSE_OF_SCENE, UNKNOWN_SCENE),
     )
-    references = PublishedReferences(TABLE, protocol="dcase2019c")
+    references = PublishedReferences(*TABLES, protocol="dcase2019c")
     notes = (
         "Score, by which the challenge ranked: half the mean of the ten known class accuracies (known) and half "
         "the accuracy of unknown clips (unknown). AUROC: known against unknown clips by the largest probability of "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
 
 
 class _Dcase2024(TauMobileProtocol):
@@ -19,7 +19,7 @@ class Dcase2024Split5(_Dcase2024):
     title = "DCASE 2024 Task 1, 5 % of the training clips"
     training = "split5"
     mean_of, part = "dcase2024", "5 %"
-    references = PublishedReferences(TABLE, protocol="dcase2024-5")
+    references = PublishedReferences(*TABLES, protocol="dcase2024-5")
 
 
 class Dcase2024Split10(_Dcase2024):
@@ -29,7 +29,7 @@ class Dcase2024Split10(_Dcase2024):
     title = "DCASE 2024 Task 1, 10 % of the training clips"
     training = "split10"
     mean_of, part = "dcase2024", "10 %"
-    references = PublishedReferences(TABLE, protocol="dcase2024-10")
+    references = PublishedReferences(*TABLES, protocol="dcase2024-10")
 
 
 class Dcase2024Split25(_Dcase2024):
@@ -39,7 +39,7 @@ class Dcase2024Split25(_Dcase2024):
     title = "DCASE 2024 Task 1, 25 % of the training clips"
     training = "split25"
     mean_of, part = "dcase2024", "25 %"
-    references = PublishedReferences(TABLE, protocol="dcase2024-25")
+    references = PublishedReferences(*TABLES, protocol="dcase2024-25")
 
 
 class Dcase2024Split50(_Dcase2024):
@@ -49,7 +49,7 @@ class Dcase2024Split50(_Dcase2024):
     title = "DCASE 2024 Task 1, 50 % of the training clips"
     training = "split50"
     mean_of, part = "dcase2024", "50 %"
-    references = PublishedReferences(TABLE, protocol="dcase2024-50")
+    references = PublishedReferences(*TABLES, protocol="dcase2024-50")
 
 
 class Dcase2024Split100(_Dcase2024):
@@ -58,7 +58,7 @@ class Dcase2024Split100(_Dcase2024):
     name = "dcase2024-100"
     title = "DCASE 2024 Task 1, all training clips"
     mean_of, part = "dcase2024", "100 %"
-    references = PublishedReferences(TABLE, protocol="dcase2024-100")
+    references = PublishedReferences(*TABLES, protocol="dcase2024-100")
 
 
 class Dcase2025(_Dcase2024):
@@ -67,5 +67,5 @@ class Dcase2025(_Dcase2024):
     name = "dcase2025"
     title = "DCASE 2025 Task 1, 25 % of the training clips"
     training = "split25"
-    references = PublishedReferences(TABLE, protocol="dcase2025")
+    references = PublishedReferences(*TABLES, protocol="dcase2025")
     notes = f"{TauMobileProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."

@@ -9,8 +9,8 @@ from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, official
 from ._references import PublishedReferences
 
 VALIDATION_FRACTION = 0.15
-TABLE = "dcase_urban_baselines"
-"""Published numbers of the official baselines."""
+TABLES = ("dcase_urban_baselines", "dcase_systems")
+"""Published numbers of the official baselines, and of other systems on the development folds."""
 
 
 def by_scene(*scenes: str) -> Iterator[Measure]:
@@ -42,7 +42,7 @@ class Dcase2018A(_UrbanProtocol):
     name = "dcase2018a"
     title = "DCASE 2018 Task 1A, development fold 1"
     datasets = ("tut-urban-2018",)
-    references = PublishedReferences(TABLE, protocol="dcase2018a")
+    references = PublishedReferences(*TABLES, protocol="dcase2018a")
 
 
 class Dcase2019A(_UrbanProtocol):
@@ -51,7 +51,7 @@ class Dcase2019A(_UrbanProtocol):
     name = "dcase2019a"
     title = "DCASE 2019 Task 1A, development fold 1"
     datasets = ("tau-urban-2019",)
-    references = PublishedReferences(TABLE, protocol="dcase2019a")
+    references = PublishedReferences(*TABLES, protocol="dcase2019a")
     notes = f"{_UrbanProtocol.notes} Milan is tested on, not trained on."
 
 
@@ -71,7 +71,7 @@ class Dcase2020ThreeClass(_UrbanProtocol):
             for label in urban.THREE_CLASSES
         ),
     )
-    references = PublishedReferences(TABLE, protocol="dcase2020-3class")
+    references = PublishedReferences(*TABLES, protocol="dcase2020-3class")
     notes = (
         "Accuracy: mean over the three class accuracies; log loss: mean over clips. Binaural recordings are mixed "
         "down to one channel. About 15 % of each class's training clips, by whole locations, are held out for "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, official_folds, tut_2017
 
 from ._references import PublishedReferences
-from .dcase_urban import TABLE
+from .dcase_urban import TABLES
 
 VALIDATION_FRACTION = 0.15
 
@@ -35,7 +35,7 @@ class Tut2016(_TutProtocol):
     title = "TUT Acoustic Scenes 2016, four official folds"
     datasets = ("tut-2016-development",)
     clip_duration_s = 30.0
-    references = PublishedReferences(TABLE, protocol="tut2016")
+    references = PublishedReferences(*TABLES, protocol="tut2016")
 
 
 class Tut2017(_TutProtocol):
