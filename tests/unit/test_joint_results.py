@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from sklearn.metrics import balanced_accuracy_score
+from typer.testing import CliRunner
 
 from asc_bench.api import ConfigError
+from asc_bench.cli.main import build_app
 from asc_bench.joint_protocol import JointProtocol
 from asc_bench.registry import protocol_set, protocols
 from asc_bench.runs.store import ResultsStore
@@ -86,3 +89,29 @@ def test_what_a_set_of_protocols_cannot_do_is_said(tmp_path: Path) -> None:
         JointProtocol("both", [other, protocols().get("dcase2021")()])
     with pytest.raises(ConfigError, match="stands for several protocols, each with folds of its own"):
         JointProtocol("one", [other]).folds(None)  # type: ignore[arg-type]
+
+
+def test_run_takes_a_set_of_protocols_and_ends_with_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one of them fails, the others are run all the same, and the exit code says so."""
+    asked = []
+
+    def one(*arguments: object) -> None:
+        name = str(arguments[-1].protocol)  # type: ignore[attr-defined]
+        asked.append(name)
+        if name == "dcase2024-50":
+            raise typer.Exit(1)
+        store(tmp_path, "logmel-svm", {int(name.rpartition("-")[2]): 5})
+
+    monkeypatch.setattr("asc_bench.cli.run._run", one)
+    monkeypatch.setattr("asc_bench.reporting.report_runs.write_report", lambda folder, evaluation: [])
+    command = ["run", "-p", "dcase2024", "-s", "logmel-svm", "--budget", "paper", "--results", str(tmp_path)]
+    ran = CliRunner().invoke(build_app(), command)
+    assert asked == [f"dcase2024-{p}" for p in PERCENTAGES]
+    assert ran.exit_code == 1
+    assert "dcase2024, mean of 5 protocols" in ran.stdout
+    assert "incomplete" in ran.stdout
+    asked.clear()
+    CliRunner().invoke(build_app(), [*command, "--dry-run"])
+    assert len(asked) == 5

@@ -153,6 +153,17 @@ def test_recordings_of_44_khz_are_no_binaural_urban_set(tmp_path: Path) -> None:
     assert "nothing was trained" in str(refused.value)
 
 
+def test_a_half_unpacked_part_is_counted(tmp_path: Path) -> None:
+    folder = write_lists(tmp_path, "tau-2020-3class")
+    dataset = LAYOUTS["tau-2020-3class"].read(folder)
+    (folder / "audio").mkdir()
+    for path in dataset.clips["path"][::2]:
+        Path(path).touch()
+    halved = LAYOUTS["tau-2020-3class"].read(folder)
+    assert halved.missing == tuple(dataset.clips["clip_id"][1::2])
+    assert not halved.complete
+
+
 def cochlscene(root: Path) -> Path:
     """Two clips of each class in each part, by users of that part; files are empty."""
     for user, part in enumerate(PARTS):
