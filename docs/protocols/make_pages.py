@@ -128,7 +128,8 @@ def _how(layout: Layout) -> str:
     if layout.derived_from:
         return f"Computed on first use from {' or '.join(f'`{name}`' for name in layout.derived_from)}."
     if layout.archives is None:
-        return f"Not fetched by asc-bench: get it from {layout.homepage} and put the folder into DIR."
+        then = f"unpack it with `{layout.by_hand}`" if layout.by_hand else "put the folder into DIR"
+        return f"Not fetched by asc-bench: get it from {layout.homepage} and {then}."
     archives = archives_of(layout.archives)
     known = [archive.n_bytes for archive in archives if archive.n_bytes]
     size = f", {sum(known) / 1e9:.1f} GB" if len(known) == len(archives) else ""

@@ -214,6 +214,13 @@ def test_an_archive_in_pieces_is_unpacked_by_this_command(tmp_path: Path) -> Non
     (folder / "Train").mkdir(parents=True)
     with pytest.raises(DataError, match=r"no folder Val or Test(?s:.*)Get all of CochlScene\.z01 to \.z05"):
         LAYOUTS["cochlscene"].read(folder)
+    source = Source(roots=(tmp_path / "nothing",), cache=tmp_path / "cache")
+    with pytest.raises(DataError) as absent:
+        source.bench("cochlscene", lambda fraction, message: None)
+    assert (
+        f"unpack its archive with: zip -s 0 CochlScene.zip --out whole.zip && unzip whole.zip -d {tmp_path}"
+        in str(absent.value)
+    )
     (folder / "CochlScene.z01").touch()
     with pytest.raises(DataError) as refused:
         LAYOUTS["cochlscene"].read(folder)

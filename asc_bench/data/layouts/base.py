@@ -37,6 +37,8 @@ class Layout(ABC):
         What its sounds are, for messages.
     binaural : bool
         Whether every recording has two channels, one for each ear.
+    by_hand : str
+        Command that unpacks what cannot be fetched by asc-bench, with DIR for the folder of data sets; else empty.
     landmarks : tuple of str
         Files or folders below the data set's folder, any one of which shows that it is this folder.
     namespace : str
@@ -56,6 +58,7 @@ class Layout(ABC):
     binaural: bool = False
     namespace: str = ""
     landmarks: tuple[str, ...] = ()
+    by_hand: str = ""
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:

@@ -41,6 +41,9 @@ CLASSES = (
 PARTS = ("Train", "Val", "Test")
 VALIDATION = "Val"
 
+_BY_HAND = "zip -s 0 CochlScene.zip --out whole.zip && unzip whole.zip -d DIR"
+"""The archive comes in pieces, which Python and plain unzip cannot open."""
+
 _NAME = re.compile(r"(?P<scene>[A-Za-z]+)_(?P<user>user[0-9]{4})_(?P<recording>[0-9]{8})_[0-9]{3}\.wav")
 
 
@@ -122,7 +125,7 @@ def _incomplete(root: Path, absent: list[str]) -> str:
         lines.append(f"  zip -s 0 {archive} --out {joined} && unzip {joined} -d {where}")
     else:
         lines.append("Get all of CochlScene.z01 to .z05 and .zip from https://zenodo.org/record/7080122, then:")
-        lines.append(f"  zip -s 0 CochlScene.zip --out whole.zip && unzip whole.zip -d {where}")
+        lines.append(f"  {_BY_HAND.replace('DIR', where)}")
     return "\n".join(lines)
 
 
@@ -133,6 +136,7 @@ COCHLSCENE = CochlSceneLayout(
     homepage="https://zenodo.org/record/7080122",
     licence="see the page of the data set",
     archives=None,
+    by_hand=_BY_HAND,
     clip_duration_s=10.0,
     scenes=CLASSES,
     landmarks=PARTS,
