@@ -52,6 +52,16 @@ def joint_results(
     }
 
 
+def joined(name: str, members: Mapping[Protocol, Results]) -> Results:
+    """Results of one call, of all members on the same data, as those of the set; tables go beside theirs."""
+    first = next(iter(members.values()))
+    budget, _, _, root = first.folder.parents[:4]
+    by_data = {member: {results.folder.parents[1].name: results} for member, results in members.items()}
+    (found,) = joint_results(name, by_data, root, budget=budget.name, table=first.folder.name).values()
+    unfinished = tuple(title for results in members.values() for title in results.unfinished)
+    return replace(found, unfinished=unfinished)
+
+
 def _of_set(run: StoredRun, member: Protocol, joint: JointProtocol) -> StoredRun:
     """The same run as one of the set: its protocol is a fold there. All members test the same clips."""
     counts = next(iter(run.manifest["expected"].values()))

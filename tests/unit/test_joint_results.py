@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 
 from asc_bench.api import ConfigError
 from asc_bench.cli.main import build_app
+from asc_bench.experiment import run
 from asc_bench.joint_protocol import JointProtocol
 from asc_bench.registry import protocol_set, protocols
+from asc_bench.results import Results
 from asc_bench.runs.store import ResultsStore
 from asc_bench.stored_results import load_results
 from tests.unit.made_runs import made_bench, publish, specs_of
@@ -115,3 +118,20 @@ def test_run_takes_a_set_of_protocols_and_ends_with_its_table(
     asked.clear()
     CliRunner().invoke(build_app(), [*command, "--dry-run"])
     assert len(asked) == 5
+
+
+def test_run_in_python_gives_the_results_of_the_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(tmp_path, "logmel-svm", {5: 3, 10: 4, 25: 5, 50: 6, 100: 9})
+    stored = load_results(tmp_path, "dcase2024", budget="paper", systems="logmel-svm")
+
+    def one(protocol: type, *arguments: object) -> Results:
+        return replace(load_results(tmp_path, protocol, budget="paper", systems="logmel-svm"), unfinished=("x",))
+
+    monkeypatch.setattr("asc_bench.experiment._run", one)
+    found = run("dcase2024", "logmel-svm")
+    assert found.folder == stored.folder
+    assert [r.manifest["fold"] for r in found.runs] == list(PARTS)
+    assert found.protocol.measures == stored.protocol.measures
+    assert found.unfinished == ("x",) * 5
+    with pytest.raises(ConfigError, match="dcase2024 is the mean of 5 protocols: folds are those of one of them"):
+        run("dcase2024", "logmel-svm", folds="fold1")
