@@ -5,9 +5,11 @@ A test holds the pages against what this would write.
 
 from __future__ import annotations
 
+import csv
 import inspect
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 
 from asc_bench.data.file_formats import published_format
@@ -66,6 +68,7 @@ def page(protocol: Protocol, warnings: list[str]) -> str:
         "## Traps\n",
         "".join(f"- {trap}\n" for trap in warnings),
         *_published(protocol),
+        *_by_scene(protocol),
         "## Run it\n",
         f"    asc-bench run -p {protocol.name} -s logmel-svm --synthetic --budget smoke   # without any recordings",
         f"    asc-bench run -p {protocol.name} -s logmel-svm --data DIR --budget paper",
@@ -190,6 +193,19 @@ def _published(protocol: Protocol) -> Iterator[str]:
     yield _table(("system", "numbers", "source"), rows)
     if protocol.published_note:
         yield f"{protocol.published_note}\n"
+
+
+def _by_scene(protocol: Protocol) -> Iterator[str]:
+    """What official baselines printed for each scene."""
+    with (files("asc_bench.published") / "dcase_baselines_by_scene.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["protocol"] == protocol.name]
+    if not rows:
+        return
+    columns = {(row["measure"], row["device"]): f"{row['measure']} {row['device']}".rstrip() for row in rows}
+    values = {(row["scene"], row["measure"], row["device"]): row["value"] for row in rows}
+    scenes = [scene for scene in protocol.labels.fine if any(scene == row["scene"] for row in rows)]
+    yield f"{rows[0]['system']}, by scene ({rows[0]['source']}):\n"
+    yield _table(("scene", *columns.values()), [(s, *(values[(s, *key)] for key in columns)) for s in scenes])
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
