@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import inspect
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -95,8 +95,8 @@ def _data(protocol: Protocol) -> Iterator[str]:
         yield "Joins these sources; any part of them may be chosen with `--sources`.\n"
     elif len(protocol.datasets) > 1:
         yield "Any one of these; the first that is found is used.\n"
-    named = [*(name for names in protocol.sources.values() for name in names)] or list(protocol.datasets)
-    for name in named:
+    joined = tuple(name for names in protocol.sources.values() for name in names)
+    for name in joined or protocol.datasets:
         yield _layout(layout_of(name), only=getattr(protocol, "training", ""))
     yield f"Labels ({len(protocol.labels.fine)}): {', '.join(protocol.labels.fine)}.\n"
     if protocol.labels.coarse:
@@ -152,7 +152,8 @@ def _counts(layout: OfficialLayout, only: str) -> Iterator[tuple[str, str, str, 
 
 def _measures(protocol: Protocol) -> str:
     measures = SEGMENT_MEASURES if protocol.multi_label else protocol.measures
-    rows, grouped = [], {}
+    rows: list[tuple[str, str, str]] = []
+    grouped: dict[tuple[str, str], Measure] = {}
     for measure in measures:
         if not measure.group:
             rows.append((measure.name, measure.scored_by.name, _taken_over(measure)))
@@ -208,8 +209,8 @@ def _by_scene(protocol: Protocol) -> Iterator[str]:
     yield _table(("scene", *columns.values()), [(s, *(values[(s, *key)] for key in columns)) for s in scenes])
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

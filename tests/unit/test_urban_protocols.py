@@ -15,9 +15,11 @@ from asc_bench.protocols.dcase2019c import Dcase2019C
 from asc_bench.protocols.dcase_urban import Dcase2018A, Dcase2019A, Dcase2020ThreeClass
 from asc_bench.protocols.tut import Tut2016, Tut2017
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
+from typer.testing import CliRunner
 
 from asc_bench.api import DataError, Dataset, Protocol
 from asc_bench.bench.bench import Bench
+from asc_bench.cli.main import build_app
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.official_lists import hold_lists
 from asc_bench.scoring.measure import STATISTICS
@@ -234,3 +236,11 @@ def test_published_baselines_are_of_measures_and_agree_with_their_means() -> Non
     assert {name: bool(cls().references) for cls in PROTOCOLS for name in (cls.name,)} == {
         name: name in printed for name in known
     }
+
+
+@pytest.mark.parametrize("columns", ["60", "120"])
+def test_info_names_every_scene_that_has_a_score_of_its_own(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = CliRunner().invoke(build_app(), ["info", "dcase2019c"])
+    assert shown.exit_code == 0
+    assert "on each scene alone: accuracy; of airport, bus, metro," in " ".join(shown.stdout.split())
