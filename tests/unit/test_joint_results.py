@@ -135,3 +135,9 @@ def test_run_in_python_gives_the_results_of_the_set(tmp_path: Path, monkeypatch:
     assert found.unfinished == ("x",) * 5
     with pytest.raises(ConfigError, match="dcase2024 is the mean of 5 protocols: folds are those of one of them"):
         run("dcase2024", "logmel-svm", folds="fold1")
+
+
+def test_the_list_of_protocols_names_the_set() -> None:
+    lines = CliRunner().invoke(build_app(), ["list", "protocols"]).stdout.splitlines()
+    noted = [line.split()[0] for line in lines if "one of the set `dcase2024`" in line]
+    assert sorted(noted) == sorted(f"dcase2024-{p}" for p in PERCENTAGES)
