@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from asc_bench.data.layouts import FolderLayout as FolderLayout
     from asc_bench.data.layouts import Layout as Layout
     from asc_bench.data.layouts import OfficialLayout as OfficialLayout
+    from asc_bench.data.layouts import cochlscene as cochlscene
     from asc_bench.data.layouts import dcase2017_task4 as dcase2017_task4
     from asc_bench.data.layouts import esc50 as esc50
     from asc_bench.data.layouts import greatest_hits as greatest_hits
     from asc_bench.data.layouts import tau_mobile as tau_mobile
+    from asc_bench.data.layouts import tut_2017 as tut_2017
     from asc_bench.data.layouts import tut_mobile as tut_mobile
+    from asc_bench.data.layouts import urban as urban
     from asc_bench.data.levels import QUIET as QUIET
     from asc_bench.data.manifest import Dataset as Dataset
     from asc_bench.data.manifest import Split as Split
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from asc_bench.folds import official_folds as official_folds
     from asc_bench.labels import COARSE as COARSE
     from asc_bench.labels import FINE as FINE
+    from asc_bench.labels import UNKNOWN_SCENE as UNKNOWN_SCENE
     from asc_bench.labels import LabelSpace as LabelSpace
     from asc_bench.papers.cluster_scores import cluster_scores as cluster_scores
     from asc_bench.papers.figure import Drawn as Drawn
@@ -166,7 +170,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.budget": "Budget",
     "asc_bench.clips": "UNKNOWN_DEVICE, Clips, Features, LabelledClips",
     "asc_bench.errors": "AscBenchError, ConfigError, DataError, StoreError, SystemFailure",
-    "asc_bench.labels": "COARSE, FINE, LabelSpace",
+    "asc_bench.labels": "COARSE, FINE, UNKNOWN_SCENE, LabelSpace",
     # A system: its contract and bases
     "asc_bench.systems.base": (
         "AnyParams, Card, Context, DeviceUse, MultiLabelTask, Params, Probabilities, Published, Reason, "
@@ -216,7 +220,8 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.data.views": "VIEWS",
     # The layout of a data set: bases, and modules with classes, parts and counts of published ones
     "asc_bench.data.layouts": (
-        "FolderLayout, Layout, OfficialLayout, dcase2017_task4, esc50, greatest_hits, tau_mobile, tut_mobile"
+        "FolderLayout, Layout, OfficialLayout, cochlscene, dcase2017_task4, esc50, greatest_hits, tau_mobile, "
+        "tut_2017, tut_mobile, urban"
     ),
     # A statistic
     "asc_bench.scoring.measure": "Measure",

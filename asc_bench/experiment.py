@@ -13,9 +13,10 @@ from asc_bench.bench.completeness import incomplete, suggestion
 from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
+from asc_bench.joint_results import joined
 from asc_bench.names import near
 from asc_bench.plain_values import checked, paths, texts
-from asc_bench.registry import ProtocolLike
+from asc_bench.registry import ProtocolLike, protocol_set
 from asc_bench.results import Results, tables_folder
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
@@ -326,7 +327,8 @@ def run(
     Parameters
     ----------
     protocol : str, Protocol or type
-        By name, or one of your own; it need not be registered.
+        By name, or one of your own; it need not be registered. By the name of a set, such as ``dcase2024``, all of
+        its protocols are run, and the results are those of their mean.
     systems : str, System, type or variant, or several of them
         Names, globs and ``name[setting=value]``, separated by commas; classes and instances that need not be
         registered; what `get_system` gives.
@@ -360,6 +362,21 @@ def run(
     ... )
     >>> results.scores()  # doctest: +SKIP
     """
+    if members := protocol_set(protocol):
+        if options.get("folds"):
+            raise ConfigError(f"{protocol} is the mean of {len(members)} protocols: folds are those of one of them")
+        return joined(str(protocol), {cls(): _run(cls, systems, table, progress, options) for cls in members})
+    return _run(protocol, systems, table, progress, options)
+
+
+def _run(
+    protocol: ProtocolLike,
+    systems: SystemLike | Iterable[SystemLike],
+    table: str,
+    progress: bool,
+    options: Options,
+) -> Results:
+    """One protocol."""
     experiment = Experiment.of(**options)
     variants = variants_of(systems)
     with screen(quiet=not progress) as watcher:

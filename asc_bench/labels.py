@@ -14,6 +14,9 @@ from asc_bench.errors import ConfigError, DataError
 FINE = "fine"
 COARSE = "coarse"
 
+UNKNOWN_SCENE = "unknown"
+"""Label, in protocols of open sets, of clips whose scene is none of the known ones; the last of the label space."""
+
 
 @dataclass(frozen=True)
 class LabelSpace:

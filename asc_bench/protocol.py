@@ -77,6 +77,11 @@ class Protocol(ABC):
     published_note: str = ""
     """What to know of published numbers: a sentence below every table that shows some."""
     notes: str = ""
+    mean_of: str = ""
+    """Name of the set of protocols whose mean primary measure ranks systems, such as ``dcase2024``; empty for one
+    that counts alone. Protocols of a set test the same clips; ``report`` and ``run`` take its name as well."""
+    part: str = ""
+    """What this protocol is called in the table of its set, such as ``5 %``."""
 
     def clips(self, dataset: Dataset) -> pd.DataFrame:
         """Clip table of this protocol; by default the data set's own, with ``coarse`` from the label space.

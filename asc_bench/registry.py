@@ -266,6 +266,12 @@ def protocol_of(given: ProtocolLike) -> Protocol:
     return instance
 
 
+def protocol_set(name: object) -> tuple[type[Protocol], ...]:
+    """Protocols whose mean this is a name of, by the numbers in their names; empty if it is none of such a set."""
+    members = [cls for cls in protocols().found.values() if cls.mean_of and cls.mean_of == name]
+    return tuple(sorted(members, key=lambda cls: (len(cls.name), cls.name)))
+
+
 def _protocol_fault(cls: type[Protocol] | Protocol) -> str | None:
     if not NAME.fullmatch(getattr(cls, "name", "")):
         return f"its name {getattr(cls, 'name', '')!r} is not lower-case words joined by hyphens"

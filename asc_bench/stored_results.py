@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Selection
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, StoreError
+from asc_bench.joint_results import joint_results
 from asc_bench.names import near
 from asc_bench.plain_values import texts
 from asc_bench.protocol import Protocol
-from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocols
+from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocol_set, protocols
 from asc_bench.results import TABLE, Results, table_digest, tables_folder
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import Named, SystemLike, listed, variant_of
@@ -185,7 +187,24 @@ def stored_results(
     unofficial_split: bool = False,
     unofficial_files: bool = False,
 ) -> dict[str, Results]:
-    """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`."""
+    """Results by data, as the folders below ``results/runs`` are called; parameters are those of `load_results`.
+
+    By the name of a set of protocols (``Protocol.mean_of``) they are those of all its members.
+    """
+    if members := protocol_set(protocol):
+        return _joint(
+            str(protocol),
+            members,
+            results,
+            budget=budget,
+            systems=systems,
+            folds=folds,
+            synthetic=synthetic,
+            selection=selection,
+            augment=augment,
+            unofficial_split=unofficial_split,
+            unofficial_files=unofficial_files,
+        )
     if budget not in list(Budget):
         raise ConfigError(f"budget is {budget!r}{near(budget, [str(b) for b in Budget])}")
     named, chosen = Named.of(systems), texts(folds)
@@ -225,3 +244,31 @@ def stored_results(
         )
         for tag, runs in tags.items()
     }
+
+
+def _joint(
+    name: str,
+    members: Sequence[type[Protocol]],
+    results: Path,
+    *,
+    budget: str,
+    systems: str,
+    folds: str | Iterable[str] | None,
+    **chosen: Any,
+) -> dict[str, Results]:
+    """Results of a set of protocols; what is not stored of some of them is missing there."""
+    if texts(folds):
+        raise ConfigError(f"{name} is the mean of {len(members)} protocols: folds are those of one; name that one")
+    found: dict[Protocol, dict[str, Results]] = {}
+    nothing: list[ConfigError] = []
+    for member in members:
+        protocol = member()
+        try:
+            found[protocol] = stored_results(results, protocol, budget=budget, systems=systems, **chosen)
+        except ConfigError as error:
+            found[protocol] = {}
+            nothing.append(error)
+    if len(nothing) == len(members):
+        raise nothing[0]
+    table = STORED if systems == "*" else systems
+    return joint_results(name, found, results, budget=budget, table=table)

@@ -7,14 +7,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from asc_bench.errors import AscBenchError, StoreError
+from asc_bench.joint_protocol import JointProtocol
+from asc_bench.joint_results import of_set
 from asc_bench.protocol import Protocol
-from asc_bench.registry import protocols
+from asc_bench.registry import protocol_set, protocols
 from asc_bench.reporting.report import table_files
 from asc_bench.reporting.report_runs import evaluate
 from asc_bench.results import TABLE
@@ -110,7 +112,7 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
         return Finding("wrong" if missing else "not verified", "table", place, which)
     runs = sorted((sound[key] for key in keys), key=lambda run: str(run.manifest["finished"]))
     try:
-        protocol = _protocol(runs)
+        protocol, runs = _protocol(runs)
         evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
         files = table_files(evaluation)
     except AscBenchError as error:
@@ -128,18 +130,33 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
     return Finding("verified", "table", place)
 
 
-def _protocol(runs: Sequence[StoredRun]) -> Protocol:
-    manifest = runs[0].manifest
+def _protocol(runs: Sequence[StoredRun]) -> tuple[Protocol, list[StoredRun]]:
+    """What they were scored under; runs of several protocols as those of the set that a joint table is made of."""
+    by_name = {str(run.manifest["protocol"]): run.manifest for run in runs}
+    members = [_member(manifest) for manifest in by_name.values()]
+    for run in runs:
+        stored, known = int(run.manifest["protocol_version"]), _of(run, members).version
+        if stored != known:
+            name = run.manifest["protocol"]
+            raise StoreError(f"made under version {stored} of protocol {name}; this asc-bench has version {known}")
+    if len(members) == 1:
+        return members[0], list(runs)
+    of_sets = {member.mean_of for member in members}
+    if len(of_sets) > 1 or not members[0].mean_of:
+        raise StoreError(f"made of several protocols that belong to no set: {', '.join(by_name)}")
+    members = [cls() for cls in protocol_set(members[0].mean_of)]
+    joint = JointProtocol(members[0].mean_of, members)
+    return joint, [of_set(run, _of(run, members), joint) for run in runs]
+
+
+def _member(manifest: Mapping[str, Any]) -> Protocol:
     if DEFINITION in manifest:
         return StoredProtocol(manifest[DEFINITION])
-    protocol = protocols().get(str(manifest["protocol"]))()
-    versions = {int(run.manifest["protocol_version"]) for run in runs}
-    if versions != {protocol.version}:
-        raise StoreError(
-            f"made under version {', '.join(map(str, sorted(versions)))} of protocol {protocol.name}; this "
-            f"asc-bench has version {protocol.version}"
-        )
-    return protocol
+    return protocols().get(str(manifest["protocol"]))()
+
+
+def _of(run: StoredRun, members: Sequence[Protocol]) -> Protocol:
+    return next(member for member in members if member.name == run.manifest["protocol"])
 
 
 def _other_numbers(stored: str, computed: str, without_runs: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._mobile import MobileProtocol
+from ._references import PublishedReferences
 
 
 class Dcase2019(MobileProtocol):
@@ -11,4 +12,5 @@ class Dcase2019(MobileProtocol):
     name = "dcase2019"
     title = "DCASE 2019 Task 1B, development fold 1"
     datasets = ("tau-urban-2019-mobile",)
+    references = PublishedReferences("dcase_systems", protocol="dcase2019")
     notes = f"{MobileProtocol.notes} Milan is tested on, not trained on."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
 
 
 class Dcase2020(TauMobileProtocol):
@@ -14,7 +14,7 @@ class Dcase2020(TauMobileProtocol):
     datasets = ("tau-2020-mobile",)
     clip_duration_s = 10.0
     measures = mobile_measures(on_devices="macro")
-    references = PublishedReferences(TABLE, protocol="dcase2020")
+    references = PublishedReferences(*TABLES, protocol="dcase2020")
 
 
 class Dcase2021(TauMobileProtocol):
@@ -25,4 +25,4 @@ class Dcase2021(TauMobileProtocol):
     datasets = ("tau-2020-mobile",)
     clip_duration_s = 10.0
     measures = mobile_measures(on_devices="macro", primary="log loss")
-    references = PublishedReferences(TABLE, protocol="dcase2021")
+    references = PublishedReferences(*TABLES, protocol="dcase2021")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
 
 
 class Dcase2022(TauMobileProtocol):
@@ -14,7 +14,7 @@ class Dcase2022(TauMobileProtocol):
     datasets = ("tau-2022-mobile",)
     clip_duration_s = 1.0
     measures = mobile_measures(on_devices="macro", primary="log loss")
-    references = PublishedReferences(TABLE, protocol="dcase2022")
+    references = PublishedReferences(*TABLES, protocol="dcase2022")
 
 
 class Dcase2023(TauMobileProtocol):
@@ -25,4 +25,4 @@ class Dcase2023(TauMobileProtocol):
     datasets = ("tau-2022-mobile",)
     clip_duration_s = 1.0
     measures = mobile_measures(on_devices="macro")
-    references = PublishedReferences(TABLE, protocol="dcase2023")
+    references = PublishedReferences(*TABLES, protocol="dcase2023")

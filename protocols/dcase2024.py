@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
 
 
 class _Dcase2024(TauMobileProtocol):
@@ -18,7 +18,8 @@ class Dcase2024Split5(_Dcase2024):
     name = "dcase2024-5"
     title = "DCASE 2024 Task 1, 5 % of the training clips"
     training = "split5"
-    references = PublishedReferences(TABLE, protocol="dcase2024-5")
+    mean_of, part = "dcase2024", "5 %"
+    references = PublishedReferences(*TABLES, protocol="dcase2024-5")
 
 
 class Dcase2024Split10(_Dcase2024):
@@ -27,7 +28,8 @@ class Dcase2024Split10(_Dcase2024):
     name = "dcase2024-10"
     title = "DCASE 2024 Task 1, 10 % of the training clips"
     training = "split10"
-    references = PublishedReferences(TABLE, protocol="dcase2024-10")
+    mean_of, part = "dcase2024", "10 %"
+    references = PublishedReferences(*TABLES, protocol="dcase2024-10")
 
 
 class Dcase2024Split25(_Dcase2024):
@@ -36,7 +38,8 @@ class Dcase2024Split25(_Dcase2024):
     name = "dcase2024-25"
     title = "DCASE 2024 Task 1, 25 % of the training clips"
     training = "split25"
-    references = PublishedReferences(TABLE, protocol="dcase2024-25")
+    mean_of, part = "dcase2024", "25 %"
+    references = PublishedReferences(*TABLES, protocol="dcase2024-25")
 
 
 class Dcase2024Split50(_Dcase2024):
@@ -45,7 +48,8 @@ class Dcase2024Split50(_Dcase2024):
     name = "dcase2024-50"
     title = "DCASE 2024 Task 1, 50 % of the training clips"
     training = "split50"
-    references = PublishedReferences(TABLE, protocol="dcase2024-50")
+    mean_of, part = "dcase2024", "50 %"
+    references = PublishedReferences(*TABLES, protocol="dcase2024-50")
 
 
 class Dcase2024Split100(_Dcase2024):
@@ -53,7 +57,8 @@ class Dcase2024Split100(_Dcase2024):
 
     name = "dcase2024-100"
     title = "DCASE 2024 Task 1, all training clips"
-    references = PublishedReferences(TABLE, protocol="dcase2024-100")
+    mean_of, part = "dcase2024", "100 %"
+    references = PublishedReferences(*TABLES, protocol="dcase2024-100")
 
 
 class Dcase2025(_Dcase2024):
@@ -62,5 +67,5 @@ class Dcase2025(_Dcase2024):
     name = "dcase2025"
     title = "DCASE 2025 Task 1, 25 % of the training clips"
     training = "split25"
-    references = PublishedReferences(TABLE, protocol="dcase2025")
+    references = PublishedReferences(*TABLES, protocol="dcase2025")
     notes = f"{TauMobileProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."

@@ -72,7 +72,8 @@ def _protocol(cls: type[Protocol]) -> list[str]:
     columns = list(dict.fromkeys(m.column for m in cls.measures if m.group))
     if columns:
         groups = list(dict.fromkeys(m.group for m in cls.measures if m.group))
-        lines += field(f"on each of {', '.join(groups)} alone", ", ".join(columns))
+        strata = next(m.strata for m in cls.measures if m.group)
+        lines += field(f"on each {strata} alone", f"{', '.join(columns)}; of {', '.join(groups)}")
     for reference in protocol.references:
         values = "; ".join(f"{k}: {v}" for k, v in reference.values.items())
         lines += field(f"published {reference.title}", f"{values} ({reference.source})")

@@ -80,12 +80,15 @@ def _protocols() -> str:
     from asc_bench.registry import protocols
 
     found = protocols()
-    several = "several labels a clip: `asc-bench transfer`"
-    rows = [
-        (n, p.title, _data(p), several if p.multi_label else "") for n in found.names() for p in (found.found[n],)
-    ]
+    rows = [(n, p.title, _data(p), _note(p)) for n in found.names() for p in (found.found[n],)]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return _table(rows, ("protocol", "title", "data set", "note"))
+
+
+def _note(protocol: type[Protocol]) -> str:
+    if protocol.multi_label:
+        return "several labels a clip: `asc-bench transfer`"
+    return f"one of the set `{protocol.mean_of}`, which has a mean" if protocol.mean_of else ""
 
 
 def _data(protocol: type[Protocol]) -> str:

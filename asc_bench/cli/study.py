@@ -143,12 +143,16 @@ def _typed(option: Any, value: object) -> Iterator[str]:
 
 
 def _check_names(path: Path, given: Mapping[str, Setting], params: Mapping[str, Any], line: int) -> None:
-    from asc_bench.registry import protocols
+    from asc_bench.registry import protocol_set, protocols
     from asc_bench.runs.variant import variants_of
 
     if not params["protocol"] and not params["folder"]:
         raise ConfigError(f"{path}, line {line}: this command names no protocol and no folder")
-    for name, check in (("systems", variants_of), ("protocol", protocols().get)):
+
+    def known(protocol: str) -> object:
+        return protocol_set(protocol) or protocols().get(protocol)
+
+    for name, check in (("systems", variants_of), ("protocol", known)):
         if name not in given:
             continue
         try:

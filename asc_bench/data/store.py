@@ -102,7 +102,8 @@ def how_to_get(layout: Layout, place: Path | None = None) -> str:
         Folder that holds the data set, or will; named where it is none that is looked in by itself.
     """
     if layout.archives is None:
-        return f"get it by hand from {layout.homepage} (there is no list of its archives here)"
+        then = f", then: {layout.by_hand}" if layout.by_hand else ""
+        return f"get it by hand from {layout.homepage} (there is no list of its archives here){then}"
     unverified = any(archive.md5 is None for archive in archives_of(layout.archives))
     usual = [root.absolute() for root in data_roots()]
     named = "" if place is None or place.absolute() in usual else f" --data {shlex.quote(str(place))}"
@@ -142,6 +143,10 @@ def _not_found(layouts: Sequence[Layout], roots: Sequence[Path]) -> str:
         lines.append(f"  {layout.title}: {layout.homepage}")
         if layout.archives is not None:
             lines.append(f"    {how_to_get(layout, roots[0])}")
+        elif layout.by_hand:
+            lines.append(
+                f"    unpack its archive with: {layout.by_hand.replace('DIR', shlex.quote(str(roots[0])))}"
+            )
     lines.append(f"  or set {DATA_VARIABLE} to the folder that holds it,")
     lines.append("  or add --synthetic (in Python: synthetic=True) to run on a synthetic dataset,")
     lines.append("  whose numbers mean nothing beyond that.")

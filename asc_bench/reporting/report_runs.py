@@ -21,7 +21,9 @@ from asc_bench.reporting.class_scores import classes_table, threshold_notes
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.published import contradictions_of, published_by_variant
 from asc_bench.reporting.report import all_drawn, write_report
-from asc_bench.reporting.setting import Manifest
+from asc_bench.reporting.scene_scores import scene_scores, scenes_table
+from asc_bench.reporting.setting import Manifest, Setting
+from asc_bench.reporting.table import Table
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.accuracy import confusion
 from asc_bench.scoring.classes import class_table
@@ -171,7 +173,7 @@ def evaluate(
     complete = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
     whole = replace(whole, scores=scores, **_comparisons(predictions, complete, defined[0], compared, reference))
     if isinstance(predictions, pd.DataFrame):
-        return replace(whole, **_of_clips(protocol, predictions, complete, manifests, defined))
+        return replace(whole, **_of_clips(protocol, predictions, complete, whole, defined))
     return replace(whole, **_of_classes(protocol, predictions, complete, whole)) if complete else whole
 
 
@@ -217,18 +219,28 @@ def _of_clips(
     protocol: Protocol,
     predictions: pd.DataFrame,
     complete: Sequence[str],
-    manifests: Sequence[Manifest],
+    whole: Evaluation,
     measures: Sequence[Measure],
 ) -> dict[str, Any]:
-    """Confusion matrices, and what the source of a clip alone gives away."""
+    """Confusion matrices, what the source of a clip alone gives away, and scores by scene if there are devices."""
     frames = {name: predictions[predictions["system"] == name] for name in complete}
     # Runs stored before the classes were counted have none in their manifest.
-    trained = {m["fold"]: m["class_counts"] for m in manifests if "class_counts" in m}
+    trained = {m["fold"]: m["class_counts"] for m in whole.manifests if "class_counts" in m}
     clips = predictions[predictions["system"].isin(complete)]
     return {
         "confusions": {name: confusions(frame, protocol.labels) for name, frame in frames.items()},
         "source_only": source_alone(clips, trained, protocol.labels, measures),
+        "further": _by_scene(clips, protocol.labels, whole.setting),
     }
+
+
+def _by_scene(clips: pd.DataFrame, labels: LabelSpace, setting: Setting) -> dict[str, tuple[Table, pd.DataFrame]]:
+    if clips["device"].nunique() < 2:
+        return {}
+    frame = scene_scores(clips, labels)
+    if frame.empty:
+        return {}
+    return {"scenes": (scenes_table(frame, title=f"{setting.title}: by scene", notes=setting.caveats), frame)}
 
 
 def _of_classes(

@@ -11,6 +11,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.names import near
 from asc_bench.scoring.detection import DETECTION_STATISTICS
+from asc_bench.scoring.open_set import OpenSetRate, UnknownDetection
 from asc_bench.scoring.statistic import (
     Accuracy,
     Agreement,
@@ -23,7 +24,7 @@ from asc_bench.scoring.statistic import (
 )
 from asc_bench.scoring.tagging import TAGGING_STATISTICS
 
-Strata = Literal["", "device", "fold", "source", "city"]
+Strata = Literal["", "device", "fold", "source", "city", "scene", "known"]
 Average = Literal["macro", "clips"]
 Clusters = Literal["scene", "any"]
 
@@ -35,6 +36,8 @@ STATISTICS: dict[str, Statistic] = {
         LogLoss(),
         BrierScore(),
         CalibrationError(),
+        UnknownDetection(),
+        OpenSetRate(),
         *DETECTION_STATISTICS,
         *TAGGING_STATISTICS,
     )
@@ -50,8 +53,9 @@ class Measure:
     ----------
     name : str
         Column title, such as ``A`` or ``average``.
-    strata : {"", "device", "fold", "source", "city"}
-        The column whose values are the strata; ``""`` takes all clips as one.
+    strata : {"", "device", "fold", "source", "city", "scene", "known"}
+        The column whose values are the strata; ``""`` takes all clips as one. ``known`` tells clips of known scenes
+        from those of the scene ``unknown``, by the strata ``known`` and ``unknown``.
     of : tuple of str
         The strata that count, in order; empty for all that occur.
     pooled : bool

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from asc_bench.errors import ConfigError, DataError
-from asc_bench.labels import COARSE
+from asc_bench.labels import COARSE, UNKNOWN_SCENE
 from asc_bench.scoring.accuracy import derived_ranks
 from asc_bench.scoring.decisions import SegmentRun
 from asc_bench.scoring.measure import Measure
@@ -182,7 +182,7 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
     """
     if measure.scored_by.over != "clips":
         raise ConfigError(f"measure {measure.name!r} is of multi-label predictions, these have one label a clip")
-    if measure.strata and measure.strata not in predictions.columns:
+    if measure.strata not in ("", "known") and measure.strata not in predictions.columns:
         raise ConfigError(f"measure {measure.name!r}: the predictions have no column {measure.strata!r}")
     if "system" in predictions.columns and predictions["system"].nunique() > 1:
         systems = sorted(predictions["system"].unique())
@@ -192,7 +192,7 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
         "fold": chosen["fold"] if "fold" in chosen.columns else "",
         "repeat": chosen["repeat"] if "repeat" in chosen.columns else 0,
         "clip_id": chosen["clip_id"],
-        "stratum": chosen[measure.strata] if measure.strata else "",
+        "stratum": _strata(chosen, measure),
         # Clusters are locations within this column's values.
         "scene": chosen["scene"] if measure.clusters == "scene" else "",
         "location": chosen["location"],
@@ -220,6 +220,12 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
             f"{row['fold']!r}, repeat {row['repeat']}, level {measure.levels[0]!r}"
         )
     return rows
+
+
+def _strata(chosen: pd.DataFrame, measure: Measure) -> Any:
+    if measure.strata == "known":
+        return chosen["scene"].eq(UNKNOWN_SCENE).map({True: "unknown", False: "known"})
+    return chosen[measure.strata] if measure.strata else ""
 
 
 def _derived(

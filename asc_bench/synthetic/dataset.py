@@ -13,22 +13,36 @@ from asc_bench.data.layouts.counts import SYNTHETIC_MARKER
 from asc_bench.data.official_lists import digests_of
 from asc_bench.data.seeds import VERSION
 from asc_bench.errors import ConfigError
+from asc_bench.synthetic.cochlscene import cochlscene
 from asc_bench.synthetic.esc_sets import esc_10, esc_50
 from asc_bench.synthetic.greatest_hits import greatest_hits
 from asc_bench.synthetic.mobile import tau_2019, tut_2018
-from asc_bench.synthetic.recordings import dares_g1, litis_rouen, tut_2017_development, tut_2017_evaluation
+from asc_bench.synthetic.recordings import (
+    dares_g1,
+    litis_rouen,
+    tut_2016_development,
+    tut_2017_development,
+    tut_2017_evaluation,
+)
 from asc_bench.synthetic.sizes import Size, sizes
 from asc_bench.synthetic.task4 import task4
 from asc_bench.synthetic.tau_mobile import tau_2020, tau_2022
+from asc_bench.synthetic.urban import openset, three_class, urban_2018, urban_2019
 
 _PLANNERS: dict[str, Callable[[Size, int], Contents]] = {
     "tut-urban-2018-mobile": tut_2018,
     "tau-urban-2019-mobile": tau_2019,
     "tau-2020-mobile": tau_2020,
     "tau-2022-mobile": tau_2022,
+    "tut-urban-2018": urban_2018,
+    "tau-urban-2019": urban_2019,
+    "tau-2019-openset": openset,
+    "tau-2020-3class": three_class,
+    "cochlscene": cochlscene,
     "esc-50": esc_50,
     "esc-10": esc_10,
     "litis-rouen": litis_rouen,
+    "tut-2016-development": tut_2016_development,
     "tut-2017-development": tut_2017_development,
     "tut-2017-evaluation": tut_2017_evaluation,
     "dares-g1": dares_g1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +109,8 @@ def mobile_counts(instants: Iterable[Instant]) -> dict[str, object]:
     counted: Counter[tuple[str, str]] = Counter()
     for instant in instants:
         counted.update((instant.part, device.upper()) for device in instant.devices)
-    fold = {part: {d.upper(): counted[part, d.upper()] for d in DEVICES} for part in ("train", "test")}
+    heard = sorted({device for _, device in counted})
+    fold = {part: {device: counted[part, device] for device in heard} for part in ("train", "test")}
     return {"n_clips": counted.total(), "folds": {"fold1": fold}}
 
 
@@ -127,24 +128,32 @@ def _contents(layout: str, instants: Sequence[Instant], seed: int, *, suffix: st
     by_location: dict[int, list[Instant]] = defaultdict(list)
     for instant in instants:
         by_location[instant.location].append(instant)
+    n_clips = sum(len(instant.devices) for instant in instants)
+    return Contents(
+        jobs=tuple(_Job(layout, seed, tuple(group)) for group in by_location.values()),
+        texts=list_texts(instants, suffix=suffix, header=header),
+        n_bytes=n_clips * wav_size(round(CLIP_S * SAMPLE_RATE_HZ), bits=_BITS),
+        facts={"counts": mobile_counts(instants)},
+    )
+
+
+def list_texts(
+    instants: Iterable[Instant], *, suffix: str, header: bool, label_of: Mapping[str, str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """``meta.csv`` and the three files of fold 1; labels are the scenes unless a map of them is given."""
     meta: list[tuple[str, ...]] = [("filename", "scene_label", "identifier", "source_label")]
     head = [("filename", "scene_label")] if header else []
     labelled: dict[str, list[tuple[str, ...]]] = {part: list(head) for part in ("train", "test", "unused")}
     for instant in instants:
+        label = label_of[instant.scene] if label_of else instant.scene
         for device in instant.devices:
             file_name = instant.file_name(device)
-            meta.append((file_name, instant.scene, instant.identifier, device))
-            labelled[instant.part].append((file_name, instant.scene))
-    n_clips = len(meta) - 1
+            meta.append((file_name, label, instant.identifier, device))
+            labelled[instant.part].append((file_name, label))
     fold = "evaluation_setup/fold1_"
-    return Contents(
-        jobs=tuple(_Job(layout, seed, tuple(group)) for group in by_location.values()),
-        texts=(
-            ("meta.csv", delimited(meta, "\t")),
-            (f"{fold}train{suffix}", delimited(labelled["train"], "\t")),
-            (f"{fold}evaluate{suffix}", delimited(labelled["test"], "\t")),
-            (f"{fold}test{suffix}", delimited([row[:1] for row in labelled["test"]], "\t")),
-        ),
-        n_bytes=n_clips * wav_size(round(CLIP_S * SAMPLE_RATE_HZ), bits=_BITS),
-        facts={"counts": mobile_counts(instants)},
+    return (
+        ("meta.csv", delimited(meta, "\t")),
+        (f"{fold}train{suffix}", delimited(labelled["train"], "\t")),
+        (f"{fold}evaluate{suffix}", delimited(labelled["test"], "\t")),
+        (f"{fold}test{suffix}", delimited([row[:1] for row in labelled["test"]], "\t")),
     )

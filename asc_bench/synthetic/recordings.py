@@ -1,10 +1,10 @@
-"""Synthetic scene sets of the merged taxonomy: LITIS Rouen, TUT Acoustic Scenes 2017 and DARES-G1."""
+"""Synthetic scene sets of the merged taxonomy: LITIS Rouen, TUT Acoustic Scenes 2016 and 2017, and DARES-G1."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ class Gear:
 
 LITIS = Gear("litis_rouen", 30.0, 22050, 16, binaural=False, device="c", pauses=True)
 TUT = Gear("dcase2017", 10.0, 44100, 24, binaural=True, device="a")
+TUT_2016 = replace(TUT, duration_s=30.0)
 DARES = Gear("dares_g1_presumed", 60.0, 22050, 16, binaural=True, device="")
 
 
@@ -161,14 +162,32 @@ def _tested(label: str, places: Places, division: int, seed: int) -> frozenset[i
     return frozenset(int(p) for p in rng.choice(places.n_places, size=n_tested, replace=False))
 
 
+def tut_2016_development(size: Size, seed: int) -> Contents:
+    """``meta.txt`` without places, which only file names have, and four folds; a quarter of the takes of 2017."""
+    its = size.tut_2017_development
+    places = Places(max(its.n_places, its.n_recordings // 4), its.n_places)
+    return _tut("tut-2016-development", places, seed, TUT_2016, n_columns=2)
+
+
 def tut_2017_development(size: Size, seed: int) -> Contents:
     """``meta.txt`` and four folds; every place is tested once."""
+    return _tut("tut-2017-development", size.tut_2017_development, seed, TUT, n_columns=3)
+
+
+def _tut(layout: str, places: Places, seed: int, gear: Gear, *, n_columns: int) -> Contents:
+    length_s = round(gear.duration_s)
     recordings = [
-        Recording(label, place, take, f"audio/{_identifier(index, place)}_{10 * take}_{10 * take + 10}.wav")
-        for index, label in enumerate(_classes(TUT.taxonomy_name))
-        for place, take in _takes(size.tut_2017_development)
+        Recording(
+            label,
+            place,
+            take,
+            f"audio/{_identifier(index, place)}_{length_s * take}_{length_s * (take + 1)}.wav",
+        )
+        for index, label in enumerate(_classes(gear.taxonomy_name))
+        for place, take in _takes(places)
     ]
-    lists = [("meta.txt", delimited([(r.file_name, r.label, _identifier_of(r)) for r in recordings], "\t"))]
+    meta = [(r.file_name, r.label, _identifier_of(r))[:n_columns] for r in recordings]
+    lists = [("meta.txt", delimited(meta, "\t"))]
     folds = {}
     for fold in range(1, _N_FOLDS + 1):
         tested = [r for r in recordings if r.place % _N_FOLDS == fold - 1]
@@ -180,7 +199,7 @@ def tut_2017_development(size: Size, seed: int) -> Contents:
             (f"{name}test.txt", delimited([(r.file_name,) for r in tested], "\t")),
         ]
         folds[f"fold{fold}"] = {"train": {"": len(trained)}, "test": {"": len(tested)}}
-    return _contents("tut-2017-development", seed, TUT, recordings, lists=lists, folds=folds)
+    return _contents(layout, seed, gear, recordings, lists=lists, folds=folds)
 
 
 def tut_2017_evaluation(size: Size, seed: int) -> Contents:

@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from asc_bench.protocols.dcase2022 import Dcase2022
+from asc_bench.protocols.dcase2024 import Dcase2025
 
+from asc_bench.bench.bench import Bench
 from asc_bench.bench.completeness import incomplete
 from asc_bench.bench.source import Source
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.errors import DataError
 from asc_bench.synthetic import mobile, write_synthetic
+from tests.unit.planned_sets import write_lists
 from tests.unit.test_synthetic_tau import hiss
 
 NAME = "tau-2020-mobile"
@@ -93,3 +97,16 @@ def test_a_list_with_a_missing_row_is_named(folder: Path) -> None:
         f"fold1 train, device {device}: {9 if device != 'A' else 19} clips listed, "
         f"{10 if device != 'A' else 20} stated by the marker",
     )
+
+
+def test_a_missing_list_of_2024_leaves_the_fold_of_2022_alone(tmp_path: Path) -> None:
+    """Of a synthetic dataset too, whose marker states how many clips are in that list."""
+    folder = write_lists(tmp_path, "tau-2022-mobile")
+    assert LAYOUTS["tau-2022-mobile"].read(folder).shortfalls == ()
+    (folder / "split25.csv").unlink()
+    dataset = LAYOUTS["tau-2022-mobile"].read(folder)
+    assert dataset.shortfalls == ()
+    assert [split.name for split in dataset.splits] == ["fold1", "split5", "split10", "split50"]
+    assert Bench.of(Dcase2022(), dataset).folds[0].test == dataset.splits[0].test
+    with pytest.raises(DataError, match=r"split25\.csv is missing, a list of DCASE 2024 and 2025"):
+        Bench.of(Dcase2025(), dataset)

@@ -37,6 +37,8 @@ class Layout(ABC):
         What its sounds are, for messages.
     binaural : bool
         Whether every recording has two channels, one for each ear.
+    by_hand : str
+        Command that unpacks what cannot be fetched by asc-bench, with DIR for the folder of data sets; else empty.
     landmarks : tuple of str
         Files or folders below the data set's folder, any one of which shows that it is this folder.
     namespace : str
@@ -56,6 +58,7 @@ class Layout(ABC):
     binaural: bool = False
     namespace: str = ""
     landmarks: tuple[str, ...] = ()
+    by_hand: str = ""
 
     @abstractmethod
     def read(self, root: Path) -> Dataset:
@@ -168,6 +171,10 @@ class OfficialLayout(Layout):
     independent: bool = True
     shared: frozenset[str] = frozenset()
 
+    def expected(self, counts: Counts, splits: Sequence[Split]) -> Counts:
+        """The counts, official or stated by a synthetic dataset, that the lists that were read are held against."""
+        return counts
+
     def dataset(
         self,
         root: Path,
@@ -196,7 +203,7 @@ class OfficialLayout(Layout):
             Clips that are in another part than in the official folds, where their names tell.
         """
         stated = synthetic_counts(root, self.name)
-        counts = stated or self.counts
+        counts = self.expected(stated or self.counts, splits)
         table = clip_table(clips.assign(coarse="", start_s=clips.get("start_s", 0.0)))
         listed = zip(table["clip_id"].tolist(), table["path"].tolist(), strict=True)
         in_all = clip_shortfalls(table, counts, self.scenes)

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from asc_bench.data.layouts.counts import Counts
 from asc_bench.data.layouts.listing import Row
 from asc_bench.data.layouts.tut_mobile import COARSE_OF_SCENE, LICENCE, TutMobileLayout, clip_ids
@@ -55,12 +53,11 @@ WITHDRAWN = (
 class TauMobileLayout(TutMobileLayout):
     """One of the two sets; the one in seconds has the lists of 2024 and 2025, too."""
 
-    def dataset(self, root: Path, clips: pd.DataFrame, splits: Sequence[Split], **more: Any) -> Dataset:
-        """See ``OfficialLayout.dataset``; a list of 2024 or 2025 that is not there is no shortfall."""
+    def expected(self, counts: Counts, splits: Sequence[Split]) -> Counts:
+        """See ``OfficialLayout.expected``; a list of 2024 or 2025 that is not there is no shortfall."""
         there = {split.name for split in splits}
-        folds = {name: parts for name, parts in self.counts.folds.items() if name in there or name == "fold1"}
-        expected = replace(self, counts=replace(self.counts, folds=folds))
-        return super(TauMobileLayout, expected).dataset(root, clips, splits, **more)
+        folds = {name: parts for name, parts in counts.folds.items() if name in there or name == "fold1"}
+        return replace(counts, folds=folds)
 
     def _clips(self, rows: list[Row], root: Path) -> dict[str, list[Any]]:
         self._refuse_withdrawn(rows)

@@ -1,17 +1,19 @@
-"""TUT Acoustic Scenes 2017 (DCASE 2017 Task 1), development and evaluation set: binaural, 44.1 kHz, 24 bit, 10 s.
+"""TUT Acoustic Scenes 2016 and 2017 (Task 1 of DCASE 2016 and 2017): binaural, 44.1 kHz, 24 bit, 30 s and 10 s.
 
-``meta.txt`` is tab separated and has no header: file, label, recording location. Clips of the development set
-are named ``{location}_{start s}_{end s}.wav``. One label, ``cafe/restaurant``, holds a slash and is never used
-as a path. Six clips stand in the test parts of two of the four development folds.
+``meta.txt`` is tab separated and has no header: file, label, recording location. Clips of the development sets
+are named ``{location}_{start s}_{end s}.wav``; in 2016 the location is only there, as published. One label,
+``cafe/restaurant``, holds a slash and is never used as a path. Six clips of 2017 stand in the test parts of two of
+the four development folds. Clips of each fold: tests of dcase_util 0.2.20.
 
-Guesses, as no copy of the evaluation set could be looked into: its ``meta.txt`` may lack the third column, and
-its file names say nothing. Without locations, all evaluation clips of a scene count as one location, so that
+Guesses, as no copy of the evaluation set of 2017 could be looked into: its ``meta.txt`` may lack the third column,
+and its file names say nothing. Without locations, all evaluation clips of a scene count as one location, so that
 no place can be on both sides of a split. ``error.txt`` (passages with recording errors) is not read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +51,23 @@ _LICENCE = "Tampere University licence: non-commercial scientific use, with attr
 
 @dataclass(frozen=True, kw_only=True)
 class Tut2017Layout(OfficialLayout):
-    """One of the two sets; ``n_folds`` is 0 for the evaluation set, which is not divided."""
+    """One of the sets.
+
+    Attributes
+    ----------
+    n_folds : int
+        0 for the evaluation set, which is not divided.
+    identified : bool
+        Whether ``meta.txt`` has the recording location for certain.
+    """
 
     n_folds: int
+    identified: bool = True
 
     def read(self, root: Path) -> Dataset:
         """See ``Layout.read``."""
         root = root.absolute()
-        rows = read_rows(root / "meta.txt", columns=_COLUMNS, header=False, optional=0 if self.n_folds else 1)
+        rows = read_rows(root / "meta.txt", columns=_COLUMNS, header=False, optional=0 if self.identified else 1)
         check_once(rows)
         clips = pd.DataFrame([self._clip(row, root) for row in rows])
         scene_of_file = dict(zip((row.values[0] for row in rows), clips["scene"], strict=True))
@@ -78,10 +89,11 @@ class Tut2017Layout(OfficialLayout):
         if self.n_folds:
             if timed is None:
                 raise row.error(f"file name {file_name!r} is not of the form audio/location_start_end.wav")
-            if timed["location"] != identifier[0]:
+            if identifier and timed["location"] != identifier[0]:
                 raise row.error(
                     f"identifier is {identifier[0]!r}, but the file name {file_name!r} says {timed['location']!r}"
                 )
+        named = timed["location"] if self.n_folds and timed else f"unknown, {scene}"
         return {
             "clip_id": match["stem"],
             "path": f"{root}/{file_name}",
@@ -89,7 +101,7 @@ class Tut2017Layout(OfficialLayout):
             "scene": scene,
             "device": "",
             "city": "",
-            "location": identifier[0] if identifier else f"unknown, {scene}",
+            "location": identifier[0] if identifier else named,
             "recording_id": match["stem"],
         }
 
@@ -128,6 +140,27 @@ def _ids(rows: list[Row]) -> tuple[str, ...]:
     return tuple(Path(row.values[0]).stem for row in rows)
 
 
+def _folds(train: Sequence[int], test: Sequence[int]) -> dict[str, dict[str, dict[str, int]]]:
+    clips = zip(train, test, strict=True)
+    return {f"fold{i}": {"train": {"": n}, "test": {"": m}} for i, (n, m) in enumerate(clips, start=1)}
+
+
+TUT_2016_DEVELOPMENT = Tut2017Layout(
+    name="tut-2016-development",
+    title="TUT Acoustic Scenes 2016, development",
+    folders=("TUT-acoustic-scenes-2016-development",),
+    homepage="https://zenodo.org/record/45739",
+    licence=_LICENCE,
+    archives="TUT-acoustic-scenes-2016-development",
+    clip_duration_s=30.0,
+    scenes=SCENES,
+    landmarks=("meta.txt",),
+    counts=Counts(n_clips=1170, folds=_folds((880, 880, 872, 878), (290, 290, 298, 292))),
+    n_folds=N_FOLDS,
+    identified=False,
+    binaural=True,
+)
+
 TUT_2017_DEVELOPMENT = Tut2017Layout(
     name="tut-2017-development",
     title="TUT Acoustic Scenes 2017, development",
@@ -138,10 +171,9 @@ TUT_2017_DEVELOPMENT = Tut2017Layout(
     clip_duration_s=10.0,
     scenes=SCENES,
     landmarks=("meta.txt",),
-    # How many clips each fold trains on is not published; the test counts are those of dcase_util's tests.
     counts=Counts(
         n_clips=4680,
-        folds={f"fold{i}": {"test": {"": n}} for i, n in enumerate((1170, 1173, 1173, 1170), start=1)},
+        folds=_folds((3510, 3507, 3507, 3510), (1170, 1173, 1173, 1170)),
         per_scene={"": 312},
     ),
     n_folds=N_FOLDS,
@@ -162,5 +194,6 @@ TUT_2017_EVALUATION = Tut2017Layout(
     landmarks=("meta.txt",),
     counts=Counts(n_clips=1620, folds={}, per_scene={"": 108}),
     n_folds=0,
+    identified=False,
     binaural=True,
 )

@@ -96,22 +96,28 @@ class TutMobileLayout(OfficialLayout):
             if scene not in self.scenes:
                 self._check_scene(row, scene)
             location = f"{match['city']}-{match['location']}"
-            if (scene, identifier, source) != (match["scene"], location, match["device"]):
-                raise row.error(_contradiction(row, (match["scene"], location, match["device"])))
+            wanted = (self._label_of(match["scene"]), location, match["device"])
+            if (scene, identifier, source) != wanted:
+                raise row.error(_contradiction(row, wanted))
             columns["clip_id"].append(_clip_id(file_name))
             columns["path"].append(folder + file_name)
             columns["scene"].append(scene)
             columns["device"].append(device_of[source])
             columns["city"].append(match["city"])
             columns["location"].append(location)
-            columns["recording_id"].append(f"{scene}-{location}-{match['segment']}")
+            columns["recording_id"].append(f"{match['scene']}-{location}-{match['segment']}")
         return {**columns, "duration_s": [self.clip_duration_s] * len(rows)}
+
+    def _label_of(self, scene: str) -> str:
+        """Official label of a clip whose name begins with this scene."""
+        return scene
 
     def _misnamed(self, file_name: str, device: str | None) -> str:
         *others, last = (name.lower() for name in self.devices)
-        known = f"{', '.join(others)} or {last}"
+        known = f"{', '.join(others)} or {last}" if others else last
         if device is not None:
-            return f"file name {file_name!r} ends in device {device!r}, which is not one of {known}"
+            wrong = f"file name {file_name!r} ends in device {device!r}, which is not"
+            return f"{wrong} {'one of ' if others else ''}{known}"
         form = (
             "scene-city-location-segment-second-device" if self.in_seconds else "scene-city-location-segment-device"
         )
