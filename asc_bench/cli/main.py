@@ -21,6 +21,7 @@ VERBS = {
     "prepare": "prepare",
     "status": "status",
     "report": "report",
+    "score": "score",
     "compare": "compare",
     "fuse": "fuse",
     "transfer": "transfer",
