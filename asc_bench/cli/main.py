@@ -22,6 +22,8 @@ VERBS = {
     "status": "status",
     "report": "report",
     "score": "score",
+    "export-submission": "export_submission",
+    "check-submission": "check_submission",
     "compare": "compare",
     "fuse": "fuse",
     "transfer": "transfer",
