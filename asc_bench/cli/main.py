@@ -22,6 +22,7 @@ VERBS = {
     "status": "status",
     "report": "report",
     "score": "score",
+    "score-package": "score_package",
     "export-submission": "export_submission",
     "check-submission": "check_submission",
     "compare": "compare",
