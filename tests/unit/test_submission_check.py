@@ -237,7 +237,11 @@ def test_the_complexity_block_takes_what_a_manifest_has() -> None:
     found = complexity_of(own, YEARS[2025])
     assert (found["total_parameters"], found["macs"]) == (61_148, 29_000_000)
     assert str(found["total_model_size"]).startswith(PLACEHOLDER)
-    assert complexity_of(own | {"n_macs_dcase": 29_419_156}, YEARS[2025])["macs"] == 29_419_156
+    counted = complexity_of(
+        own | {"n_macs_dcase": 29_419_156, "n_stored": 62_000, "n_nonzero": 61_000}, YEARS[2022]
+    )
+    assert counted["macs"] == 29_419_156
+    assert (counted["total_parameters"], counted["total_parameters_non_zero"]) == (62_000, 61_000)
     assert str(complexity_of({}, YEARS[2025])["macs"]).startswith(PLACEHOLDER)
 
 
