@@ -19,10 +19,11 @@ from asc_bench.names import near
 from asc_bench.plain_values import paths, texts
 from asc_bench.registry import ProtocolLike
 from asc_bench.reporting.report_runs import probability_measures
+from asc_bench.runs.made_elsewhere import check_name, store_external
+from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import Measure
-from asc_bench.scoring.predictions import prediction_frame
-from asc_bench.scoring.statistic import Accuracy, Agreement
+from asc_bench.scoring.predictions import named_frame, prediction_frame
 
 PREFIX = "p_"
 _KEY = ["system", "fold", "repeat"]
@@ -108,10 +109,7 @@ def score(
 
 def score_on(predictions: pd.DataFrame, bench: Bench, *, folds: Sequence[str] = ()) -> pd.DataFrame:
     """Do what `score` does with a protocol that is applied to its data already."""
-    known = [fold.name for fold in bench.folds]
-    for name in folds:
-        if name not in known:
-            raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
+    _check_folds(folds, bench)
     table = _with_clips(_completed(predictions, bench), bench)
     levels = set(table["level"])
     asked = [m for m in _measures(bench, table) if set(m.levels) <= levels]
@@ -128,6 +126,87 @@ def score_on(predictions: pd.DataFrame, bench: Bench, *, folds: Sequence[str] = 
     expected = {fold: counts for fold, counts in bench.expected().items() if not folds or fold in folds}
     stacked = pd.concat(frames, ignore_index=True)
     return score_table(stacked[stacked["fold"].isin(expected)], asked, expected=expected)
+
+
+def keep(
+    predictions: pd.DataFrame,
+    bench: Bench,
+    store: ResultsStore,
+    *,
+    name: str,
+    origin: Mapping[str, object],
+    folds: Sequence[str] = (),
+) -> list[StoredRun]:
+    """Store predictions of any origin as those of an external system, which tables and tests then show.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `score`, of one system and of the fine classes. If it holds both probabilities and a column
+        ``predicted``, the classes of this column are what counts where two classes are equally probable.
+    bench : Bench
+        Protocol and data.
+    store : ResultsStore
+        Where they are kept.
+    name, origin
+        As in `store_external`.
+    folds : sequence of str
+        Folds whose test clips they are; empty for all.
+
+    Returns
+    -------
+    list of StoredRun
+        One for each fold.
+
+    Raises
+    ------
+    ConfigError, DataError, SystemFailure
+        As `score`; and if a test clip of these folds has no prediction.
+    """
+    check_name(name)
+    if bench.protocol.multi_label:
+        raise ConfigError(f"clips of {bench.protocol.name} have several labels; only those of one can be kept here")
+    _check_folds(folds, bench)
+    table = _with_clips(_completed(predictions, bench), bench)
+    kept = []
+    for fold in bench.folds:
+        if folds and fold.name not in folds:
+            continue
+        rows = table[table["fold"] == fold.name]
+        lacking = sorted(set(fold.test) - set(rows["clip_id"]))
+        if lacking:
+            raise DataError(
+                f"{len(lacking)} of {len(fold.test)} test clips of {fold.name} have no prediction, such as "
+                f"{lacking[0]!r}"
+            )
+        kept.append((fold.name, _kept_frame(rows, bench)))
+    return [store_external(frame, bench, store, name=name, fold=fold, origin=origin) for fold, frame in kept]
+
+
+def _kept_frame(rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
+    """Predictions as given: class names stay names, and of equally probable classes the named one counts."""
+    labels = bench.protocol.labels
+    clips = bench.select(list(rows["clip_id"]))
+    if not _has_probabilities(rows):
+        _probabilities(rows, labels.fine)  # what is wrong with the names
+        return named_frame(clips, labels, list(map(str, rows["predicted"])), split="test")
+    frame = _frame(FINE, rows, bench)
+    if "predicted" in rows.columns:
+        named = rows["predicted"].astype(str).to_numpy()
+        other = named != frame["predicted"].to_numpy()
+        right = named == frame["label"].to_numpy()
+        first = (frame["label_rank"] == 1).to_numpy()
+        frame.loc[other & right, "label_rank"] = 1
+        frame.loc[other & ~right & first, "label_rank"] = 2
+        frame.loc[other, "predicted"] = named[other]
+    return frame
+
+
+def _check_folds(folds: Sequence[str], bench: Bench) -> None:
+    known = [fold.name for fold in bench.folds]
+    for name in folds:
+        if name not in known:
+            raise ConfigError(f"{bench.protocol.name} has no fold {name!r}{near(name, known)}")
 
 
 def _completed(predictions: object, bench: Bench) -> pd.DataFrame:
@@ -182,10 +261,14 @@ def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
 
 
 def _names(bench: Bench) -> Mapping[str, str]:
-    """What a clip may be called: its id, its file, and its file without the ending, where these are one clip's."""
+    """What a clip may be called: its id, its file (also with its folders below that of the data set, as challenge
+    lists have it), and its file without the ending, where these are one clip's.
+    """
     found: dict[str, str] = {}
     paths = [Path(path) for path in bench.clips["path"]]
-    for given in ([p.stem for p in paths], [p.name for p in paths]):
+    root = bench.dataset.root
+    below = [p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in paths]
+    for given in ([p.stem for p in paths], [p.name for p in paths], below):
         once = pd.Series(given).value_counts()
         found |= {name: clip for name, clip in zip(given, bench.clips["clip_id"], strict=True) if once[name] == 1}
     return found | {clip: clip for clip in bench.clips["clip_id"]}
@@ -196,7 +279,7 @@ def _measures(bench: Bench, table: pd.DataFrame) -> list[Measure]:
     defined = bench.protocol.measures_on(bench.dataset.sources)
     if _has_probabilities(table):
         return [*defined, *probability_measures(bench.protocol)]
-    return [m for m in defined if isinstance(m.scored_by, Accuracy | Agreement) and m.top_k == 1]
+    return [m for m in defined if not m.needs_probabilities]
 
 
 def _has_probabilities(table: pd.DataFrame) -> bool:

@@ -215,7 +215,11 @@ class Results:
             if name not in known:
                 raise ConfigError(f"no run of {name!r} is done{near(name, known)}")
         both = [run for run in done if run.manifest["variant"] in (a, b)]
-        pair = significance_table(predictions_of(self.protocol, both), chosen, reference=b)
+        predictions = predictions_of(self.protocol, both)
+        for name in (a, b):
+            if lacking_levels(of_systems(predictions, [name]), chosen):
+                raise ConfigError(f"{name} has no predictions that {chosen.name!r} could be computed of")
+        pair = significance_table(predictions, chosen, reference=b)
         manifests = [run.manifest for run in both]
         return significance_text_table(
             pair, manifests, measures=[chosen], notes=equivalence_notes(pair, measures=[chosen])

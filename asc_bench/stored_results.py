@@ -18,6 +18,7 @@ from asc_bench.plain_values import texts
 from asc_bench.protocol import Protocol
 from asc_bench.registry import ProtocolLike, layouts, protocol_of, protocol_set, protocols
 from asc_bench.results import TABLE, Results, table_digest, tables_folder
+from asc_bench.runs.made_elsewhere import FOLDER
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.runs.variant import Named, SystemLike, listed, variant_of
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
@@ -161,6 +162,24 @@ def stored_tables(
             yield replace(chosen, folder=place, folds=tuple(folds) or own_folds), *shown
 
 
+def _external(
+    results: Path, protocol: Protocol, named: Named, synthetic: bool, unofficial_split: bool
+) -> dict[tuple[str, str, str], StoredRun]:
+    """The newest predictions made elsewhere by data, system and fold; they have no budget and belong to each."""
+    found = {}
+    for run in ResultsStore(results).iterate(f"{protocol.name}*", FOLDER):
+        m = run.manifest
+        same = m["protocol"] == protocol.name and m["synthetic"] == synthetic
+        if same and m.get("unofficial_split", False) == unofficial_split and m["variant"] in named:
+            found[run.folder.parents[2].name, m["variant"], m["fold"]] = run
+    return found
+
+
+def _same_data(tag: str, data: str) -> bool:
+    """Whether runs of a tag are on this data, whatever was chosen or deformed there."""
+    return tag == data or tag.startswith((f"{data}-selection-", f"{data}-augment-"))
+
+
 def _protocol(given: ProtocolLike, results: Path) -> Protocol:
     """As `protocol_of`; by a name that is registered nowhere, as it is kept with its newest run."""
     if isinstance(given, str) and given not in protocols().found and given not in layouts().found:
@@ -222,7 +241,8 @@ def stored_results(
         same &= m.get("unofficial_files", False) == unofficial_files
         if same and wanted:
             newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
-    if not newest:
+    external = _external(results, instance, named, synthetic, unofficial_split)
+    if not newest and not external:
         kind = f"{'synthetic' if synthetic else 'real'} data"
         kind += " with an unofficial split" if unofficial_split else ""
         kind += " with unofficial files" if unofficial_files else ""
@@ -235,6 +255,10 @@ def stored_results(
     tags: dict[str, list[StoredRun]] = {}
     for (tag, *_), run in newest.items():
         tags.setdefault(tag, []).append(run)
+    own = list(tags)
+    for (data, *_), run in external.items():
+        for tag in [tag for tag in own if _same_data(tag, data)] or [data]:
+            tags.setdefault(tag, []).append(run)
     return {
         tag: Results(
             protocol=instance,

@@ -25,9 +25,14 @@ def command(
 ) -> None:
     """Say what a stored run depends on and what has changed."""
     from asc_bench.errors import DataError
+    from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
 
     found = _find(results, run)
     m = found.manifest
+    if MADE_ELSEWHERE in m:
+        about = ", ".join(f"{name} {value}" for name, value in m[MADE_ELSEWHERE].items())
+        echo(f"{m['variant']} on {m['protocol']} {m['fold']}: predictions made elsewhere ({about})")
+        return
     echo(f"{m['variant']} on {m['protocol']} {m['fold']}, repeat {m['repeat']}, budget {m['budget']}")
     echo(f"  key      {m['key']}\n  folder   {found.folder}\n  status   {m['status']}, finished {m['finished']}")
     seconds = ", ".join(f"{phase} {s:.1f} s" for phase, s in m["durations_s"].items())

@@ -185,7 +185,8 @@ def _inside(score: Mapping[str, Any] | None, printed: float, measure: Measure) -
 
 
 def _marked_name(outcome: Outcome, *, tied: bool) -> str:
-    return outcome.system + (" †" if outcome.given_device else "") + (" ≈" if tied else "")
+    marks = (" †", outcome.given_device), (" §", outcome.made_elsewhere), (" ≈", tied)
+    return outcome.system + "".join(mark for mark, holds in marks if holds)
 
 
 def _best(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> frozenset[tuple[int, int]]:
@@ -227,12 +228,17 @@ def _notes(
         )
     if any(o.given_device for o in ranked):
         notes.append("† uses the recording-device label at test time.")
+    if any(o.made_elsewhere for o in ranked):
+        notes.append(
+            "§ predictions made elsewhere: how the system was trained, and what was chosen on which clips, is not "
+            "known here."
+        )
     if any(o.n_repeats > 1 for o in ranked):
         notes.append(
             f"SD over seeds: standard deviation of {measures[0].name} between seeds on the same test clips"
             f"{_in_points(measures[0])}."
         )
-    done = [m for o in ranked for m in o.manifests if m["status"] == "done"]
+    done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
     hosts = dict.fromkeys(_computed_on(m) for m in done)
     if hosts:
         notes.append(

@@ -97,7 +97,8 @@ class Setting:
         for key in ("unofficial_split", "unofficial_files"):
             _agree(key, [bool(m.get(key)) for m in manifests])
         _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
-        one = manifests[0]
+        # What was made elsewhere has no budget and fits every one.
+        one = next((m for m in manifests if m.get("budget")), manifests[0])
         days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
         there = {str(m["fold"]) for m in manifests if m.get("fold")}
         folds = [fold for fold in one.get("expected") or () if fold in there]
@@ -108,7 +109,7 @@ class Setting:
             dataset=str(one["dataset"]),
             synthetic=bool(one["synthetic"]),
             synthetic_size=str(one.get("synthetic_size") or ""),
-            budget=str(one["budget"]),
+            budget=str(one.get("budget") or ""),
             selection=str(one.get("selection") or _OWN),
             augmentation=str(one.get("augmentation") or ""),
             n_repeats=len({m["repeat"] for m in manifests}),
@@ -173,7 +174,8 @@ class Setting:
         split = ", unofficial split" if self.unofficial_split else ""
         files = ", unofficial files" if self.unofficial_files else ""
         data = f"{self.data}{lacking}{split}{files}"
-        return f"{self.protocol_title}: {data}, {self.budget} budget, {repeats}{part}{chosen}{copies}"
+        how = f"{self.budget} budget, {repeats}" if self.budget else "predictions made elsewhere"
+        return f"{self.protocol_title}: {data}, {how}{part}{chosen}{copies}"
 
     @property
     def comparable(self) -> bool:

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from filelock import Timeout
@@ -91,6 +91,18 @@ class StoredRun:
         return self.folder / WEIGHTS if kept else None
 
 
+class Place(Protocol):
+    """Where a run is kept, such as a `RunSpec`: a key, and a folder below ``results/runs``."""
+
+    @property
+    def key(self) -> str:
+        """sha256 over all that the predictions depend on."""
+
+    @property
+    def folder(self) -> str:
+        """Data, budget, system and run, divided by slashes."""
+
+
 class ResultsStore:
     """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/`` and ``quarantine/``.
 
@@ -110,7 +122,7 @@ class ResultsStore:
         self.root = root
         self.runs = root / "runs"
 
-    def scratch(self, spec: RunSpec) -> Path:
+    def scratch(self, spec: Place) -> Path:
         """Where a run in progress keeps its checkpoints; survives a kill, is gone once the run is done."""
         return self.root / "scratch" / spec.key[:24]
 
@@ -158,7 +170,7 @@ class ResultsStore:
 
     def publish(
         self,
-        spec: RunSpec,
+        spec: Place,
         manifest: Mapping[str, object],
         *,
         predictions: pd.DataFrame | None = None,

@@ -185,6 +185,11 @@ class Measure:
         return self.name.removesuffix(f", {self.group}") if self.group else self.name
 
     @property
+    def needs_probabilities(self) -> bool:
+        """Whether the predicted class of each clip is not enough."""
+        return self.top_k > 1 or not isinstance(self._found, Accuracy | Agreement)
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """Label levels that a system must have predicted."""
         if isinstance(self._found, Agreement):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,26 @@ def prediction_frame(
             columns[name] = (text if text.dtype == _TEXT else text.astype(_TEXT)).array
         frames.append(pd.DataFrame({name: columns[name] for name in (*PREDICTION_COLUMNS, *extra)}))
     return pd.concat(frames, ignore_index=True)
+
+
+def named_frame(clips: pd.DataFrame, labels: LabelSpace, predicted: Sequence[str], *, split: str) -> pd.DataFrame:
+    """As `prediction_frame`, of class names of the fine level alone: every probability is NaN.
+
+    ``label_rank`` is 1 for a right prediction and the number of classes for a wrong one; no rank between them is
+    known, and no measure takes one from here.
+
+    Raises
+    ------
+    DataError
+        For a name that is no class.
+    """
+    codes = labels.encode(pd.Series(predicted, dtype=_TEXT))
+    n_classes = len(labels.fine)
+    frame = prediction_frame(clips, labels, {FINE: np.eye(n_classes)[codes]}, split=split)
+    right = (frame["predicted"] == frame["label"]).to_numpy()
+    frame["label_rank"] = np.where(right, 1, n_classes).astype(np.int16)
+    frame["probabilities"] = pd.Series(list(np.full((len(clips), n_classes), np.nan, np.float32)), dtype=object)
+    return frame
 
 
 def _extra_columns(frame: pd.DataFrame) -> list[str]:

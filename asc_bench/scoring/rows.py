@@ -113,11 +113,25 @@ def mean_of_defined(values: Floats) -> Floats:
 
 
 def lacking_levels(predictions: Predictions, measure: Measure, *, split: str = "test") -> tuple[str, ...]:
-    """Label levels that a measure needs and that a system did not predict at all; then it has no value."""
+    """Label levels that a measure needs and that a system did not predict; then it has no value.
+
+    A measure of probabilities lacks its levels where a system gave nothing but class names, see `named_frame` of
+    ``asc_bench.scoring.predictions``.
+    """
     if not isinstance(predictions, pd.DataFrame):
         return ()
-    there = set(predictions.loc[predictions["split"] == split, "level"])
-    return tuple(level for level in measure.levels if level not in there) if there else ()
+    rows = predictions[predictions["split"] == split]
+    there = set(rows["level"])
+    if measure.needs_probabilities:
+        # A run states them for all of its clips or for none.
+        of_runs = rows.drop_duplicates([c for c in ("level", "fold", "repeat") if c in rows.columns])
+        there -= set(of_runs["level"][unstated(of_runs["probabilities"])])
+    return tuple(level for level in measure.levels if level not in there) if len(rows) else ()
+
+
+def unstated(probabilities: pd.Series) -> npt.NDArray[np.bool_]:
+    """Of each clip, whether its prediction came as a class name, without probabilities."""
+    return np.fromiter((np.isnan(p[0]) for p in probabilities), np.bool_, len(probabilities))
 
 
 def clip_rows(predictions: pd.DataFrame, measure: Measure, *, split: str = "test") -> Rows:
@@ -238,6 +252,8 @@ def _derived(
     true = labels.to_coarse(labels.encode(fine["scene"]))
     if isinstance(measure.scored_by, Accuracy):
         probabilities = np.stack(fine["probabilities"].to_list()) if len(fine) else np.empty((0, len(labels.fine)))
+        named = unstated(fine["probabilities"])
+        probabilities[named] = np.eye(len(labels.fine))[labels.encode(fine["predicted"][named])]
         return {
             "label": names[true],
             "label_rank": derived_ranks(probabilities, np.asarray(labels.coarse_of), true),

@@ -1,0 +1,1 @@
+"""Challenge submissions and predictions that other software made: reading, writing and checking their files."""

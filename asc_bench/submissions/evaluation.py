@@ -1,0 +1,119 @@
+"""The evaluation set of a challenge: files without labels, and what a fitted system says of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+
+from asc_bench.bench.examples import by_level, encode_devices
+from asc_bench.clips import Clips, Features
+from asc_bench.errors import DataError, SystemFailure
+from asc_bench.features.clip import clip_features
+from asc_bench.labels import FINE
+from asc_bench.submissions.years import SEPARATOR
+from asc_bench.systems.base import System
+
+LISTS = ("evaluation_setup/fold1_test.csv", "meta.csv")
+"""Where the list of files may lie, the first one that is there counts."""
+_AT_A_TIME = 512
+
+
+@dataclass(frozen=True)
+class EvaluationFile:
+    """One file.
+
+    Attributes
+    ----------
+    name : str
+        As the list has it.
+    path : Path
+        Where it lies.
+    device : str
+        Recording device in capital letters, ``UNKNOWN``, or empty where the list has none.
+    """
+
+    name: str
+    path: Path
+    device: str
+
+
+def evaluation_files(folder: Path) -> list[EvaluationFile]:
+    """The files of an evaluation set, in the order of its list.
+
+    Raises
+    ------
+    DataError
+        If there is no list or it has no column of file names, or a file is missing.
+    """
+    path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
+    if path is None:
+        raise DataError(f"{folder} is no evaluation set: there is neither {' nor '.join(LISTS)}")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=SEPARATOR))
+    if not rows or "filename" not in rows[0]:
+        raise DataError(f"{path}: there is no row, or no column 'filename'")
+    found = [
+        EvaluationFile(row["filename"], folder / row["filename"], (row.get("device_id") or "").upper())
+        for row in rows
+    ]
+    missing = [one for one in found if not one.path.is_file()]
+    if missing:
+        raise DataError(f"{folder} lacks {len(missing)} of {len(found)} files, such as {missing[0].name}")
+    return found
+
+
+def predict_files(
+    system: System,
+    files: Sequence[EvaluationFile],
+    *,
+    n_jobs: int = 1,
+    progress: Callable[[float, str], None] = lambda fraction, text: None,
+) -> npt.NDArray[np.float32]:
+    """Probabilities of scenes, each clip read as those of the development set are.
+
+    Parameters
+    ----------
+    system : System
+        Fitted. If it is given the recording device at test time, the list has to name the devices.
+    files : sequence of EvaluationFile
+        What is predicted.
+    n_jobs : int
+        Processes that read files.
+    progress : callable
+        Told how far it is.
+
+    Returns
+    -------
+    float32 array, shape (n_files, n_classes)
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or a device is needed and not named.
+    SystemFailure
+        If the system predicts no scenes.
+    """
+    told = system.needs_device == "test"
+    if told and not all(one.device for one in files):
+        raise DataError(f"{system.card.name} uses the recording device, and the list of files has no device_id")
+    front_end, duration_s = system.front_end(), system.task.clip_duration_s
+    found = []
+    with Parallel(n_jobs=n_jobs) as pool:
+        for start in range(0, len(files), _AT_A_TIME):
+            progress(start / len(files), f"{start:,} of {len(files):,} files")
+            part = files[start : start + _AT_A_TIME]
+            read = delayed(clip_features)
+            arrays = pool(read(one.path, front_end, start_s=0.0, duration_s=duration_s) for one in part)
+            device = encode_devices([one.device for one in part], system.task.devices) if told else None
+            clips = Clips(Features(np.stack(arrays), np.arange(len(part))), device)
+            levels = by_level(system.predict(clips), system.task.labels)
+            if FINE not in levels:
+                raise SystemFailure(f"{system.card.name} predicts no scenes")
+            found.append(np.asarray(levels[FINE], dtype=np.float32))
+    return np.concatenate(found)

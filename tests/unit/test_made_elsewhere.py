@@ -1,0 +1,176 @@
+"""Predictions of other software in our store, tables and tests; scores as scikit-learn computes them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score, log_loss
+
+from asc_bench.bench.bench import Bench
+from asc_bench.errors import ConfigError, DataError
+from asc_bench.external import keep
+from asc_bench.results import Results
+from asc_bench.runs.store import ResultsStore
+from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.predictions import named_frame
+from asc_bench.scoring.rows import clip_rows, lacking_levels
+from asc_bench.stored_results import load_results, stored_results
+from tests.unit.made_predictions import LABELS, clips_of
+from tests.unit.made_runs import made_bench, publish, specs_of
+
+OWN = "logmel-svm"
+BENCH = made_bench("dcase2018")
+CLASSES = BENCH.protocol.labels.fine
+ORIGIN = {"file": "mine.csv"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultsStore:
+    return ResultsStore(tmp_path / "results")
+
+
+def made_table(bench: Bench = BENCH, *, probabilities: bool = True, seed: int = 0) -> pd.DataFrame:
+    """Random predictions of every test clip, in another order than the protocol's."""
+    rng = np.random.default_rng(seed)
+    ids = rng.permutation(list(bench.folds[0].test))
+    values = rng.dirichlet(np.ones(len(CLASSES)), len(ids))
+    table = pd.DataFrame({"clip_id": [f"{name}.wav" for name in ids]})
+    table["predicted"] = np.array(CLASSES)[values.argmax(axis=1)]
+    if probabilities:
+        table = table.assign(**{f"p_{name}": values[:, i] for i, name in enumerate(CLASSES)})
+    return table
+
+
+def truth(table: pd.DataFrame) -> list[str]:
+    return [name.split("-")[0] for name in table["clip_id"]]
+
+
+def value(results: Results, system: str, measure: str) -> float:
+    scores = results.scores([measure]).set_index("system")
+    return float(scores.loc[system, "value"])
+
+
+def test_scores_are_those_of_scikit_learn(store: ResultsStore) -> None:
+    table = made_table()
+    keep(table, BENCH, store, name="mine", origin=ORIGIN)
+    found = load_results(store.root, "dcase2018")
+    true = truth(table)
+    (run,) = found.runs
+    overall = clip_rows(run.predictions, Measure("overall")).value()
+    assert overall == pytest.approx(balanced_accuracy_score(true, table["predicted"]))
+    expected = log_loss(true, table[[f"p_{name}" for name in CLASSES]].to_numpy(), labels=list(CLASSES))
+    assert value(found, "mine", "log loss") == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_probabilities_there_is_accuracy_alone(store: ResultsStore) -> None:
+    table = made_table(probabilities=False)
+    keep(table, BENCH, store, name="names", origin=ORIGIN)
+    keep(made_table(), BENCH, store, name="mine", origin=ORIGIN)
+    found = load_results(store.root, "dcase2018")
+    assert value(found, "names", "A") == value(found, "mine", "A")
+    assert math.isnan(value(found, "names", "log loss"))
+    assert math.isfinite(value(found, "mine", "log loss"))
+    assert np.isnan(found.only("names").predictions()[[f"p_{name}" for name in CLASSES]].to_numpy()).all()
+    with pytest.raises(ConfigError, match="names has no predictions that 'log loss' could be computed of"):
+        found.comparison("names", "mine", "log loss")
+    assert found.compare(measure="log loss").empty
+
+
+@pytest.mark.parametrize("budget", ["quick", "paper"])
+def test_they_stand_in_tables_and_tests_of_every_budget(store: ResultsStore, budget: str) -> None:
+    from asc_bench.budget import Budget
+
+    (spec,) = specs_of(BENCH, OWN, Budget(budget))
+    publish(store, BENCH, spec, n_right=5)
+    keep(made_table(), BENCH, store, name="mine", origin=ORIGIN)
+    found = load_results(store.root, "dcase2018", budget=budget)
+    assert found.systems == [OWN, "mine"]
+    pair = found.compare().iloc[0]
+    assert {pair["system_a"], pair["system_b"]} == {OWN, "mine"}
+    difference = value(found, OWN, "average") - value(found, "mine", "average")
+    assert pair["difference"] == pytest.approx(abs(difference))
+    text = found.table()
+    assert "mine §" in text
+    assert f"{OWN} §" not in text
+    assert "§ predictions made elsewhere: how the system was trained" in text
+    assert f"{budget} budget" in text
+
+
+def test_the_newest_of_a_name_counts(store: ResultsStore) -> None:
+    for seed in (0, 1):
+        keep(made_table(seed=seed), BENCH, store, name="mine", origin=ORIGIN)
+    (run,) = load_results(store.root, "dcase2018").runs
+    second = made_table(seed=1).set_index("clip_id")["predicted"]
+    stored = run.predictions.set_index("clip_id")["predicted"]
+    assert stored.to_dict() == {name.removesuffix(".wav"): label for name, label in second.items()}
+
+
+def test_held_out_runs_stand_beside_them_and_other_data_do_not(store: ResultsStore) -> None:
+    from asc_bench.bench.bench import Selection
+    from asc_bench.budget import Budget
+
+    (spec,) = specs_of(BENCH, OWN, Budget.QUICK, selection=Selection.HELD_OUT)
+    publish(store, BENCH, spec)
+    keep(made_table(), BENCH, store, name="mine", origin=ORIGIN)
+    (found,) = stored_results(store.root, "dcase2018", selection="held-out").values()
+    assert found.systems == [OWN, "mine"]
+    with pytest.raises(ConfigError, match="holds no run of dcase2018 at budget quick on synthetic data"):
+        load_results(store.root, "dcase2018", synthetic=True)
+
+
+def test_the_label_decides_between_equally_probable_classes(store: ResultsStore) -> None:
+    table = made_table()
+    values = np.zeros((len(table), len(CLASSES)))
+    values[:, :2] = 0.5
+    table[[f"p_{name}" for name in CLASSES]] = values
+    table["predicted"] = CLASSES[1]
+    (run,) = keep(table, BENCH, store, name="mine", origin=ORIGIN)
+    frame = run.predictions
+    assert set(frame["predicted"]) == {CLASSES[1]}
+    ranks = frame.groupby("label")["label_rank"].unique().map(list)
+    assert ranks[CLASSES[0]] == [2]
+    assert ranks[CLASSES[1]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (OWN, "'logmel-svm' is a system of asc-bench: give predictions that were made elsewhere another name"),
+        ("a,b", "the name 'a,b' is not made of letters, digits, dots, hyphens and underscores"),
+        ("", "the name '' is not made of"),
+    ],
+)
+def test_names_that_cannot_be_given(store: ResultsStore, name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        keep(made_table(), BENCH, store, name=name, origin=ORIGIN)
+
+
+def test_missing_and_foreign_clips(store: ResultsStore) -> None:
+    table = made_table()
+    with pytest.raises(DataError, match=r"1 of 300 test clips of fold1 have no prediction, such as '"):
+        keep(table.iloc[1:], BENCH, store, name="mine", origin=ORIGIN)
+    foreign = table.replace({"clip_id": {table["clip_id"][0]: "elsewhere.wav"}})
+    with pytest.raises(DataError, match=r"1 clips are not clips of dcase2018, such as 'elsewhere\.wav'"):
+        keep(foreign, BENCH, store, name="mine", origin=ORIGIN)
+    with pytest.raises(ConfigError, match="dcase2018 has no fold 'fold9'"):
+        keep(table, BENCH, store, name="mine", origin=ORIGIN, folds=["fold9"])
+    with pytest.raises(ConfigError, match="'train' is no class; did you mean 'tram'"):
+        names = table[["clip_id"]].assign(predicted="train")
+        keep(names, BENCH, store, name="mine", origin=ORIGIN)
+    assert not store.runs.exists()
+
+
+def test_class_names_give_derived_accuracy_and_no_top_2() -> None:
+    clips = clips_of()
+    predicted = ["mall" if scene == "airport" else "airport" for scene in clips["scene"]]
+    frame = named_frame(clips, LABELS, predicted, split="test")
+    # airport and mall are both indoor, park is outdoor: right, right, wrong.
+    coarse = Measure("coarse", derived=LABELS, average="clips")
+    assert clip_rows(frame, coarse).value() == pytest.approx(2 / 3)
+    assert clip_rows(frame, Measure("fine")).value() == 0.0
+    assert lacking_levels(frame, Measure("top 2", top_k=2)) == ("fine",)
+    assert lacking_levels(frame, Measure("fine")) == ()
