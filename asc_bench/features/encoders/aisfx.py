@@ -79,10 +79,10 @@ class Aisfx(Encoder):
         import torch
 
         self.dimensions(windows.shape[1])
+        path = verified(checkpoint(), SHA256, name=self.name)
         given = torch.from_numpy(np.stack([blocks(spectrogram(window)) for window in windows]))
         with _RUNNING, torch.inference_mode():
-            network = _network(verified(checkpoint(), SHA256, name=self.name))
-            found: npt.NDArray[np.float32] = network(given.flatten(0, 1)).numpy()
+            found: npt.NDArray[np.float32] = _network(path)(given.flatten(0, 1)).numpy()
         return found.reshape(len(windows), -1, _WIDTHS[-1])
 
 
