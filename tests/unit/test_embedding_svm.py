@@ -149,7 +149,14 @@ def test_onnx_file(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     network = Bands()
     path = tmp_path / "bands.onnx"
-    torch.onnx.export(network, (torch.zeros(2, 1_000),), str(path), dynamic_axes={"waveforms": [0]}, dynamo=False)
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 1_000),),
+        str(path),
+        input_names=["waveforms"],
+        dynamic_axes={"waveforms": [0]},
+        dynamo=False,
+    )
     x = waves(2, 1_000).features.load()
     expected = network(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(embedded(system(str(path)), x), expected, rtol=1e-4, atol=1e-5)
