@@ -37,7 +37,7 @@ class Cnn14(Encoder):
         citation="Q. Kong et al., PANNs: Large-scale pretrained audio neural networks for audio pattern "
         "recognition, IEEE/ACM Transactions on Audio, Speech, and Language Processing 28, 2020",
         trained_on="AudioSet, 527 classes",
-        licence="CC BY 4.0 by the record on Zenodo; see there",
+        licence="see the record on Zenodo; not checked here",
         source="zenodo.org/records/3987831, Cnn14_mAP=0.431.pth",
     )
     install: ClassVar[str] = "no package: fetch Cnn14_mAP=0.431.pth from zenodo.org/records/3987831, weights=FILE"

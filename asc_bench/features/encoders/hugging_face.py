@@ -106,7 +106,7 @@ class Ast(HuggingFace):
         title="Audio Spectrogram Transformer",
         citation="Y. Gong, Y.-A. Chung and J. Glass, AST: Audio spectrogram transformer, Interspeech 2021",
         trained_on="ImageNet, then AudioSet",
-        licence="BSD 3-clause by its page on the Hub; see there",
+        licence="see its page on the Hub; not checked here",
         source="huggingface.co/MIT/ast-finetuned-audioset-10-10-0.4593",
     )
     model_type: ClassVar[str] = "audio-spectrogram-transformer"
@@ -134,7 +134,7 @@ class Clap(HuggingFace):
         citation="Y. Wu et al., Large-scale contrastive language-audio pretraining with feature fusion and "
         "keyword-to-caption augmentation, ICASSP 2023",
         trained_on="LAION-Audio-630K and AudioSet",
-        licence="Apache 2.0 by its page on the Hub; see there",
+        licence="see its page on the Hub; not checked here",
         source="huggingface.co/laion/clap-htsat-unfused",
     )
     model_type: ClassVar[str] = "clap"
