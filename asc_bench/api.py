@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from asc_bench.errors import DataError as DataError
     from asc_bench.errors import StoreError as StoreError
     from asc_bench.errors import SystemFailure as SystemFailure
+    from asc_bench.features.encoders.base import Encoder as Encoder
+    from asc_bench.features.encoders.table import ENCODERS as ENCODERS
+    from asc_bench.features.encoders.table import encoder as encoder
     from asc_bench.features.frontends import FrontEnd as FrontEnd
     from asc_bench.features.frontends import LogMel as LogMel
     from asc_bench.features.frontends import Waveform as Waveform
@@ -122,15 +125,17 @@ if TYPE_CHECKING:
     from asc_bench.systems.calibration import fit_fusion as fit_fusion
     from asc_bench.systems.calibration import fused_probabilities as fused_probabilities
     from asc_bench.systems.calibration import log_probabilities as log_probabilities
+    from asc_bench.systems.frozen_system import FrozenSystem as FrozenSystem
+    from asc_bench.systems.frozen_system import Pooling as Pooling
+    from asc_bench.systems.frozen_system import pooled as pooled
     from asc_bench.systems.fused import FusedSystem as FusedSystem
     from asc_bench.systems.fused import RuleParams as RuleParams
+    from asc_bench.systems.linear_system import LinearSystem as LinearSystem
     from asc_bench.systems.probe_base import Probe as Probe
     from asc_bench.systems.probes import LrProbe as LrProbe
     from asc_bench.systems.probes import SvmProbe as SvmProbe
     from asc_bench.systems.sklearn_system import SklearnSystem as SklearnSystem
-    from asc_bench.systems.svm_system import Pooling as Pooling
     from asc_bench.systems.svm_system import SvmSystem as SvmSystem
-    from asc_bench.systems.svm_system import pooled as pooled
     from asc_bench.systems.torch_system import TorchSystem as TorchSystem
     from asc_bench.systems.transfer.settings import TransferParams as TransferParams
     from asc_bench.systems.transfer.system import TransferredSystem as TransferredSystem
@@ -178,7 +183,9 @@ _NAMES: Mapping[str, str] = {
     ),
     "asc_bench.systems.torch_system": "TorchSystem",
     "asc_bench.systems.sklearn_system": "SklearnSystem",
-    "asc_bench.systems.svm_system": "Pooling, SvmSystem, pooled",
+    "asc_bench.systems.frozen_system": "FrozenSystem, Pooling, pooled",
+    "asc_bench.systems.linear_system": "LinearSystem",
+    "asc_bench.systems.svm_system": "SvmSystem",
     "asc_bench.systems.fused": "FusedSystem, RuleParams",
     "asc_bench.systems.calibration": "fit_fusion, fused_probabilities, log_probabilities",
     "asc_bench.systems.transfer.settings": "TransferParams",
@@ -187,6 +194,8 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.systems.probes": "LrProbe, SvmProbe",
     # A system: what it hears
     "asc_bench.features.frontends": "FrontEnd, LogMel, Waveform, caa_net_log_mel",
+    "asc_bench.features.encoders.base": "Encoder",
+    "asc_bench.features.encoders.table": "ENCODERS, encoder",
     "asc_bench.features.spectral": "SpectralFrontEnd",
     "asc_bench.features.hpss": "SeparatedLogMel",
     "asc_bench.features.joint": "JointFrontEnd",

@@ -157,7 +157,7 @@ class VggishSvm(SvmSystem):
             network, example = VggishNetwork(self.widths), torch.empty(1, *shape)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             network(example)
-        n_stored, n_kernel = self.svm_cost()
+        n_stored, n_kernel = self.classifier_cost()
         return {
             "n_parameters": sum(p.numel() for p in network.parameters()) + n_stored,
             "n_multiply_adds": n_examples * counter.get_total_flops() // 2 + n_kernel,

@@ -174,6 +174,9 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
         shape = " x ".join(f"{n:,} {axis}" for n, axis in zip(about.input_shape, about.input_axes, strict=True))
         yield "front end", in_words(about.front_end)
         yield "input", f"{shape} for one clip"
+        if (encoder := getattr(about.front_end, "about", None)) is not None:
+            yield "encoder", f"{encoder.title}; {encoder.citation}; trained on {encoder.trained_on}"
+            yield "weights", f"{encoder.source}; licence: {encoder.licence}"
     yield "clip", f"{about.task.clip_duration_s:g} s"
     for level in labels.levels:
         classes = labels.classes(level)

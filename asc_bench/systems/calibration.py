@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ FLOOR = 1e-7
 
 GRADIENT_TOLERANCE = 1e-4
 """Largest slope of the mean loss that counts as the minimum."""
+
+TEMPERATURE_RANGE = (1e-3, 1e3)
 
 
 def log_probabilities(probabilities: npt.ArrayLike) -> Array:
@@ -88,6 +91,52 @@ def fit_fusion(
         raise SystemFailure(f"fusion: no minimum found, the slope is still {steepest:.2g}: {found.message}")
     scales, offsets = found.x[:n_systems], found.x[n_systems:]
     return scales, offsets - offsets.mean()
+
+
+def fit_temperature(values: npt.ArrayLike, labels: npt.ArrayLike, *, prior: float = 1.0) -> float:
+    """Fit the temperature T of ``softmax(values / T)`` to labels, by ``fit_fusion``'s loss without offsets.
+
+    Dividing by T moves no class past another. The prior keeps T finite where the values part the classes, and
+    above zero where they tell nothing.
+
+    Parameters
+    ----------
+    values : array, shape (n_clips, n_classes)
+        Decision values of clips that the classifier was not fitted to; minus infinity for a class that it does not
+        know. Clips of such a class are left out.
+    labels : int array, shape (n_clips,)
+    prior : float
+        Weight of half the squared distance of 1 / T from 1.
+
+    Raises
+    ------
+    SystemFailure
+        If the shapes do not fit together, or no clip is left.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    given, classes = np.asarray(values, dtype=np.float64), np.asarray(labels)
+    if given.ndim != 2 or classes.shape != given.shape[:1]:
+        raise SystemFailure(f"calibration: values of shape {given.shape} do not suit labels of {classes.shape}")
+    own = given[np.arange(len(given)), classes]
+    given, classes = given[np.isfinite(own)], classes[np.isfinite(own)]
+    if not len(given):
+        raise SystemFailure("calibration: no clip is of a class that the classifier knows")
+    rows = np.arange(len(given))
+
+    def loss(logarithm: float) -> float:
+        scale = np.exp(logarithm)
+        log_loss = -log_softmax(given * scale, axis=1)[rows, classes].sum()
+        return float(log_loss + prior / 2 * (scale - 1) ** 2)
+
+    low, high = (math.log(bound) for bound in TEMPERATURE_RANGE)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return math.exp(-float(found.x))
 
 
 def fusion_loss(

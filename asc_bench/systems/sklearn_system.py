@@ -26,13 +26,14 @@ class SklearnSystem(System):
     """An embedding of fixed length and a classifier on it.
 
     A subclass gives ``front_end``, ``embed`` and ``build``. Where the classifier has ``predict_proba`` those
-    are its probabilities. Otherwise they are the softmax of its one-versus-rest decision values: these rank
-    the classes as the classifier does, but are not calibrated.
+    are its probabilities. Otherwise they are the softmax of its one-versus-rest decision values divided by
+    ``temperature``: these rank the classes as the classifier does, but with a temperature of 1 are not calibrated.
     """
 
     numerics_version: ClassVar[int | None] = 1
 
     estimator: ClassifierMixin | None = None
+    temperature: float = 1.0
     _embedding: npt.NDArray[np.float32] | None = None
     _labels: npt.NDArray[np.int64] | None = None
 
@@ -61,7 +62,8 @@ class SklearnSystem(System):
             found = estimator.predict_proba(embedding)
         else:
             values = estimator.decision_function(embedding)
-            found = softmax(np.column_stack([-values, values]) if values.ndim == 1 else values, axis=1)
+            both = np.column_stack([-values, values]) if values.ndim == 1 else values
+            found = softmax(both / self.temperature, axis=1)
         probabilities = np.zeros((len(embedding), len(self.task.labels.fine)), dtype=np.float32)
         probabilities[:, estimator.classes_] = found
         return probabilities

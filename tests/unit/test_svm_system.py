@@ -12,7 +12,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 
 from asc_bench.api import FINE, Card, LabelledClips, LogMel, StoreError, SvmSystem, SystemFailure, caa_net_log_mel
-from asc_bench.systems.svm_system import COSTS, choose_cost, polynomial_svm, pooled
+from asc_bench.systems.frozen_system import pooled
+from asc_bench.systems.svm_system import COSTS, choose_cost, polynomial_svm
 from tests.unit.small_sets import accuracy, clips, context, task
 
 
@@ -124,6 +125,7 @@ def test_saved_and_loaded_machine_is_the_same_and_keeps_its_cost(tmp_path: Path)
     system.save(tmp_path)
     other.load(tmp_path)
     assert other.cost == system.cost
+    assert other.temperature == system.temperature != 1
     np.testing.assert_array_equal(system.predict(test), other.predict(test))
 
 

@@ -1,0 +1,175 @@
+"""CNN14 of PANNs: its front end, its network and the published checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from asc_bench.errors import DataError, StoreError
+from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.frontends import LogMel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_BANDS, _HOP_LENGTH = 64, 320
+_WIDTHS = (64, 128, 256, 512, 1_024, 2_048)
+_LEAST_FRAMES = 32
+"""Five poolings halve the frames."""
+
+_RUNNING = Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cnn14(Encoder):
+    """2,048 numbers for each window: what the classification layer of CNN14 sees."""
+
+    numerics_version: ClassVar[int | None] = 1
+    name: ClassVar[str] = "panns-cnn14"
+    about: ClassVar[Provenance] = Provenance(
+        title="PANNs CNN14",
+        citation="Q. Kong et al., PANNs: Large-scale pretrained audio neural networks for audio pattern "
+        "recognition, IEEE/ACM Transactions on Audio, Speech, and Language Processing 28, 2020",
+        trained_on="AudioSet, 527 classes",
+        licence="see the record on Zenodo; not checked here",
+        source="zenodo.org/records/3987831, Cnn14_mAP=0.431.pth",
+    )
+    install: ClassVar[str] = "no package: fetch Cnn14_mAP=0.431.pth from zenodo.org/records/3987831, weights=FILE"
+
+    sample_rate_hz: int = 32_000
+
+    @property
+    def n_parameters(self) -> int:
+        """Of the network without the classification layer."""
+        return 79_673_792
+
+    def lacking(self) -> str:
+        """See ``Encoder.lacking``."""
+        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
+
+    def dimensions(self, n_samples: int) -> int:
+        """2,048.
+
+        Raises
+        ------
+        DataError
+            For windows of fewer than 32 frames.
+        """
+        if 1 + n_samples // _HOP_LENGTH < _LEAST_FRAMES:
+            least = (_LEAST_FRAMES - 1) * _HOP_LENGTH
+            raise DataError(f"{self.title}: {n_samples} samples, at least {least} are needed")
+        return _WIDTHS[-1]
+
+    def embed(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See ``Encoder.embed``: (n, 1, 2,048).
+
+        Raises
+        ------
+        StoreError
+            If the file is no checkpoint of CNN14.
+        """
+        import torch
+
+        self.dimensions(windows.shape[1])
+        frames = torch.from_numpy(np.stack([log_mel()(window) for window in windows]))
+        path = Path(self.weights)
+        with _RUNNING, torch.inference_mode():
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            network = _network(path, digest_of(path), device)
+            found: npt.NDArray[np.float32] = network(frames.to(device)).cpu().numpy()
+        return found[:, np.newaxis]
+
+
+def log_mel() -> LogMel:
+    """64 mel bands of the power from 50 to 14,000 Hz in decibels, windows of 32 ms every 10 ms."""
+    return LogMel(
+        sample_rate_hz=32_000,
+        n_fft=1_024,
+        window_length=1_024,
+        hop_length=_HOP_LENGTH,
+        n_mels=_BANDS,
+        fmin_hz=50.0,
+        fmax_hz=14_000.0,
+        pad="reflect",
+        log="db",
+        floor_by="clip",
+    )
+
+
+@lru_cache(maxsize=1)
+def _network(path: Path, sha256: str, device: str) -> nn.Module:
+    content = _tensors(path)
+    network = build()
+    wanted = network.state_dict()
+    absent = [name for name in wanted if name not in content]
+    if absent:
+        raise StoreError(f"{path}: no checkpoint of CNN14, it lacks {absent[0]} and {len(absent) - 1} more tensors")
+    refuse_other_front_end(path, content)
+    try:
+        network.load_state_dict({name: content[name] for name in wanted})
+    except RuntimeError as error:
+        raise StoreError(f"{path}: no checkpoint of CNN14 ({str(error).splitlines()[-1].strip()})") from error
+    return network.eval().to(device)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """What the published files hold under ``"model"``; nothing in them is run."""
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(content.get("model", content))
+    except Exception as error:
+        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
+
+
+def refuse_other_front_end(path: Path, content: dict[str, Tensor]) -> None:
+    """Checkpoints hold the mel matrix: those of 8 and 16 kHz, or of more bands, have another one."""
+    given = content.get("logmel_extractor.melW")
+    expected = log_mel().mel_filters()
+    if given is not None and (given.shape != expected.shape or np.abs(given.numpy() - expected).max() > 1e-4):
+        raise StoreError(f"{path}: another front end than 64 bands at 32 kHz; take Cnn14_mAP=0.431.pth")
+
+
+def build() -> nn.Module:
+    """The network without weights: decibels, (n, n_frames, 64), to (n, 2,048)."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, n_in: int, n_out: int, pool: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)
+            self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(n_out)
+            self.bn2 = nn.BatchNorm2d(n_out)
+            self.pool = pool
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.bn1(self.conv1(x)).relu()
+            x = self.bn2(self.conv2(x)).relu()
+            return nn.functional.avg_pool2d(x, self.pool)
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn0 = nn.BatchNorm2d(_BANDS)
+            for i, (n_in, n_out) in enumerate(zip((1, *_WIDTHS), _WIDTHS, strict=False), start=1):
+                self.add_module(f"conv_block{i}", Block(n_in, n_out, pool=1 if i == len(_WIDTHS) else 2))
+            self.fc1 = nn.Linear(_WIDTHS[-1], _WIDTHS[-1])
+
+        def forward(self, frames: Tensor) -> Tensor:
+            x = self.bn0(frames.unsqueeze(1).transpose(1, 3)).transpose(1, 3)
+            for i in range(1, len(_WIDTHS) + 1):
+                x = self.get_submodule(f"conv_block{i}")(x)
+            x = x.mean(dim=3)
+            embedding: Tensor = self.fc1(torch.amax(x, dim=2) + x.mean(dim=2)).relu()
+            return embedding
+
+    return Network()
