@@ -21,6 +21,7 @@ SIZES = {
     "caa-net[training=multi-task]": 512 // 4,
     "cnn-ensemble-member": 256 // 8,
     "cnn-ivector[part=cnn]": 64,
+    "cp-mobile": 40,
     "cp-resnet": 64,
     "dcase2018-baseline": 100,
     "dcase2024-baseline": 24,
@@ -32,6 +33,7 @@ SIZES = {
     "raw-cnn": 64,
     "sample-cnn": 64,
     "sb-cnn": 64,
+    "tf-sepnet": 40,
 }
 """Of the networks of the smoke budget, from what their files say; clips of 5 s."""
 
