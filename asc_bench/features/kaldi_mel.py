@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import ConfigError
-from asc_bench.features.frontends import LogMel, Waveform
+from asc_bench.features.frontends import LogMel, MelNorm, MelScale, Waveform
 
 _SHIFT, _SCALE = 4.5, 5.0
 """``(ln(x + floor) + 4.5) / 5`` is what the source calls fast normalisation."""
@@ -20,9 +20,9 @@ _SHIFT, _SCALE = 4.5, 5.0
 class KaldiLogMel(LogMel):
     """Log-mel spectrogram with Kaldi's filters, normalised by two constants, time first: (n_frames, n_mels).
 
-    Kaldi's triangles have straight sides on the mel axis, librosa's and torchaudio's on the frequency axis. The
-    defaults are those of the CP-JKU systems of DCASE 2023, where a second is 64 frames of 256 bands. ``mel_scale``
-    and ``mel_norm`` are not read.
+    Kaldi's triangles are of height 1 on the HTK scale; their sides are straight on the mel axis, those of librosa
+    and torchaudio on the frequency axis. There is no other scale or norm. The defaults are those of the CP-JKU
+    systems of DCASE 2023, where a second is 64 frames of 256 bands.
 
     Attributes
     ----------
@@ -44,6 +44,8 @@ class KaldiLogMel(LogMel):
     fmin_hz: float = 0.0
     fmax_hz: float = 16_000.0
     symmetric_window: bool = True
+    mel_scale: MelScale = "htk"
+    mel_norm: MelNorm = None
     pad: Literal["constant", "reflect"] = "reflect"
     floor: float = 1e-5
     pre_emphasis: float = 0.97
@@ -52,6 +54,11 @@ class KaldiLogMel(LogMel):
         super().__post_init__()
         if not 0 <= self.pre_emphasis <= 1:
             raise ConfigError(f"KaldiLogMel: pre_emphasis is {self.pre_emphasis}, must be between 0 and 1")
+        if self.mel_scale != "htk" or self.mel_norm is not None:
+            raise ConfigError(
+                f"KaldiLogMel: mel_scale is {self.mel_scale!r} and mel_norm {self.mel_norm!r}, but Kaldi's bands "
+                "are of the HTK scale and have no norm; leave both out"
+            )
         if self.n_fft % 2:
             raise ConfigError(f"KaldiLogMel: n_fft is {self.n_fft}, must be even")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from asc_bench.analysis.spectrogram import band_centres_hz
 from asc_bench.api import ConfigError, DataError, KaldiLogMel
 from asc_bench.features.torchaudio_import import torchaudio
 
@@ -35,6 +36,12 @@ def test_filters_are_torchaudios(changes):
     np.testing.assert_allclose(front_end.mel_filters().T, banks(front_end).numpy(), atol=5e-5)
 
 
+def test_bands_peak_where_figures_have_them():
+    front_end = KaldiLogMel(n_mels=40)
+    peaks_hz = front_end.mel_filters().argmax(axis=0) * 32_000 / 4_096
+    np.testing.assert_allclose(band_centres_hz(front_end), peaks_hz, atol=32_000 / 4_096)
+
+
 @pytest.mark.parametrize(("pre_emphasis", "n_frames"), [(0.97, 64), (0.0, 65)])
 def test_the_spectrogram_is_that_of_the_source(pre_emphasis, n_frames):
     front_end = KaldiLogMel(pre_emphasis=pre_emphasis)
@@ -59,6 +66,7 @@ def test_ten_seconds_are_640_frames_and_silence_is_finite():
     ("changes", "message"),
     [
         ({"pre_emphasis": 1.5}, "pre_emphasis is 1.5, must be between 0 and 1"),
+        ({"mel_scale": "slaney"}, "mel_scale is 'slaney' and mel_norm None"),
         ({"n_fft": 4_097}, "n_fft is 4097, must be even"),
         ({"fmax_hz": 17_000.0}, "bands from 0.0 to 17000.0 Hz"),
     ],
