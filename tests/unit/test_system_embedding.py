@@ -15,6 +15,7 @@ from asc_bench.training.batches import Batch, Statistics
 from tests.unit.small_sets import TinyNet, task, tones
 
 SIZES = {
+    "bc-resnet": 20,
     "bc-resnet-mod": 20,
     "caa-net": 512 // 4,
     "caa-net[pooling=flatten]": 512 // 4 * 9 * 4,
@@ -23,6 +24,7 @@ SIZES = {
     "cnn-ivector[part=cnn]": 64,
     "cp-mobile": 40,
     "cp-resnet": 64,
+    "cp-resnet-128k": 24,
     "dcase2018-baseline": 100,
     "dcase2024-baseline": 24,
     "hierarchical-cnn": 128 // 8,
