@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from torch import nn
 
-from torch import Tensor, nn
+from asc_bench.modules.cp_resnet import Block, initialise
 
 N_STAGES, N_BLOCKS = 3, 4
 N_CONVOLUTIONS = 2 * N_STAGES * N_BLOCKS
@@ -36,28 +36,6 @@ def max_receptive_field(rho: int) -> int:
     return field
 
 
-class Block(nn.Module):
-    """Two convolutions with batch normalisation; the input is added, through a third one where widths differ."""
-
-    def __init__(self, n_in: int, n_out: int, *, sides: tuple[int, int]) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(n_in, n_out, sides[0], padding=sides[0] // 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(n_out)
-        self.conv2 = nn.Conv2d(n_out, n_out, sides[1], padding=sides[1] // 3, bias=False)
-        self.bn2 = nn.BatchNorm2d(n_out)
-        self.shortcut = (
-            nn.Identity()
-            if n_in == n_out
-            else nn.Sequential(nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out))
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, n_in, mel, time) to (n, n_out, mel, time)."""
-        inner = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
-        result: Tensor = (inner + self.shortcut(x)).relu()
-        return result
-
-
 def network(n_classes: int, *, rho: int, width: int, n_channels: int = 1, momentum: float = 0.1) -> nn.Sequential:
     """From maps, (n, n_channels, mel, time), to logits, (n, n_classes).
 
@@ -84,29 +62,5 @@ def network(n_classes: int, *, rho: int, width: int, n_channels: int = 1, moment
             layers.append(nn.MaxPool2d(2))
     last = nn.Conv2d(n_in, n_classes, 1, bias=False)
     module = nn.Sequential(*layers, last, nn.BatchNorm2d(n_classes), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = momentum
-    _initialise(module, last)
+    initialise(module, last, momentum=momentum)
     return module
-
-
-def _initialise(module: nn.Sequential, last: nn.Conv2d) -> None:
-    """Fixup (Zhang, Dauphin and Ma 2019) as the authors' code has it, batch normalisation kept."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight)
-    for layer in module.modules():
-        if isinstance(layer, Block):
-            nn.init.normal_(layer.conv1.weight, 0.0, (N_STAGES * N_BLOCKS) ** -0.5 * _he(layer.conv1))
-            nn.init.zeros_(layer.conv2.weight)
-            if isinstance(layer.shortcut, nn.Sequential):
-                shortcut = layer.shortcut[0]
-                assert isinstance(shortcut, nn.Conv2d)
-                nn.init.normal_(shortcut.weight, 0.0, _he(shortcut))
-    nn.init.zeros_(last.weight)
-
-
-def _he(layer: nn.Conv2d) -> float:
-    """He's deviation by the number of outputs."""
-    return math.sqrt(2.0 / (layer.kernel_size[0] * layer.kernel_size[1] * layer.out_channels))

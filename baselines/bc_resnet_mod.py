@@ -103,9 +103,8 @@ class BcResnetMod(TorchSystem):
         """The network, bands first."""
         from torch import nn
 
+        from asc_bench.modules.bc_resnet import network
         from asc_bench.modules.inputs import BandsFirst
-
-        from ._bc_resnet_mod_network import network
 
         return nn.Sequential(
             BandsFirst(),

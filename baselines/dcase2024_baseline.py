@@ -25,6 +25,9 @@ from asc_bench.api import (
 if TYPE_CHECKING:
     from torch import nn
 
+_STRIDES = {3: (1, 2), 4: (2, 1)}
+"""Those of CP-Mobile, but for the first, which is later here and along time alone."""
+
 _FLOOR = 1e-5
 _EXCERPT = Crop(length=65, test_hop=64)
 """One second, with its centred frames at both ends; excerpts at test lie side by side."""
@@ -116,9 +119,8 @@ class Dcase2024Baseline(TorchSystem):
         """The network, bands first."""
         from torch import nn
 
+        from asc_bench.modules.cp_mobile import network
         from asc_bench.modules.inputs import BandsFirst
-
-        from ._dcase2024_baseline_network import network
 
         return nn.Sequential(
             BandsFirst(),
@@ -127,6 +129,8 @@ class Dcase2024Baseline(TorchSystem):
                 width=self.params.width // 4 if self.budget is Budget.SMOKE else self.params.width,
                 multiplier=self.params.multiplier,
                 expansion=self.params.expansion,
+                strides=_STRIDES,
+                response_norm=False,
             ),
         )
 

@@ -21,20 +21,32 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """Linear rise over the first ``warmup`` share of the steps, then half a cosine down to zero."""
+    """Linear rise over the first ``warmup`` share of the steps, then half a cosine down to zero.
+
+    With several ``cycles`` the cosine starts again where it has reached zero; each cycle is twice as long as the
+    one before (Loshchilov and Hutter, SGDR, ICLR 2017, with a factor of 2).
+    """
 
     warmup: float = 0.0
+    cycles: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"cosine schedule: warmup is a share of the steps, 0 to 1, got {self.warmup}")
+        if self.cycles < 1:
+            raise ConfigError(f"cosine schedule: cycles is {self.cycles}, must be at least 1")
 
     def factor(self, step: int, n_steps: int) -> float:
         """Multiplier of the learning rate at ``step`` of ``n_steps``."""
         n_warm = self.warmup * n_steps
         if step < n_warm:
             return (step + 1) / (n_warm + 1)
-        return 0.5 * (1.0 + math.cos(math.pi * (step - n_warm) / max(n_steps - n_warm, 1)))
+        done, length = step - n_warm, max(n_steps - n_warm, 1)
+        if self.cycles > 1:
+            length /= 2**self.cycles - 1
+            while done >= length:
+                done, length = done - length, 2 * length
+        return 0.5 * (1.0 + math.cos(math.pi * done / length))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +77,30 @@ class Linear:
         Shares of the steps, 0 to 1; after ``end`` the rate stays at its floor.
     floor : float
         Share of the learning rate that is left.
+    warmup : float
+        Share of the steps over which the rate rises as ``exp(-5 (1 - done)^2)`` (Laine and Aila 2017), from less
+        than a hundredth of it.
     """
 
     start: float
     end: float = 1.0
     floor: float = 0.0
+    warmup: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end <= 1:
             raise ConfigError(
                 f"linear schedule: needs 0 <= start < end <= 1, got start {self.start} and end {self.end}"
             )
+        if not 0 <= self.warmup <= self.start:
+            raise ConfigError(
+                f"linear schedule: warmup is {self.warmup}, must be between 0 and start, {self.start}"
+            )
 
     def factor(self, step: int, n_steps: int) -> float:
         """Multiplier of the learning rate at ``step`` of ``n_steps``."""
+        if step < self.warmup * n_steps:
+            return math.exp(-5.0 * (1.0 - step / (self.warmup * n_steps)) ** 2)
         fallen = (step / n_steps - self.start) / (self.end - self.start)
         return 1.0 - (1.0 - self.floor) * min(max(fallen, 0.0), 1.0)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from asc_bench.baselines._bc_resnet_mod_network import BroadcastBlock
 from asc_bench.baselines.bc_resnet_mod import BcResnetMod, BcResnetModParams
 
 from asc_bench.api import FINE, Budget, ConfigError, Given
+from asc_bench.modules.bc_resnet import BroadcastBlock
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from asc_bench.baselines._cp_resnet_network import Block, kernels, max_receptive_field, network
+from asc_bench.baselines._cp_resnet_network import kernels, max_receptive_field, network
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from torch import nn
 
 from asc_bench.api import FINE, Budget, ConfigError, Given, PerceptualMel
+from asc_bench.modules.cp_resnet import Block
 from asc_bench.training.complexity import count_parameters
 from tests.unit.small_sets import accuracy, context, task, tones
 

@@ -4,7 +4,6 @@ from math import log
 import numpy as np
 import pytest
 import torch
-from asc_bench.baselines._dcase2024_baseline_network import rounded
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline, Dcase2024BaselineParams
 from torch import nn
 
@@ -35,10 +34,6 @@ def test_other_sizes_are_cp_mobiles_without_two_numbers_for_each_of_six_blocks(
 ):
     params = Dcase2024BaselineParams(width=width, multiplier=multiplier, expansion=expansion)
     assert Dcase2024Baseline(task(10), params).complexity()["n_parameters"] == with_response_norm - 12
-
-
-def test_widths_are_rounded_to_eights_and_not_by_more_than_a_tenth():
-    assert [rounded(w) for w in (3.0, 11.0, 12.0, 57.6, 67.2, 103.68)] == [8, 16, 16, 56, 64, 104]
 
 
 def test_features_are_torchaudios():

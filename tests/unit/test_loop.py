@@ -455,6 +455,22 @@ def test_schedules_by_hand():
         Linear(start=0.7, end=0.7)
 
 
+def test_schedules_that_rise_or_start_again_by_hand():
+    rising = Linear(start=0.5, warmup=0.4)
+    assert [rising.factor(s, 10) for s in (0, 2, 4, 5)] == pytest.approx([math.exp(-5), math.exp(-1.25), 1, 1])
+    with pytest.raises(ConfigError, match=r"warmup is 0\.6, must be between 0 and start, 0\.5"):
+        Linear(start=0.5, warmup=0.6)
+    # torch's CosineAnnealingWarmRestarts(T_0=2, T_mult=2) over 14 steps.
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, T_0=2, T_mult=2)
+    for step in range(14):
+        assert Cosine(cycles=3).factor(step, 14) == pytest.approx(restarts.get_last_lr()[0], abs=1e-12)
+        optimiser.step()
+        restarts.step()
+    with pytest.raises(ConfigError, match="cycles is 0, must be at least 1"):
+        Cosine(cycles=0)
+
+
 def test_convolutions_are_exact_and_repeatable_inside_and_as_before_outside():
     cudnn = torch.backends.cudnn
     before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)

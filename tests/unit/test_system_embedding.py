@@ -15,13 +15,16 @@ from asc_bench.training.batches import Batch, Statistics
 from tests.unit.small_sets import TinyNet, task, tones
 
 SIZES = {
+    "bc-resnet": 20,
     "bc-resnet-mod": 20,
     "caa-net": 512 // 4,
     "caa-net[pooling=flatten]": 512 // 4 * 9 * 4,
     "caa-net[training=multi-task]": 512 // 4,
     "cnn-ensemble-member": 256 // 8,
     "cnn-ivector[part=cnn]": 64,
+    "cp-mobile": 40,
     "cp-resnet": 64,
+    "cp-resnet-128k": 24,
     "dcase2018-baseline": 100,
     "dcase2024-baseline": 24,
     "hierarchical-cnn": 128 // 8,
@@ -32,6 +35,7 @@ SIZES = {
     "raw-cnn": 64,
     "sample-cnn": 64,
     "sb-cnn": 64,
+    "tf-sepnet": 40,
 }
 """Of the networks of the smoke budget, from what their files say; clips of 5 s."""
 

@@ -1,4 +1,4 @@
-"""The network of BC-ResNet-Mod: broadcasted residuals, residual and sub-spectral normalisation."""
+"""BC-ResNet: broadcasted residuals, with residual and sub-spectral normalisation where they are wanted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BroadcastBlock(nn.Module):
         return result.relu()
 
 
-def network(n_classes: int, *, width: int, n_sub_bands: int) -> nn.Sequential:
+def network(n_classes: int, *, width: int, n_sub_bands: int, residual_norm: bool = True) -> nn.Sequential:
     """From maps, (n, 1, mel, time), to logits, (n, n_classes).
 
     Parameters
@@ -58,15 +58,21 @@ def network(n_classes: int, *, width: int, n_sub_bands: int) -> nn.Sequential:
         Base width, c.
     n_sub_bands : int
         Must divide the bands of the input by 2, 4 and 8; 1 for plain batch normalisation.
+    residual_norm : bool
+        Residual normalisation after the first layer and each stage.
     """
+
+    def norms() -> list[nn.Module]:
+        return [ResidualNorm()] if residual_norm else []
+
     n_in = 2 * width
-    layers: list[nn.Module] = [nn.Conv2d(1, n_in, 5, stride=2, padding=2, bias=False), ResidualNorm()]
+    layers: list[nn.Module] = [nn.Conv2d(1, n_in, 5, stride=2, padding=2, bias=False), *norms()]
     for stage, factors in enumerate(STAGES):
         for factor in factors:
             n_out = int(factor * width)
             layers.append(BroadcastBlock(n_in, n_out, n_sub_bands=n_sub_bands))
             n_in = n_out
-        layers.append(ResidualNorm())
+        layers += norms()
         if stage in POOLED_STAGES:
             layers.append(nn.MaxPool2d(2))
     last = nn.Conv2d(n_in, n_classes, 1)
