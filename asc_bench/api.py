@@ -126,6 +126,8 @@ if TYPE_CHECKING:
     from asc_bench.systems.calibration import fit_fusion as fit_fusion
     from asc_bench.systems.calibration import fused_probabilities as fused_probabilities
     from asc_bench.systems.calibration import log_probabilities as log_probabilities
+    from asc_bench.systems.device_specific import DeviceSpecificParams as DeviceSpecificParams
+    from asc_bench.systems.device_specific import DeviceSpecificSystem as DeviceSpecificSystem
     from asc_bench.systems.frozen_system import FrozenSystem as FrozenSystem
     from asc_bench.systems.frozen_system import Pooling as Pooling
     from asc_bench.systems.frozen_system import pooled as pooled
@@ -140,6 +142,7 @@ if TYPE_CHECKING:
     from asc_bench.systems.torch_system import TorchSystem as TorchSystem
     from asc_bench.systems.transfer.settings import TransferParams as TransferParams
     from asc_bench.systems.transfer.system import TransferredSystem as TransferredSystem
+    from asc_bench.systems.wrapper import WrapperSystem as WrapperSystem
     from asc_bench.training.batches import Batch as Batch
     from asc_bench.training.batches import ClipStore as ClipStore
     from asc_bench.training.checkpoint import foreign_tensors as foreign_tensors
@@ -189,8 +192,10 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.systems.svm_system": "SvmSystem",
     "asc_bench.systems.fused": "FusedSystem, RuleParams",
     "asc_bench.systems.calibration": "fit_fusion, fused_probabilities, log_probabilities",
+    "asc_bench.systems.device_specific": "DeviceSpecificParams, DeviceSpecificSystem",
     "asc_bench.systems.transfer.settings": "TransferParams",
     "asc_bench.systems.transfer.system": "TransferredSystem",
+    "asc_bench.systems.wrapper": "WrapperSystem",
     "asc_bench.systems.probe_base": "Probe",
     "asc_bench.systems.probes": "LrProbe, SvmProbe",
     # A system: what it hears

@@ -1,4 +1,4 @@
-"""The baseline of DCASE 2024 Task 1: a small mobile network on one-second excerpts."""
+"""The baselines of DCASE 2024 and 2025 Task 1: a small mobile network on one-second excerpts."""
 
 from __future__ import annotations
 
@@ -38,9 +38,6 @@ _AUGMENT = (
     FreqMixStyle(p=0.4, alpha=0.3),
 )
 """Up to 48 neighbouring bands of an excerpt are silenced; 0.1 s are 6 frames."""
-
-_WARMUP = 2_000 / 81_808
-"""2,000 of the steps that 150 epochs of 139,620 excerpts in batches of 256 take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +92,8 @@ class Dcase2024Baseline(TorchSystem):
     )
     Params: ClassVar[type[Params]] = Dcase2024BaselineParams
     params: Dcase2024BaselineParams
+    warmup: ClassVar[float] = 2_000 / 81_808
+    """2,000 of the steps that 150 epochs of 139,620 excerpts in batches of 256 take."""
 
     def front_end(self) -> ResampledLogMel:
         """As torchaudio computes it, from 44.1 kHz: 65 frames for 1 s."""
@@ -144,7 +143,7 @@ class Dcase2024Baseline(TorchSystem):
                 optimiser="adamw",
                 learning_rate=5e-3,
                 weight_decay=1e-4,
-                schedule=Cosine(warmup=_WARMUP),
+                schedule=Cosine(warmup=self.warmup),
                 crop=_EXCERPT,
                 augment=_AUGMENT,
                 short_batches=True,
@@ -162,3 +161,32 @@ class Dcase2024Baseline(TorchSystem):
             augment=_AUGMENT,
             channels_last=True,
         )
+
+
+class Dcase2025Baseline(Dcase2024Baseline):
+    """The general model of 2025: network and recipe of 2024, trained on a quarter of the clips."""
+
+    numerics_version = 1
+    card = Card(
+        name="dcase2025-baseline",
+        title="DCASE 2025 baseline",
+        citation="F. Schmid et al., Low-complexity acoustic scene classification with device information in the "
+        "DCASE 2025 challenge, arXiv 2505.01747, 2025; code: github.com/CPJKU/dcase2025_task1_baseline",
+        year=2025,
+        input=Dcase2024Baseline.card.input,
+        guesses=(
+            "The source's second stage, a model for each device, is device-specific[of=dcase2025-baseline].",
+            "Warm-up is the share of the steps that 2,000 are in the source's training on 25 % of the data.",
+            *(guess for guess in Dcase2024Baseline.card.guesses if not guess.startswith("Warm-up")),
+        ),
+        published=(
+            Published(
+                "dcase2025",
+                "dcase_mobile_baselines",
+                {"protocol": "dcase2025", "system": "DCASE 2025 baseline, general model"},
+                when={"width": "32", "multiplier": "1.8", "expansion": "2.1"},
+            ),
+        ),
+    )
+    warmup = 2_000 / 20_550
+    """2,000 of the steps that 150 epochs of 34,900 excerpts in batches of 256 take."""

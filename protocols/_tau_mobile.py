@@ -30,7 +30,10 @@ _LOG_LOSS = Measure("log loss", average="clips", statistic="log-loss")
 
 
 def mobile_measures(
-    *, on_devices: Literal["macro", "clips"], primary: Literal["accuracy", "log loss"] = "accuracy"
+    *,
+    on_devices: Literal["macro", "clips"],
+    primary: Literal["accuracy", "log loss"] = "accuracy",
+    in_seconds: bool = False,
 ) -> tuple[Measure, ...]:
     """Measures of one year.
 
@@ -41,6 +44,8 @@ def mobile_measures(
         mean over classes in every year. Log losses are means over clips.
     primary : {"accuracy", "log loss"}
         What systems are compared by.
+    in_seconds : bool
+        Clips are the seconds of recordings of ten, which are scored as wholes as well.
     """
     first = (_ACCURACY, _LOG_LOSS) if primary == "accuracy" else (_LOG_LOSS, _ACCURACY)
     groups = (
@@ -55,7 +60,8 @@ def mobile_measures(
             replace(_LOG_LOSS, name=f"log loss, {device}", strata="device", of=(device,), group=device),
         )
     )
-    return (*first, *groups, *by_device)
+    whole = (replace(m, name=f"{m.name}, 10 s", aggregate="recording") for m in first) if in_seconds else ()
+    return (*first, *groups, *whole, *by_device)
 
 
 class TauMobileProtocol(Protocol):
@@ -90,3 +96,14 @@ class TauMobileProtocol(Protocol):
 
     def _split(self, dataset: Dataset) -> Split:
         return tau_mobile.training_list(dataset, self.training)
+
+
+class TauSecondsProtocol(TauMobileProtocol):
+    """The same recordings as files of one second."""
+
+    datasets = ("tau-2022-mobile",)
+    clip_duration_s = 1.0
+    notes = (
+        f"{TauMobileProtocol.notes} 10 s: the ten seconds of a recording on one device as one clip, by the "
+        "geometric mean of their probabilities; no challenge ranked by it."
+    )

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauSecondsProtocol, mobile_measures
 
 
-class Dcase2022(TauMobileProtocol):
+class Dcase2022(TauSecondsProtocol):
     """The official development fold, the one of 2020 in seconds, ranked by log loss."""
 
     name = "dcase2022"
     title = "DCASE 2022 Task 1, development fold 1"
-    datasets = ("tau-2022-mobile",)
-    clip_duration_s = 1.0
-    measures = mobile_measures(on_devices="macro", primary="log loss")
+    measures = mobile_measures(on_devices="macro", primary="log loss", in_seconds=True)
     references = PublishedReferences(*TABLES, protocol="dcase2022")
 
 
-class Dcase2023(TauMobileProtocol):
+class Dcase2023(TauSecondsProtocol):
     """The lists of 2022; the challenge ranked by ranks of accuracy, memory and operations, here it is accuracy."""
 
     name = "dcase2023"
     title = "DCASE 2023 Task 1, development fold 1"
-    datasets = ("tau-2022-mobile",)
-    clip_duration_s = 1.0
-    measures = mobile_measures(on_devices="macro")
+    measures = mobile_measures(on_devices="macro", in_seconds=True)
     references = PublishedReferences(*TABLES, protocol="dcase2023")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
+from ._tau_mobile import TABLES, TauSecondsProtocol, mobile_measures
 
 
-class _Dcase2024(TauMobileProtocol):
-    datasets = ("tau-2022-mobile",)
-    clip_duration_s = 1.0
-    measures = mobile_measures(on_devices="clips")
+class _Dcase2024(TauSecondsProtocol):
+    measures = mobile_measures(on_devices="clips", in_seconds=True)
 
 
 class Dcase2024Split5(_Dcase2024):
@@ -68,4 +66,6 @@ class Dcase2025(_Dcase2024):
     title = "DCASE 2025 Task 1, 25 % of the training clips"
     training = "split25"
     references = PublishedReferences(*TABLES, protocol="dcase2025")
-    notes = f"{TauMobileProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."
+    notes = (
+        f"{TauSecondsProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."
+    )

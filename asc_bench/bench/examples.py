@@ -17,7 +17,7 @@ from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.protocol import Fold
 from asc_bench.systems.base import Probabilities, System
 from asc_bench.systems.torch_system import TorchSystem
-from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.systems.wrapper import WrapperSystem
 
 
 def limited(
@@ -81,7 +81,7 @@ def labelled(bench: Bench, ids: tuple[str, ...], array: npt.NDArray[np.float32],
     if system.needs_device != "no":
         device = encode_devices(bench.column("device", ids)[owner], system.task.devices)
     location = bench.column("location", ids)[owner].astype(np.str_)
-    network = system.inner if isinstance(system, TransferredSystem) else system
+    network = system.inner if isinstance(system, WrapperSystem) else system
     named = isinstance(network, TorchSystem) and network.augments_by_device
     names = bench.column("device", ids)[owner].astype(np.str_) if named else None
     return LabelledClips(Features(array, rows), device, targets, location, names)

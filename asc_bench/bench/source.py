@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asc_bench.bench.bench import Bench
@@ -19,7 +19,8 @@ from asc_bench.data.levels import flag_clips
 from asc_bench.data.manifest import Dataset
 from asc_bench.data.official_files import hold_files
 from asc_bench.data.official_lists import hold_lists
-from asc_bench.data.store import cache_root, data_roots, find_dataset, load_dataset, read_layout
+from asc_bench.data.snapshot import load_snapshot, save_snapshot
+from asc_bench.data.store import cache_root, data_roots, elsewhere, find_dataset, load_dataset, read_layout
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near, require_text
 from asc_bench.protocol import Protocol
@@ -126,8 +127,24 @@ class Source:
             )
             found = load_dataset(layouts[:1], [root])
         else:
-            found = load_dataset(layouts, data_roots(self.roots))
+            return self._opened(layouts, progress)
         return self._checked(found, progress)
+
+    def _opened(self, layouts: Sequence[Layout], progress: Progress) -> Dataset:
+        """The first data set that is found, from its snapshot if there is one of what is there now."""
+        roots = data_roots(self.roots)
+        place = next(((layout, folder) for layout in layouts if (folder := layout.place(roots))), None)
+        # What was accepted for once is no snapshot.
+        plain = place is not None and not (self.unofficial_split or self.unofficial_files)
+        if plain and place is not None:
+            kept = load_snapshot(*place, cache=self.cache_folder)
+            if kept is not None:
+                progress(1.0, f"{len(kept.file_digests)} audio files unchanged")
+                return replace(kept, elsewhere=elsewhere(*place, roots))
+        found = self._checked(load_dataset(layouts, roots), progress)
+        if plain and place is not None:
+            save_snapshot(place[0], found, cache=self.cache_folder)
+        return found
 
     def _checked(self, found: Dataset, progress: Progress) -> Dataset:
         """A data set whose lists and files were held against what is known of them."""

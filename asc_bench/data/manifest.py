@@ -116,6 +116,27 @@ def event_table(rows: Sequence[Mapping[str, object]] | pd.DataFrame, clips: pd.D
     return frame
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """What ``table.to_csv(index=False, float_format="%.9g")`` gives of text and floating point columns, sooner.
+
+    Cells that need quotes are left to pandas.
+    """
+    n_rows, n_columns = table.shape
+    if n_columns > 1 and not table.isna().to_numpy().any():
+        columns = []
+        for name in table.columns:
+            values = table[name].tolist()
+            if pd.api.types.is_float_dtype(table[name].dtype):
+                texts = {value: f"{value:.9g}" for value in set(values)}
+                values = [texts[value] for value in values]
+            columns.append(values)
+        text = "\n".join([",".join(table.columns), *map(",".join, zip(*columns, strict=True)), ""])
+        plain = text.count(",") == (n_rows + 1) * (n_columns - 1) and text.count("\n") == n_rows + 1
+        if plain and '"' not in text and "\r" not in text:
+            return text
+    return str(table.to_csv(index=False, float_format="%.9g"))
+
+
 @dataclass(frozen=True)
 class Split:
     """One official fold: clip ids for training and for testing, disjoint."""
@@ -182,6 +203,8 @@ class Dataset:
         What its files are and whether that is as published, a few words; empty before they were looked into.
     unofficial_files : bool
         Whether files were accepted that are not as published.
+    remarks : tuple of str
+        What is odd about its files and bears on no number, one sentence each: said whenever it is opened.
     """
 
     name: str
@@ -206,6 +229,7 @@ class Dataset:
     shared_locations: frozenset[str] = frozenset()
     files: str = ""
     unofficial_files: bool = False
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """In short: the lists of clips may be long."""
@@ -266,7 +290,7 @@ class Dataset:
             table["path"] = [self.file_digests[p] for p in self.clips["path"].tolist()]
         except KeyError as error:
             raise DataError(f"{self.name}: {error.args[0]} was not indexed") from None
-        whole = hashlib.sha256(table.to_csv(index=False, float_format="%.9g").encode())
+        whole = hashlib.sha256(csv_text(table).encode())
         for split in self.splits:
             for part in (split.name, "train", *split.train, "test", *split.test):
                 whole.update(part.encode() + b"\0")

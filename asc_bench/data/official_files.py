@@ -99,9 +99,9 @@ def hold_files(dataset: Dataset, facts: Facts, *, unofficial: bool) -> Dataset:
         raise DataError(_refusal(dataset, wrong, len(facts)))
     told = wrong if dataset.official else [finding for finding in findings if finding.caveat]
     sentences = [finding.sentence(dataset.root) for finding in told]
-    for finding in findings:
-        if finding not in told:
-            _log.warning("%s: %s", dataset.name, finding.sentence(dataset.root))
+    remarks = tuple(finding.sentence(dataset.root) for finding in findings if finding not in told)
+    for remark in remarks:
+        _log.warning("%s: %s", dataset.name, remark)
     accepted = bool(wrong) and unofficial
     caveats = [f"{sentence}." for sentence in sentences if not dataset.official]
     if accepted:
@@ -110,6 +110,7 @@ def hold_files(dataset: Dataset, facts: Facts, *, unofficial: bool) -> Dataset:
         dataset,
         files=_summary(facts, findings, "" if published is None or different else _agreement(published)),
         unofficial_files=accepted,
+        remarks=remarks,
         caveats=(*dataset.caveats, *caveats),
     )
 

@@ -86,9 +86,13 @@ def load_dataset(name_or_names: str | Layout | Iterable[str | Layout], roots: Se
     for layout in layouts:
         folder = layout.place(roots)
         if folder is not None:
-            others = tuple(place for place in layout.places(roots) if place != folder)
-            return replace(read_layout(layout, folder), elsewhere=others)
+            return replace(read_layout(layout, folder), elsewhere=elsewhere(layout, folder, roots))
     raise DataError(_not_found(layouts, roots))
+
+
+def elsewhere(layout: Layout, folder: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
+    """Further folders of a data set that is read from ``folder``."""
+    return tuple(place for place in layout.places(roots) if place != folder)
 
 
 def how_to_get(layout: Layout, place: Path | None = None) -> str:

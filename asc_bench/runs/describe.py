@@ -17,6 +17,7 @@ from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.sklearn_system import SklearnSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.systems.wrapper import WrapperSystem
 from asc_bench.training.plan import TrainingPlan
 
 DEFAULT_PROTOCOL = "dcase2018"
@@ -148,7 +149,7 @@ def _cost(system: System) -> Mapping[str, int]:
     """Of the unfitted system; initialising a network leaves the caller's random numbers as they were."""
     if isinstance(system, TransferredSystem) and _fitted_first(system):
         return {}
-    if not isinstance(system, TorchSystem | TransferredSystem):
+    if not isinstance(system, TorchSystem | WrapperSystem):
         return system.complexity()
     import torch
 

@@ -14,7 +14,7 @@ from asc_bench.runs.runner import lost
 from asc_bench.runs.settings import Progress, Settings, Workers
 from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.systems.torch_system import TorchSystem
-from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.systems.wrapper import WrapperSystem
 from asc_bench.training.device import choose_devices
 from asc_bench.training.precision import choose_precision
 
@@ -130,7 +130,7 @@ class Queue:
 
 
 def _trains_network(spec: RunSpec) -> bool:
-    return issubclass(spec.variant.system, TorchSystem | TransferredSystem)
+    return issubclass(spec.variant.system, TorchSystem | WrapperSystem)
 
 
 def _pool(

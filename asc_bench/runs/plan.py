@@ -19,12 +19,13 @@ from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import near, slug
 from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
-from asc_bench.runs.variant import Variant, parse_variants
+from asc_bench.runs.variant import Variant, inner_variant, parse_variants
 from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import TransferParams
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.systems.wrapper import WrapperSystem
 from asc_bench.training.transforms.base import Transform
 
 
@@ -142,8 +143,8 @@ def plan(
     for variant in variants:
         moved = variant.params if isinstance(variant.params, TransferParams) else None
         kinds = [variant.system]
-        if moved:
-            kinds.append(parse_variants(moved.system)[0].system)
+        if issubclass(variant.system, WrapperSystem):
+            kinds.append(inner_variant(variant).system)
         numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
         code, fault = _or_fault(partial(_code, kinds), "")
         team: dict[tuple[str, int], list[RunSpec]] = {}
@@ -253,8 +254,8 @@ def why_not(system: System) -> Reason | None:
 
 
 def _network(system: System) -> TorchSystem | None:
-    """The system itself, or the one that it transfers, if that is trained by a plan."""
-    inner = system.inner if isinstance(system, TransferredSystem) else system
+    """The system itself, or the one inside of it, if that is trained by a plan."""
+    inner = system.inner if isinstance(system, WrapperSystem) else system
     return inner if isinstance(inner, TorchSystem) else None
 
 

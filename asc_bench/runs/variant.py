@@ -16,7 +16,7 @@ from asc_bench.names import near, require_text
 from asc_bench.registry import origin, system_fault, systems
 from asc_bench.systems.base import Params, System, Task
 from asc_bench.systems.torch_system import TorchSystem
-from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.systems.wrapper import WrapperSystem
 from asc_bench.training.plan_changes import AUGMENT, KEYS, PREFIX, UNCHANGED, PlanChanges, check_key, read_change
 from asc_bench.typed_text import default_of, split_items, to_text, to_value
 
@@ -51,15 +51,30 @@ class Variant:
         return Variant, (self.system, self.params, self.changes)
 
     def build(self, task: Task, budget: Budget) -> System:
-        """The system itself, bound to a task; of transfer also the system that it transfers."""
+        """The system itself, bound to a task; of a wrapper also the system inside."""
         system = self.system(task, self.params, budget)
         if self.changes:
             assert isinstance(system, TorchSystem)
             system.change_plan(self.changes)
-        if isinstance(system, TransferredSystem):
-            (inner,) = parse_variants(system.params.system)
-            system.inner = inner.build(system.inner_task, budget)
+        if isinstance(system, WrapperSystem):
+            system.inner = inner_variant(self).build(system.inner_task, budget)
         return system
+
+
+def inner_variant(wrapper: Variant) -> Variant:
+    """The system inside of a wrapper.
+
+    Raises
+    ------
+    ConfigError
+        If its setting names no system that there is, or several.
+    """
+    assert issubclass(wrapper.system, WrapperSystem)
+    found = parse_variants(wrapper.system.inner_name(wrapper.params))
+    if len(found) > 1:
+        setting = wrapper.system.inner_setting
+        raise ConfigError(f"{wrapper}: {setting} stands for {len(found)} systems, such as {found[1]}; name one")
+    return found[0]
 
 
 def _read_one(text: str) -> Variant:
@@ -285,8 +300,9 @@ def _is_of_plan(system: type[System], key: str) -> bool:
     if key in own or not (key == AUGMENT or key.startswith(PREFIX)):
         return False
     name = system.card.name
-    if issubclass(system, TransferredSystem):
-        raise ConfigError(f"{name}: {key} belongs to the system that is transferred, as in system=NAME[{key}=...]")
+    if issubclass(system, WrapperSystem):
+        setting = system.inner_setting
+        raise ConfigError(f"{name}: {key} belongs to the system inside, as in {setting}=NAME[{key}=...]")
     if not issubclass(system, TorchSystem):
         raise ConfigError(f"{name} has no training plan that {key} could change; neural systems have one")
     check_key(name, key)

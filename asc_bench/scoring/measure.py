@@ -27,6 +27,7 @@ from asc_bench.scoring.tagging import TAGGING_STATISTICS
 Strata = Literal["", "device", "fold", "source", "city", "scene", "known"]
 Average = Literal["macro", "clips"]
 Clusters = Literal["scene", "any"]
+Aggregate = Literal["", "recording"]
 
 STATISTICS: dict[str, Statistic] = {
     statistic.name: statistic
@@ -78,6 +79,10 @@ class Measure:
     clusters : {"scene", "any"}
         What is resampled for intervals and tests: the locations of each scene by themselves, as data sets are
         recorded by scene, or all locations alike, where a location holds clips of many classes.
+    aggregate : {"", "recording"}
+        ``recording`` scores recordings that were cut into clips, as the data set's ``recording_id`` tells, each as
+        recorded by one device: by the geometric mean of the probabilities of its clips. One recording is one
+        observation, of which tables count so many.
     group : str
         Measures of a group stand in a table of their own, one row per system and group, under the part of
         the name before ``", group"``.
@@ -107,9 +112,11 @@ class Measure:
     clusters: Clusters = "scene"
     group: str = ""
     pooled: bool = False
+    aggregate: Aggregate = ""
 
     def __post_init__(self) -> None:
-        for attribute, known in (("strata", Strata), ("average", Average), ("clusters", Clusters)):
+        choices = (("strata", Strata), ("average", Average), ("clusters", Clusters), ("aggregate", Aggregate))
+        for attribute, known in choices:
             self._check_choice(attribute, get_args(known))
         statistic = self._found
         accuracy = isinstance(statistic, Accuracy)
@@ -134,6 +141,11 @@ class Measure:
             raise ConfigError(
                 f"measure {self.name!r}: {statistic.name!r} pools all clips, whose locations hold many classes; "
                 'set strata="", average="clips" and clusters="any"'
+            )
+        if self.aggregate and (self.derived is not None or statistic.over == "segments"):
+            raise ConfigError(
+                f"measure {self.name!r}: clips of a recording are averaged by their probabilities, which derived "
+                "classes and segments do not have; leave `aggregate` out"
             )
         if self.group and not self.name.endswith(f", {self.group}"):
             raise ConfigError(

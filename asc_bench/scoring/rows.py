@@ -16,6 +16,7 @@ from asc_bench.labels import COARSE, UNKNOWN_SCENE
 from asc_bench.scoring.accuracy import derived_ranks
 from asc_bench.scoring.decisions import SegmentRun
 from asc_bench.scoring.measure import Measure
+from asc_bench.scoring.recordings import RECORDING, whole_recordings
 from asc_bench.scoring.statistic import Accuracy, Floats, ScoredClips
 
 Predictions = pd.DataFrame | Sequence[SegmentRun]
@@ -192,7 +193,8 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
     -------
     DataFrame
         ``fold, repeat, clip_id, stratum, label, scene, location, label_rank, probabilities``, and ``agrees`` for
-        an agreement. Errors are those of `clip_rows`, but for the repeats.
+        an agreement; of a measure of recordings, a row for each of these in the place of clips. Errors are those
+        of `clip_rows`, but for the repeats.
     """
     if measure.scored_by.over != "clips":
         raise ConfigError(f"measure {measure.name!r} is of multi-label predictions, these have one label a clip")
@@ -216,6 +218,8 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
     }
     if measure.derived:
         columns |= _derived(predictions, chosen, measure, split)
+    if measure.aggregate:
+        columns[RECORDING] = chosen["recording_id"] + "-" + chosen["device"]
     rows = pd.DataFrame(columns, index=chosen.index)
     if measure.of:
         rows = rows[rows["stratum"].isin(measure.of)].copy()
@@ -233,7 +237,7 @@ def counted_predictions(predictions: pd.DataFrame, measure: Measure, *, split: s
             f"{twice.sum()} predictions occur twice, such as {split} clip {row['clip_id']!r} of fold "
             f"{row['fold']!r}, repeat {row['repeat']}, level {measure.levels[0]!r}"
         )
-    return rows
+    return whole_recordings(rows) if measure.aggregate else rows
 
 
 def _strata(chosen: pd.DataFrame, measure: Measure) -> Any:

@@ -27,7 +27,7 @@ from tabulate import tabulate
 from asc_bench.api import Budget, TorchSystem
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.registry import systems
-from asc_bench.runs.variant import Variant, parse_variants
+from asc_bench.runs.variant import Variant, needs_settings, parse_variants
 from asc_bench.training.device import choose_device
 from asc_bench.training.precision import Decision, choose_precision, for_plan
 from tests.benchmarks import training_steps as ts
@@ -139,7 +139,11 @@ class Figures:
 
 def networks(text: str) -> list[Variant]:
     """Those of the named systems that the loop trains; of all for an empty text."""
-    trained = (name for name, cls in sorted(systems().found.items()) if issubclass(cls, TorchSystem))
+    trained = (
+        name
+        for name, cls in sorted(systems().found.items())
+        if issubclass(cls, TorchSystem) and not needs_settings(name)
+    )
     text = text or ",".join(VARIANTS.get(name, name) for name in trained)
     return [variant for variant in parse_variants(text) if issubclass(variant.system, TorchSystem)]
 

@@ -10,6 +10,7 @@ from torch import nn
 from asc_bench.analysis.embedding import embeddings
 from asc_bench.api import Budget, Clips, ConfigError, Crop, Features, SystemFailure, TorchSystem, TrainingPlan
 from asc_bench.registry import systems
+from asc_bench.runs.variant import needs_settings
 from asc_bench.systems.embedding import check_embedding, embed_clips, embedding
 from asc_bench.training.batches import Batch, Statistics
 from tests.unit.small_sets import TinyNet, task, tones
@@ -42,7 +43,8 @@ SIZES = {
 
 def registered() -> list[str]:
     """Every torch system: with its defaults, or where these have no embedding with the settings above."""
-    names = [name for name in systems().names() if issubclass(systems().get(name), TorchSystem)]
+    usable = [name for name in systems().names() if not needs_settings(name)]
+    names = [name for name in usable if issubclass(systems().get(name), TorchSystem)]
     listed = {variant.partition("[")[0] for variant in SIZES}
     return [*SIZES, *(name for name in names if name not in listed)]
 

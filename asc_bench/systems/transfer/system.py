@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from asc_bench.clips import Clips, LabelledClips
 from asc_bench.errors import SystemFailure
-from asc_bench.features.frontends import FrontEnd
 from asc_bench.labels import FINE
 from asc_bench.systems.base import (
     AnyParams,
@@ -21,11 +20,11 @@ from asc_bench.systems.base import (
     Params,
     Probabilities,
     Reason,
-    System,
     Task,
 )
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import FINE_TUNING_FACTOR, TransferParams
+from asc_bench.systems.wrapper import WrapperSystem
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from asc_bench.systems.transfer.windowed import WindowedModel
 
 
-class TransferredSystem(System):
+class TransferredSystem(WrapperSystem):
     """Base of transfer. Whoever builds it sets ``inner``, and ``pretrained`` before ``fit``.
 
     With one label a clip, retraining and fine-tuning keep the system's own heads, losses and training. With
@@ -42,8 +41,6 @@ class TransferredSystem(System):
 
     Attributes
     ----------
-    inner : System
-        The system that ``params`` name, built for this task.
     pretrained : TorchSystem, optional
         The same system, built for the source's task, with its weights.
     """
@@ -51,8 +48,8 @@ class TransferredSystem(System):
     numerics_version: ClassVar[int | None] = 2
 
     Params: ClassVar[type[Params]] = TransferParams
+    inner_setting = "system"
     params: TransferParams
-    inner: System
     pretrained: TorchSystem | None = None
 
     _probe: Probe | None = None
@@ -95,10 +92,6 @@ class TransferredSystem(System):
         if own_fit and (built.several_labels or built.params.variant == "finetune"):
             return Reason("unsupported-task", f"{name} is trained in several steps, which cannot be taken apart")
         return inner.why_not(inner.params, built=inner)
-
-    def front_end(self) -> FrontEnd:
-        """That of the inner system, on whole clips."""
-        return self.inner.front_end()
 
     def fit(self, train: LabelledClips, validation: LabelledClips | None, context: Context) -> None:
         """Train the network, its last layer, or a classifier on its embedding.

@@ -1,0 +1,42 @@
+"""Systems around another system, which one of their settings names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from asc_bench.features.frontends import FrontEnd
+from asc_bench.systems.base import Params, System, Task
+
+
+class WrapperSystem(System):
+    """Base of a system that trains or uses another one in its own way. Whoever builds it sets ``inner``.
+
+    Attributes
+    ----------
+    inner : System
+        The system that the settings name, built for ``inner_task``.
+    """
+
+    inner_setting: ClassVar[str]
+    """The field of ``Params`` that names the inner system, such as ``sb-cnn[bn=true]``."""
+
+    inner: System
+
+    @classmethod
+    def inner_name(cls, params: Params) -> str:
+        """The inner system with its settings, as text."""
+        return str(getattr(params, cls.inner_setting))
+
+    @property
+    def inner_task(self) -> Task:
+        """What the inner system is built for; by default the same task."""
+        return self.task
+
+    def front_end(self) -> FrontEnd:
+        """That of the inner system."""
+        return self.inner.front_end()
+
+    def external_files(self) -> tuple[Path, ...]:
+        """Those that the settings of the inner system name."""
+        return self.inner.external_files()
