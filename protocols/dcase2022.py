@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import LIMITS_2022, TABLE, TauMobileProtocol, mobile_measures
 
 
 class Dcase2022(TauMobileProtocol):
@@ -14,6 +14,7 @@ class Dcase2022(TauMobileProtocol):
     datasets = ("tau-2022-mobile",)
     clip_duration_s = 1.0
     measures = mobile_measures(on_devices="macro", primary="log loss")
+    limits = LIMITS_2022
     references = PublishedReferences(TABLE, protocol="dcase2022")
 
 
@@ -25,4 +26,5 @@ class Dcase2023(TauMobileProtocol):
     datasets = ("tau-2022-mobile",)
     clip_duration_s = 1.0
     measures = mobile_measures(on_devices="macro")
+    limits = LIMITS_2022
     references = PublishedReferences(TABLE, protocol="dcase2023")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLE, TauMobileProtocol, mobile_measures
+from ._tau_mobile import LIMITS_2024, LIMITS_2025, TABLE, TauMobileProtocol, mobile_measures
 
 
 class _Dcase2024(TauMobileProtocol):
     datasets = ("tau-2022-mobile",)
     clip_duration_s = 1.0
     measures = mobile_measures(on_devices="clips")
+    limits = LIMITS_2024
 
 
 class Dcase2024Split5(_Dcase2024):
@@ -62,5 +63,6 @@ class Dcase2025(_Dcase2024):
     name = "dcase2025"
     title = "DCASE 2025 Task 1, 25 % of the training clips"
     training = "split25"
+    limits = LIMITS_2025
     references = PublishedReferences(TABLE, protocol="dcase2025")
     notes = f"{TauMobileProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."
