@@ -22,6 +22,7 @@ VERBS = {
     "status": "status",
     "report": "report",
     "compare": "compare",
+    "cost": "cost",
     "fuse": "fuse",
     "transfer": "transfer",
     "explain": "explain",

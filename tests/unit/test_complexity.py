@@ -59,6 +59,7 @@ def test_caa_net_pooled_network_costs_what_the_notes_say():
     from asc_bench.proposed.caa_net import CaaNet
 
     from asc_bench.api import caa_net_log_mel
+
     assert caa_net_log_mel().shape(10.0) == (320, 64)
     found = CaaNet(task(10, duration_s=10.0)).complexity()["n_multiply_adds"]
     convolutions = sum(
