@@ -19,6 +19,7 @@ VERBS = {
     "list": "list_",
     "info": "info",
     "prepare": "prepare",
+    "quantise": "quantise",
     "status": "status",
     "report": "report",
     "compare": "compare",
