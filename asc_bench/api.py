@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from asc_bench.labels import FINE as FINE
     from asc_bench.labels import UNKNOWN_SCENE as UNKNOWN_SCENE
     from asc_bench.labels import LabelSpace as LabelSpace
+    from asc_bench.limits import Limits as Limits
     from asc_bench.papers.cluster_scores import cluster_scores as cluster_scores
     from asc_bench.papers.figure import Drawn as Drawn
     from asc_bench.papers.figure import Material as Material
@@ -180,6 +181,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.clips": "UNKNOWN_DEVICE, Clips, Features, LabelledClips",
     "asc_bench.errors": "AscBenchError, ConfigError, DataError, StoreError, SystemFailure",
     "asc_bench.labels": "COARSE, FINE, UNKNOWN_SCENE, LabelSpace",
+    "asc_bench.limits": "Limits",
     # A system: its contract and bases
     "asc_bench.systems.base": (
         "AnyParams, Card, Context, DeviceUse, MultiLabelTask, Params, Probabilities, Published, Reason, "

@@ -22,6 +22,7 @@ from asc_bench.clips import Clips, Features
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError
 from asc_bench.labels import FINE, LabelSpace
+from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.runs.variant import SystemLike, Variant, expand, parse_variants, variant_of
 from asc_bench.scoring.predictions import prediction_frame
@@ -306,7 +307,7 @@ def _other_task(subject: Subject, state: dict[str, Any], folder: Path) -> str | 
 def _cost(subject: Subject, state: dict[str, Any], folder: Path) -> str | None:
     """It states what it costs."""
     cost = _fitted(state, "system").complexity()
-    wrong = {k: v for k, v in cost.items() if k not in ("n_parameters", "n_multiply_adds") or int(v) <= 0}
+    wrong = {k: v for k, v in cost.items() if k not in COSTS or int(v) <= 0}
     if wrong:
         raise Violation(f"complexity() gives {wrong}")
     return ", ".join(f"{k} {v:,}" for k, v in cost.items()) or "it states nothing"

@@ -12,6 +12,7 @@ import pandas as pd
 from asc_bench.data.layouts import Layout
 from asc_bench.data.manifest import Dataset
 from asc_bench.labels import LabelSpace
+from asc_bench.limits import Limits
 from asc_bench.scoring.measure import SEGMENT_MEASURES, Measure
 
 
@@ -73,6 +74,8 @@ class Protocol(ABC):
     ``UNKNOWN_DEVICE``, all alike. If not, there may be no test clips of such devices."""
     measures: tuple[Measure, ...]
     """The first is the primary one: systems are compared by it."""
+    limits: Limits | None = None
+    """Of the challenge, on size and cost. Tables mark the systems that are over them; all of them run."""
     references: tuple[Reference, ...] = ()
     published_note: str = ""
     """What to know of published numbers: a sentence below every table that shows some."""

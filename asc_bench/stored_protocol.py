@@ -9,6 +9,7 @@ from typing import Any
 from asc_bench.data.manifest import Dataset
 from asc_bench.errors import ConfigError
 from asc_bench.labels import LabelSpace
+from asc_bench.limits import Limits
 from asc_bench.protocol import Fold, Protocol, Reference
 from asc_bench.scoring.measure import Measure
 
@@ -31,6 +32,7 @@ def definition(protocol: Protocol) -> dict[str, Any] | None:
         "references": [
             {"title": r.title, "values": dict(r.values), "source": r.source} for r in protocol.references
         ],
+        "limits": asdict(protocol.limits) if protocol.limits else None,
         "published_note": protocol.published_note,
         "notes": protocol.notes,
     }
@@ -55,6 +57,7 @@ class StoredProtocol(Protocol):
         self.clip_duration_s = float(stored["clip_duration_s"])
         self.measures = tuple(_measure(entry) for entry in stored["measures"])
         self.references = tuple(Reference(**entry) for entry in stored["references"])
+        self.limits = Limits(**stored["limits"]) if stored.get("limits") else None
         self.published_note = str(stored.get("published_note", ""))  # older ones have none
         self.notes = str(stored["notes"])
 

@@ -278,9 +278,11 @@ class CaaNet(TorchSystem):
 
     def complexity(self) -> Mapping[str, int]:
         """Parameters of all networks; one of them predicts a clip."""
-        one = super().complexity()
-        n_networks = len(self.task.devices) if self.params.training == "single-device" else 1
-        return {**one, "n_parameters": one["n_parameters"] * n_networks}
+        if self.params.training != "single-device":
+            return super().complexity()
+        each = [own.complexity() for own in self._own] or [super().complexity()] * len(self.task.devices)
+        summed = {key: sum(one[key] for one in each) for key in ("n_parameters", "n_stored", "n_nonzero")}
+        return {**each[0], **summed, "n_device_models": len(each)}
 
     def facts(self) -> Mapping[str, str | int | float]:
         """Arithmetic of the training, and whether lambda ever dropped."""

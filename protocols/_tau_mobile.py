@@ -12,6 +12,7 @@ from asc_bench.api import (
     Dataset,
     Fold,
     LabelSpace,
+    Limits,
     Measure,
     Protocol,
     Split,
@@ -24,6 +25,29 @@ TABLES = ("dcase_mobile_baselines", "dcase_systems")
 """Published numbers of the official baselines, and of other systems on the development fold."""
 
 VALIDATION_FRACTION = 0.15
+
+_MACS = 30_000_000
+LIMITS_2021 = Limits(
+    n_bytes=128_000,
+    counted="n_nonzero",
+    remark="Statistics of batch normalisations count; a kilobyte was 1,000 bytes in the rules, and 1,024 in the "
+    "printout of the challenge's script.",
+    source="DCASE 2021 Task 1A; github.com/marmoi/dcase2021_task1a_baseline",
+)
+LIMITS_2022 = Limits(
+    n_parameters=128_000,
+    n_macs=_MACS,
+    remark="The parameters were to be 8-bit integers, which is not checked here.",
+    source="DCASE 2022 and 2023 Task 1; github.com/AlbertoAncilotto/NeSsi",
+)
+LIMITS_2024 = Limits(
+    n_bytes=128_000, n_macs=_MACS, source="DCASE 2024 Task 1; github.com/CPJKU/dcase2024_task1_baseline"
+)
+LIMITS_2025 = replace(
+    LIMITS_2024,
+    per_device_model=True,
+    source="DCASE 2025 Task 1; complexity.py of the challenge's inference package",
+)
 
 _ACCURACY = Measure("accuracy")
 _LOG_LOSS = Measure("log loss", average="clips", statistic="log-loss")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLES, TauMobileProtocol, mobile_measures
+from ._tau_mobile import LIMITS_2021, TABLES, TauMobileProtocol, mobile_measures
 
 
 class Dcase2020(TauMobileProtocol):
@@ -18,11 +18,12 @@ class Dcase2020(TauMobileProtocol):
 
 
 class Dcase2021(TauMobileProtocol):
-    """The lists of 2020, ranked by log loss; models had 128 kB at most, which is not enforced here."""
+    """The lists of 2020, ranked by log loss; models had 128 kB at most."""
 
     name = "dcase2021"
     title = "DCASE 2021 Task 1A, development fold 1"
     datasets = ("tau-2020-mobile",)
     clip_duration_s = 10.0
     measures = mobile_measures(on_devices="macro", primary="log loss")
+    limits = LIMITS_2021
     references = PublishedReferences(*TABLES, protocol="dcase2021")

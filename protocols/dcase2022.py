@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLES, TauSecondsProtocol, mobile_measures
+from ._tau_mobile import LIMITS_2022, TABLES, TauSecondsProtocol, mobile_measures
 
 
 class Dcase2022(TauSecondsProtocol):
@@ -12,6 +12,7 @@ class Dcase2022(TauSecondsProtocol):
     name = "dcase2022"
     title = "DCASE 2022 Task 1, development fold 1"
     measures = mobile_measures(on_devices="macro", primary="log loss", in_seconds=True)
+    limits = LIMITS_2022
     references = PublishedReferences(*TABLES, protocol="dcase2022")
 
 
@@ -21,4 +22,5 @@ class Dcase2023(TauSecondsProtocol):
     name = "dcase2023"
     title = "DCASE 2023 Task 1, development fold 1"
     measures = mobile_measures(on_devices="macro", in_seconds=True)
+    limits = LIMITS_2022
     references = PublishedReferences(*TABLES, protocol="dcase2023")

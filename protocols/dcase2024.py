@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ._references import PublishedReferences
-from ._tau_mobile import TABLES, TauSecondsProtocol, mobile_measures
+from ._tau_mobile import LIMITS_2024, LIMITS_2025, TABLES, TauSecondsProtocol, mobile_measures
 
 
 class _Dcase2024(TauSecondsProtocol):
     measures = mobile_measures(on_devices="clips", in_seconds=True)
+    limits = LIMITS_2024
 
 
 class Dcase2024Split5(_Dcase2024):
@@ -65,6 +66,7 @@ class Dcase2025(_Dcase2024):
     name = "dcase2025"
     title = "DCASE 2025 Task 1, 25 % of the training clips"
     training = "split25"
+    limits = LIMITS_2025
     references = PublishedReferences(*TABLES, protocol="dcase2025")
     notes = (
         f"{TauSecondsProtocol.notes} The rules let a system use the device of a test clip, unknown for S4 to S6."

@@ -57,7 +57,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
             raise
         why = str(error)
     card = cls.card
-    yield from _wrapped(f"{card.name}: {card.title} ({card.year})", "", "  ")
+    yield from wrapped(f"{card.name}: {card.title} ({card.year})", "", "  ")
     yield from field("source", card.citation)
     yield from field("input", card.input)
     yield from field("defined in", origin(cls))
@@ -74,7 +74,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
     if card.guesses:
         yield "  what the sources leave open"
         for guess in card.guesses:
-            yield from _wrapped(guess, "    - ", "      ")
+            yield from wrapped(guess, "    - ", "      ")
     params = about.variant.params if about and settings else None
     numbers = published_numbers(card, protocol=protocol, params=params)
     if about is not None:  # those of the settings above come first
@@ -85,10 +85,11 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
 
 def field(name: str, text: str, *, indent: int = 2) -> list[str]:
     """``name: text``, wrapped to the window."""
-    return _wrapped(text, f"{' ' * indent}{name}: ", " " * (indent + 2)) or [f"{' ' * indent}{name}:"]
+    return wrapped(text, f"{' ' * indent}{name}: ", " " * (indent + 2)) or [f"{' ' * indent}{name}:"]
 
 
-def _wrapped(text: str, first: str, then: str) -> list[str]:
+def wrapped(text: str, first: str, then: str) -> list[str]:
+    """Lines that fit the window, the first one indented otherwise than the rest."""
     return textwrap.wrap(text, _width(), initial_indent=first, subsequent_indent=then)
 
 
@@ -108,7 +109,7 @@ def _settings(cls: type[System], params: Params | None) -> Iterator[str]:
         notes = [_kind(hints[setting.name])]
         if value != default:
             notes.append(f"default {_shown(default)}")
-        yield from _wrapped(f"{_shown(value)}   ({'; '.join(notes)})", f"    {setting.name} = ", " " * 8)
+        yield from wrapped(f"{_shown(value)}   ({'; '.join(notes)})", f"    {setting.name} = ", " " * 8)
     if not settings:
         yield "    none"
 
@@ -136,18 +137,18 @@ def _plan(about: Description) -> Iterator[str]:
         return
     changed = about.variant.changes.texts()
     how = "changed here" if changed else f"to change: {about.variant.name}[augment=mixup,plan.batch_size=16], say"
-    yield from _wrapped(f"training plan (budget {about.budget}; {how})", "  ", "    ")
+    yield from wrapped(f"training plan (budget {about.budget}; {how})", "  ", "    ")
     for key in changed:
-        yield from _wrapped(f"{key} = {changed[key]}", "    ", "        ")
+        yield from wrapped(f"{key} = {changed[key]}", "    ", "        ")
     others = (f"{key}={to_text(getattr(about.plan, name))}" for key, name in KEYS.items() if key not in changed)
-    yield from _wrapped(", ".join(others), "    ", "        ")
+    yield from wrapped(", ".join(others), "    ", "        ")
 
 
 def _described(about: Description, *, by_default: bool) -> Iterator[str]:
     """Size, cost and input on a task."""
     default = "; the default, name another with --protocol" if by_default else ""
     task = f"on the task of {about.protocol}"
-    yield from _wrapped(f"{task} (untrained, budget {about.budget}{default})", "  ", "    ")
+    yield from wrapped(f"{task} (untrained, budget {about.budget}{default})", "  ", "    ")
     for name, text in (*_size(about), *_input(about)):
         yield from field(name, text, indent=4)
 
@@ -171,9 +172,8 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
 
     labels = about.task.labels
     if about.front_end is not None:
-        shape = " x ".join(f"{n:,} {axis}" for n, axis in zip(about.input_shape, about.input_axes, strict=True))
         yield "front end", in_words(about.front_end)
-        yield "input", f"{shape} for one clip"
+        yield "input", input_of(about)
         if (encoder := getattr(about.front_end, "about", None)) is not None:
             yield "encoder", f"{encoder.title}; {encoder.citation}; trained on {encoder.trained_on}"
             yield "weights", f"{encoder.source}; licence: {encoder.licence}"
@@ -184,6 +184,12 @@ def _input(about: Description) -> Iterator[tuple[str, str]]:
         yield f"{level} classes", f"{len(classes)} ({names})"
     trained = [device for device in about.task.devices if device != UNKNOWN_DEVICE]
     yield "devices in training", ", ".join(trained) or "none named"
+
+
+def input_of(about: Description) -> str:
+    """Shape of what is read of one clip, with its axes."""
+    shape = " x ".join(f"{n:,} {axis}" for n, axis in zip(about.input_shape, about.input_axes, strict=True))
+    return f"{shape} for one clip"
 
 
 def _short(n: int) -> str:
@@ -223,7 +229,7 @@ def _published(
     yield f"  published numbers{f' of {of}' if of else ''}"
     yield from (f"  {line}" for line in table.splitlines())
     for i, source in enumerate(sources):
-        yield from _wrapped(source, f"  [{i + 1}] ", " " * 6)
+        yield from wrapped(source, f"  [{i + 1}] ", " " * 6)
     if len(shown) < len(numbers):
         yield f"  {len(numbers) - len(shown)} more: --all shows them"
 

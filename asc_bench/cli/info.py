@@ -77,6 +77,9 @@ def _protocol(cls: type[Protocol]) -> list[str]:
     for reference in protocol.references:
         values = "; ".join(f"{k}: {v}" for k, v in reference.values.items())
         lines += field(f"published {reference.title}", f"{values} ({reference.source})")
+    if cls.limits:
+        words = f"{cls.limits}; never enforced. {cls.limits.remark}".strip()
+        lines += field("limits", f"{words} ({cls.limits.source})" if cls.limits.source else words)
     if cls.notes:
         lines += field("notes", cls.notes)
     return lines

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from asc_bench.limits import DEFAULT_PRECISION, Limits, Quantity
 from asc_bench.reporting.outcome import Outcome
 from asc_bench.reporting.setting import Manifest
 from asc_bench.reporting.text import MISSING, difference_in, in_unit, quantity, seconds
@@ -24,11 +25,14 @@ class Row:
         Of the row; in the printed table the measure that it is sorted by.
     published : float or None
         Published value of the measure, as printed (percent for percent).
+    limits : Limits or None
+        Of the protocol.
     """
 
     outcome: Outcome
     measure: Measure
     published: float | None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,45 @@ def _largest(key: str) -> Callable[[Row], str]:
     return lambda row: largest(row.outcome.manifests, key)
 
 
+def over_limits(outcome: Outcome, limits: Limits | None) -> tuple[Quantity, ...]:
+    """Quantities of which a run of the system is over its limit."""
+    if limits is None:
+        return ()
+    over = {q for m in outcome.manifests for q in limits.exceeded(m, precision=predicts_in(m))}
+    return tuple(quantity for quantity in limits.values() if quantity in over)
+
+
+def predicts_in(manifest: Manifest) -> str:
+    """Precision of the arithmetic at test, in which the numbers of a system are counted."""
+    return str((manifest.get("facts") or {}).get("test_precision", DEFAULT_PRECISION))
+
+
+def _as_limited(quantity: Quantity) -> Callable[[Row], list[int]]:
+    """Different values in the runs, of what the protocol limits or sizes; none without limits."""
+
+    def values(row: Row) -> list[int]:
+        if row.limits is None:
+            return []
+        counted = {row.limits.count(m, precision=predicts_in(m))[quantity] for m in row.outcome.manifests}
+        return sorted(n for n in counted if n is not None)
+
+    return values
+
+
+def _limited_cell(quantity: Quantity) -> Callable[[Row], str]:
+    return lambda row: _top(_as_limited(quantity)(row))
+
+
+def _limited_value(quantity: Quantity) -> Callable[[Row], object]:
+    return lambda row: max(_as_limited(quantity)(row), default=math.nan)
+
+
 def largest(manifests: Sequence[Manifest], key: str) -> str:
     """The largest value of the runs, marked where they differ."""
-    values = {m[key] for m in manifests if m.get(key) is not None}
+    return _top({m[key] for m in manifests if m.get(key) is not None})
+
+
+def _top(values: Collection[float]) -> str:
     if not values:
         return MISSING
     return ("≤ " if len(values) > 1 else "") + quantity(max(values))
@@ -133,7 +173,17 @@ COLUMNS = (
     Column(lambda primary: "n", _count("n"), key="n", value=_score("n")),
     Column(lambda primary: "n_locations", _count("n_locations"), key="n_locations", value=_score("n_locations")),
     Column(lambda primary: "parameters", _largest("n_parameters"), key="n_parameters", value=_most("n_parameters")),
+    Column(
+        lambda primary: "bytes", _limited_cell("bytes"), optional=True, key="n_bytes", value=_limited_value("bytes")
+    ),
     Column(lambda primary: "MACs", _largest("n_multiply_adds"), key="macs", value=_most("n_multiply_adds")),
+    Column(
+        lambda primary: "MACs (DCASE)",
+        _limited_cell("MACs (DCASE)"),
+        optional=True,
+        key="macs_dcase",
+        value=_most("n_macs_dcase"),
+    ),
     Column(
         lambda primary: "train time (s)", lambda row: seconds(row.outcome.train_s), key="train_s", value=_train_s
     ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
 from asc_bench.reporting.comparisons import per_run_table, significance_text_table
 from asc_bench.reporting.figures import draw_scores
@@ -44,7 +45,7 @@ class Evaluation:
         Variants that do not differ significantly from the best.
     confusions : mapping
         By variant and device. Systems without a score are left out.
-    published, references, notes, source_only, intervals
+    published, references, notes, source_only, intervals, limits
         As in ``results_table``.
     published_note : str
         What to know of published numbers, below the tables that show some.
@@ -67,6 +68,7 @@ class Evaluation:
     notes: Sequence[str] = ()
     source_only: Mapping[str, float] = field(default_factory=dict)
     intervals: Collection[str] | None = None
+    limits: Limits | None = None
     groups: Groups = field(default_factory=dict)
     by: str = ""
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Evaluation:
             notes=self._notes(),
             source_only=self.source_only,
             intervals=self.intervals,
+            limits=self.limits,
         )
         return table.with_columns(columns) if columns else table
 
@@ -136,6 +139,7 @@ class Evaluation:
             measures=self._with_groups(),
             published=self.published,
             source_only=self.source_only,
+            limits=self.limits,
         )
 
     def _notes(self) -> tuple[str, ...]:

@@ -156,6 +156,7 @@ def evaluate(
         published=published_by_variant(protocol.name, manifests),
         references=protocol.references,
         published_note=protocol.published_note,
+        limits=protocol.limits,
         notes=contradictions_of(protocol.name, manifests),
         intervals={m.name for m in (compared if protocol.multi_label else measures)},
         groups=groups,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
-from asc_bench.reporting.columns import COLUMNS, Row, beside, in_print, printed_value
+from asc_bench.reporting.columns import COLUMNS, Row, beside, in_print, over_limits, printed_value
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -42,6 +43,7 @@ def results_table(
     notes: Sequence[str] = (),
     source_only: Mapping[str, float] | None = None,
     intervals: Collection[str] | None = None,
+    limits: Limits | None = None,
 ) -> Table:
     """One row per system, best first; failed and incomplete ones below, without a score.
 
@@ -65,6 +67,8 @@ def results_table(
         Measure name to ``source_alone`` of ``asc_bench.scoring``: a row below a rule.
     intervals : collection of str, optional
         Measures that are shown with their interval; all if None.
+    limits : Limits, optional
+        On size and cost, which systems are held against.
 
     Raises
     ------
@@ -82,10 +86,11 @@ def results_table(
     rows: list[dict[str, str]] = []
     for place, outcome in enumerate(ranked):
         known = published.get(outcome.system, {}).get(primary.name) if setting.comparable else None
-        row = Row(outcome, primary, known)
+        row = Row(outcome, primary, known, limits)
+        alike = place > 0 and outcome.scored and outcome.system in tied
         rows.append(
             {
-                "system": _marked_name(outcome, tied=place > 0 and outcome.scored and outcome.system in tied),
+                "system": _marked_name(outcome, tied=alike, over=bool(over_limits(outcome, limits))),
                 **{m.name: _measured(outcome.score(m.name), m, intervals) for m in measures},
                 **{title: column.cell(row) for title, column in zip(titles, COLUMNS, strict=True)},
             }
@@ -110,6 +115,7 @@ def results_table(
         tuple(tuple(row.get(title, MISSING) for title in columns) for row in rows),
         (
             *_notes(setting, ranked, measures, tied),
+            *(limit_notes(ranked, limits) if limits else ()),
             *([f"Difference: measured minus published{_in_points(primary)}."] if printed_title in filled else []),
             *(f"{r.title}: {r.source.rstrip('.')}." for r in shown),
             *([_SOURCE_ONLY_MEANS] if source_only else []),
@@ -184,9 +190,27 @@ def _inside(score: Mapping[str, Any] | None, printed: float, measure: Measure) -
     return "yes" if in_print(score["low"], measure) <= printed <= in_print(score["high"], measure) else "no"
 
 
-def _marked_name(outcome: Outcome, *, tied: bool) -> str:
-    marks = (" †", outcome.given_device), (" §", outcome.made_elsewhere), (" ≈", tied)
+def _marked_name(outcome: Outcome, *, tied: bool, over: bool) -> str:
+    marks = (" †", outcome.given_device), (" §", outcome.made_elsewhere), (" ¶", over), (" ≈", tied)
     return outcome.system + "".join(mark for mark, holds in marks if holds)
+
+
+def limit_notes(ranked: Sequence[Outcome], limits: Limits) -> list[str]:
+    """What the limits are, who is over them, and who was not checked."""
+    named = {o.system: over for o in ranked if (over := over_limits(o, limits))}
+    rule = f"Limits of the challenge: {limits}, in the precision that a system predicts in."
+    notes = [f"{rule} {limits.remark}".strip()]
+    if named:
+        listed = "; ".join(f"{system} ({', '.join(quantities)})" for system, quantities in named.items())
+        notes.append(f"¶ over a limit, which no system was held to: {listed}.")
+    lacking = [
+        o.system
+        for o in ranked
+        if any(m["status"] == "done" and limits.unknown(m) for m in o.manifests) and o.system not in named
+    ]
+    if lacking:
+        notes.append(f"Not checked against every limit, as not all was counted: {', '.join(lacking)}.")
+    return notes
 
 
 def _best(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> frozenset[tuple[int, int]]:

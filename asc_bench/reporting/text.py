@@ -36,6 +36,8 @@ _LATEX = {
     "×": r"$\times$",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
+    "§": r"\S{}",
+    "¶": r"\P{}",
     "…": r"\ldots{}",
 }
 _MARKDOWN = {"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in "\\|`*_"}}

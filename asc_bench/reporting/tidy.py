@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from asc_bench.reporting.columns import COLUMNS, Row
+from asc_bench.limits import Limits
+from asc_bench.reporting.columns import COLUMNS, Row, over_limits
 from asc_bench.reporting.outcome import outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.scoring.measure import Measure
@@ -23,6 +24,7 @@ def tidy_results(
     measures: Sequence[Measure],
     published: Mapping[str, Mapping[str, float]],
     source_only: Mapping[str, float] | None = None,
+    limits: Limits | None = None,
 ) -> pd.DataFrame:
     """One row per system and measure, scored or not.
 
@@ -31,8 +33,9 @@ def tidy_results(
     DataFrame
         ``system, measure, unit, higher_is_better``, ``value, low, high, n_repeats`` of the score table (percent as
         fractions), the columns of the printed table by their ``key`` (``published`` is empty where nothing is
-        comparable, ``status`` when all is well), ``source_alone`` (``source_only`` of the measure, where there is
-        one), the setting, and ``runs``: the keys of the runs behind the row.
+        comparable, ``status`` when all is well), ``over_limits`` (quantities, where there are limits),
+        ``source_alone`` (``source_only`` of the measure, where there is one), the setting, and ``runs``: the keys
+        of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
@@ -40,7 +43,7 @@ def tidy_results(
         for measure in measures:
             score = outcome.score(measure.name) or {}
             printed = published.get(outcome.system, {}).get(measure.name) if setting.comparable else None
-            row = Row(outcome, measure, printed)
+            row = Row(outcome, measure, printed, limits)
             rows.append(
                 {
                     "system": outcome.system,
@@ -49,6 +52,7 @@ def tidy_results(
                     "higher_is_better": measure.higher_is_better,
                     **{column: score.get(column, math.nan) for column in _SCORE},
                     **{column.key: column.value(row) for column in COLUMNS if column.value},
+                    **({"over_limits": ", ".join(over_limits(outcome, limits))} if limits else {}),
                     **({"source_alone": source_only.get(measure.name, math.nan)} if source_only else {}),
                     "protocol": setting.protocol,
                     "protocol_version": setting.protocol_version,

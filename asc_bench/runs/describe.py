@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from asc_bench.bench.bench import task_of
 from asc_bench.budget import Budget
 from asc_bench.errors import AscBenchError, ConfigError, SystemFailure
 from asc_bench.features.frontends import FrontEnd
+from asc_bench.limits import BYTES_OF, DEFAULT_PRECISION
 from asc_bench.registry import protocols
 from asc_bench.runs.plan import why_not
 from asc_bench.runs.variant import Variant, parse_variants
@@ -20,11 +22,11 @@ from asc_bench.systems.transfer.system import TransferredSystem
 from asc_bench.systems.wrapper import WrapperSystem
 from asc_bench.training.plan import TrainingPlan
 
+if TYPE_CHECKING:
+    from asc_bench.training.complexity import LayerCost
+
 DEFAULT_PROTOCOL = "dcase2018"
 """Whose task a system is described on where none is named."""
-
-BYTES_OF_A_NUMBER = 4
-"""Of float32, in which networks are trained and stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Description:
         where they are not defined before the fit.
     undefined : str
         Why one of them is not; empty if both are.
+    cost : mapping
+        All counts that there are, by their names in ``asc_bench.limits.COSTS``.
     reason : Reason or None
         What this machine lacks to run it.
     plan : TrainingPlan or None
@@ -65,6 +69,7 @@ class Description:
     n_parameters: int | None
     n_multiply_adds: int | None
     undefined: str
+    cost: Mapping[str, int]
     reason: Reason | None
     plan: TrainingPlan | None
 
@@ -75,9 +80,14 @@ class Description:
         return named if len(named) == len(self.input_shape) else ("values",) * len(self.input_shape)
 
     @property
+    def precision(self) -> str:
+        """Of the arithmetic at test."""
+        return DEFAULT_PRECISION if self.plan is None else self.plan.test_precision
+
+    @property
     def n_bytes(self) -> int | None:
         """Bytes of the parameters in float32."""
-        return None if self.n_parameters is None else BYTES_OF_A_NUMBER * self.n_parameters
+        return None if self.n_parameters is None else BYTES_OF[DEFAULT_PRECISION] * self.n_parameters
 
 
 def describe(
@@ -131,9 +141,24 @@ def describe(
         n_parameters=n_parameters,
         n_multiply_adds=n_multiply_adds,
         undefined=_why_undefined(built) if n_parameters is None or n_multiply_adds is None else "",
+        cost=cost,
         reason=reason,
         plan=training,
     )
+
+
+def layer_costs(about: Description) -> tuple[LayerCost, ...]:
+    """Costs of the layers of a described system, if its cost is that of one network; else none."""
+    if "n_macs_dcase" not in about.cost:
+        return ()
+    built = about.variant.build(about.task, about.budget)
+    network = built.inner if isinstance(built, TransferredSystem) else built
+    if not isinstance(network, TorchSystem):
+        return ()
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return network.network_cost().layers
 
 
 def _one(system: str | Variant) -> Variant:

@@ -12,6 +12,7 @@ import pandas as pd
 from asc_bench.bench.bench import Bench
 from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.labels import FINE, LabelSpace
+from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold
 from asc_bench.registry import systems
 from asc_bench.runs.plan import RunSpec
@@ -118,9 +119,8 @@ def _facts(system: FusedSystem, fold: Fold, runs: Sequence[StoredRun]) -> Facts:
     return {
         "needs_device": max((m["needs_device"] for m in manifests), key=("no", "training", "test").index),
         "uses_validation": system.uses_validation,
-        "n_parameters": _sum(m.get("n_parameters") for m in manifests),
-        "n_multiply_adds": _sum(m.get("n_multiply_adds") for m in manifests),
-        "facts": {"rule": system.params.rule, "n_members": len(runs)},
+        **{key: _sum(m.get(key) for m in manifests) for key in COSTS if key != "n_device_models"},
+        "facts": {"rule": system.params.rule, "n_members": len(runs), **_precision(manifests)},
         "members": {str(m["variant"]): m["digest"] for m in manifests},
         "n_clips": {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)},
         "n_training_examples": max(int(m["n_training_examples"]) for m in manifests),
@@ -130,6 +130,13 @@ def _facts(system: FusedSystem, fold: Fold, runs: Sequence[StoredRun]) -> Facts:
         },
         NOT_SAVED: f"{system.card.name} has no weights of its own; its members keep theirs",
     }
+
+
+def _precision(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What all members predict in, if they agree on something else than float32."""
+    found = {(m.get("facts") or {}).get("test_precision") for m in manifests}
+    (one,) = found if len(found) == 1 else (None,)
+    return {"test_precision": one} if one else {}
 
 
 def _sum(counts: Any) -> int | None:

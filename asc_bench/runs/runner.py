@@ -24,6 +24,7 @@ from asc_bench.bench.host import PeakMemory, host_facts, package_versions
 from asc_bench.bench.waveforms import averaged
 from asc_bench.errors import StoreError, SystemFailure
 from asc_bench.files import writing
+from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
 from asc_bench.runs.fitted import loaded
@@ -211,8 +212,7 @@ def _fit_and_predict(
     facts: dict[str, object] = {
         "needs_device": system.needs_device,
         "uses_validation": system.uses_validation,
-        "n_parameters": complexity.get("n_parameters"),
-        "n_multiply_adds": complexity.get("n_multiply_adds"),
+        **{key: complexity.get(key) for key in COSTS},
         "facts": dict(system.facts()),
         "n_clips": _counts(fold),
         "n_training_examples": len(train),

@@ -243,5 +243,5 @@ class System(ABC):
         return {}
 
     def complexity(self) -> Mapping[str, int]:
-        """``n_parameters`` and ``n_multiply_adds`` (per clip) of the fitted system, where they are defined."""
+        """Counts by their names in ``asc_bench.limits.COSTS``, of the fitted system, where they are defined."""
         return {}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from asc_bench.features.frontends import FrontEnd
     from asc_bench.training.batches import Batch, Statistics
+    from asc_bench.training.complexity import NetworkCost
     from asc_bench.training.evaluate import Evaluation, Outputs
     from asc_bench.training.plan import TrainingPlan
     from asc_bench.training.precision import Decision
@@ -250,15 +251,25 @@ class TorchSystem(System):
         return found if test_precision == "float32" else {**found, "test_precision": test_precision}
 
     def complexity(self) -> Mapping[str, int]:
-        """Trainable parameters, and multiply-adds of predicting one clip with all its test excerpts."""
-        from asc_bench.training.complexity import count_multiply_adds, count_parameters
+        """Of the network, and of predicting one clip with all its test excerpts."""
+        from asc_bench.training.complexity import count_parameters, count_stored
 
+        cost = self.network_cost()
         module = self.module if self.module is not None else self.build()
-        shape = self.front_end().shape(self.task.clip_duration_s)
         return {
             "n_parameters": count_parameters(module),
-            "n_multiply_adds": count_multiply_adds(module, self, shape, self.training_plan()),
+            "n_multiply_adds": cost.n_multiply_adds,
+            "n_macs_dcase": cost.n_macs_dcase,
+            **count_stored(module, trained=self.module is not None),
         }
+
+    def network_cost(self) -> NetworkCost:
+        """What predicting one clip costs, layer by layer, before a training or after it."""
+        from asc_bench.training.complexity import network_cost
+
+        module = self.module if self.module is not None else self.build()
+        shape = self.network_front_end().shape(self.task.clip_duration_s)
+        return network_cost(module, self, shape, self.training_plan())
 
     def _fitted(self) -> nn.Module:
         if self.module is None:

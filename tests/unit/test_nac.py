@@ -181,10 +181,8 @@ def test_multiply_adds_counted_by_hand() -> None:
 def test_multiply_adds_of_prototypes_leave_out_the_support_set() -> None:
     conv = sum(n_in * 128 * 9 * side**2 for n_in, side in ((1, 128), (128, 64), (128, 32), (128, 16), (128, 8)))
     system = Nac(task(10), NacParams(head="proto", test_hop=88))
-    assert system.complexity() == {
-        "n_parameters": 613_642,
-        "n_multiply_adds": 2 * (conv + 2_048 * 10),
-    }
+    cost = system.complexity()
+    assert (cost["n_parameters"], cost["n_multiply_adds"]) == (613_642, 2 * (conv + 2_048 * 10))
 
 
 def test_the_published_number_of_filters_has_one_name() -> None:

@@ -9,11 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asc_bench.errors import ConfigError
+from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
 from asc_bench.reporting.comparisons import equivalence_notes, per_run_table, significance_text_table
 from asc_bench.reporting.results import published_table, results_table
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import latex, one_line, p_value, points, quantity, seconds
+from asc_bench.reporting.tidy import tidy_results
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, failed, manifest, scores, significance
 
@@ -131,6 +133,43 @@ def test_a_run_that_is_incomplete_hides_the_score_too() -> None:
     row = cells(results(scores(REAL), runs), "svm")
     assert row["average"] == "–"
     assert row["status"].startswith("incomplete")
+
+
+LIMITS = Limits(n_bytes=128_000, n_macs=30_000_000, remark="Zeros count.", source="rules")
+COUNTED: dict[str, object] = {"n_stored": 61_148, "n_macs_dcase": 29_419_156}
+
+
+def test_a_system_over_a_limit_is_marked_and_a_note_says_of_what() -> None:
+    half = {"facts": {"test_precision": "float16"}}
+    runs = [
+        manifest("sb-cnn", **COUNTED),
+        manifest(CAA, **(COUNTED | half)),
+        manifest("svm"),
+    ]
+    table = results(scores(REAL), runs, limits=LIMITS)
+    assert cells(table, "sb-cnn")["system"] == "sb-cnn §" and cells(table, CAA)["system"] == CAA
+    assert [cells(table, s)["bytes"] for s in ("sb-cnn", CAA, "svm")] == ["245 k", "122 k", "–"]
+    assert [cells(table, s)["MACs (DCASE)"] for s in ("sb-cnn", "svm")] == ["29.4 M", "–"]
+    notes = " ".join(table.notes)
+    assert "at most 128,000 bytes and 30,000,000 MACs (DCASE) per clip" in notes and "Zeros count." in notes
+    assert "¶ over a limit, which no system was held to: sb-cnn (bytes)." in notes
+    assert "Not checked against every limit, as not all was counted: svm." in notes
+
+
+def test_without_limits_nothing_is_said_of_them() -> None:
+    table = results(scores(REAL), [manifest(s, **COUNTED) for s in REAL])
+    assert not {"bytes", "MACs (DCASE)"} & set(table.columns)
+    assert "limit" not in " ".join(table.notes) and "¶" not in table.to_text()
+
+
+def test_numbers_of_a_protocol_with_limits_tell_them_in_full() -> None:
+    runs = [manifest("sb-cnn", **(COUNTED | {"n_macs_dcase": 30_000_001})), manifest("svm")]
+    shown = {name: REAL[name] for name in ("sb-cnn", "svm")}
+    frame = tidy_results(scores(shown), runs, measures=MEASURES[:1], published={}, limits=LIMITS)
+    first, second = frame.set_index("system").loc["sb-cnn"], frame.set_index("system").loc["svm"]
+    assert (first["n_bytes"], first["macs_dcase"]) == (4 * 61_148, 30_000_001)
+    assert first["over_limits"] == "bytes, MACs (DCASE)"
+    assert math.isnan(second["n_bytes"]) and second["over_limits"] == ""
 
 
 def test_done_runs_without_any_score_are_told() -> None:
@@ -254,7 +293,7 @@ def test_bad_input_is_told() -> None:
 COMMANDS = {
     r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textless{}": "<",
     r"\textgreater{}": ">", r"\textbar{}": "|", r"\ldots{}": "…", "$-$": "−", r"$\approx$": "≈",
-    r"$\leq$": "≤", r"$\geq$": "≥", r"$\times$": "×", r"$\dagger$": "†",
+    r"$\leq$": "≤", r"$\geq$": "≥", r"$\times$": "×", r"$\dagger$": "†", r"\S{}": "§", r"\P{}": "¶",
     r"$\ddagger$": "‡", **{"\\" + c: c for c in "&%_#${}"},
 }  # fmt: skip
 
@@ -267,7 +306,7 @@ def read_latex(text: str) -> str:
 
 
 @given(st.text())
-@example("≈≤≥×†‡…–−<>|~^\\{}")
+@example("≈≤≥×†‡§…–−<>|~^\\{}")
 def test_latex_prints_any_text_as_it_is(text: str) -> None:
     assert read_latex(latex(text)) == text.replace("–", "--")
 
