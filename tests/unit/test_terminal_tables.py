@@ -159,3 +159,13 @@ def test_what_is_stored_is_printed_again(tmp_path: Path) -> None:
     (tmp_path / "terminal.json").write_text(to_json(tables), encoding="utf-8")
     again = from_json(tmp_path / "terminal.json")
     assert [t.text(70) for t in again] == [t.text(70) for t in tables]
+
+
+def test_lists_give_way_in_their_widest_columns() -> None:
+    from asc_bench.cli.list_ import column_widths
+
+    rows = [("n" * 20, "t" * 90, "x" * 30, "")]
+    assert column_widths(rows, 200) == [20, 60, 30, 0], "as wide as before where there is room"
+    assert column_widths(rows, 100) == [20, 44, 30, 0]
+    assert column_widths(rows, 60) == [20, 17, 17, 0]
+    assert column_widths(rows, 30) == [20, 10, 10, 0], "names stay whole"
