@@ -18,6 +18,7 @@ from asc_bench.names import near
 from asc_bench.plain_values import checked, paths, texts
 from asc_bench.registry import ProtocolLike, protocol_set
 from asc_bench.results import Results, tables_folder
+from asc_bench.runs.durations import TimeLeft, expectation, stored_durations
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
 from asc_bench.runs.store import ResultsStore
@@ -25,7 +26,7 @@ from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
-from asc_bench.training.device import choose_devices
+from asc_bench.training.device import choose_devices, uses_gpu
 from asc_bench.training.precision import ARITHMETICS, asked_for
 
 PathLike = str | Path
@@ -299,8 +300,16 @@ class Experiment:
                 force=self.force or self.strict_code,
                 features=not self.workers.scheduler,
             )
-        watcher.expect(len(work.todo))
+        watcher.expect(TimeLeft(work.todo, self._known(work), self.workers.n_jobs))
         return compute(work, self.store, self.settings, self.workers, watcher)
+
+    def expectation(self, work: Work) -> str:
+        """A sentence on how long the runs that are left will take, by stored ones."""
+        return expectation(work.todo, self._known(work), self.workers.n_jobs)
+
+    def _known(self, work: Work) -> dict[str, float]:
+        gpu = uses_gpu(self.settings.device)
+        return stored_durations(work.todo, self.store, gpu=gpu)
 
     def results(self, work: Work, table: str) -> Results:
         """What is there of some runs; their tables lie below the folder of results, under the name of the set."""
@@ -383,6 +392,8 @@ def _run(
         bench = experiment.bench(protocol, watcher)
         work = experiment.survey(bench, experiment.plan(bench, variants))
         watcher.say(work.summary())
+        if work.todo:
+            watcher.say(experiment.expectation(work))
         return experiment.results(experiment.compute(work, watcher), table or named(variants))
 
 

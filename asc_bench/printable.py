@@ -50,6 +50,17 @@ def printable(text: object) -> str:
     return _STEERING.sub(lambda found: _escape(found[0]), str(text))
 
 
+def encodable(text: str, encoding: str) -> str:
+    r"""Text as a stream of this encoding shows it: simpler characters and escapes where it has no such character.
+
+    Examples
+    --------
+    >>> encodable("68.0 ≤ é", "ascii")
+    '68.0 <= \\xe9'
+    """
+    return text.encode(encoding, DEGRADED).decode(encoding)
+
+
 def printable_record(record: logging.LogRecord) -> bool:
     """A filter of a log, which lets every record through with its message made printable."""
     record.msg, record.args = printable(record.getMessage()), ()

@@ -19,11 +19,13 @@ from asc_bench.files import write_atomic
 from asc_bench.labels import FINE
 from asc_bench.names import near, slug
 from asc_bench.protocol import Protocol
+from asc_bench.reporting.brief import BriefTable
 from asc_bench.reporting.comparisons import equivalence_notes, significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.plots import Plots
 from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, probability_measures, report
 from asc_bench.reporting.table import Table
+from asc_bench.reporting.terminal import pairs_table
 from asc_bench.reporting.tidy import tidy_runs
 from asc_bench.runs.store import StoredRun
 from asc_bench.runs.variant import Named
@@ -225,6 +227,13 @@ class Results:
             pair, manifests, measures=[chosen], notes=equivalence_notes(pair, measures=[chosen])
         )
 
+    def pairs(self, reference: str | None = None, measure: str = "") -> BriefTable:
+        """A line for each pair as it is printed; parameters and errors are those of `compare`."""
+        chosen = self._measure(measure)
+        found = self.compare(reference, measure)
+        table = significance_text_table(found, [run.manifest for run in self._done()], measures=[chosen])
+        return pairs_table(table, self.evaluation.setting, chosen)
+
     def run_table(self) -> pd.DataFrame:
         """A row for each run with all that its manifest says: state, error, durations, memory, versions, host."""
         return tidy_runs([run.manifest for run in self._asked])
@@ -266,7 +275,7 @@ class Results:
         Returns
         -------
         Report
-            ``folder``, and ``text`` for the terminal.
+            ``folder``; ``text``, all tables in full; and ``fitted(width)``, those of the terminal.
         """
         written = report(
             self.protocol,

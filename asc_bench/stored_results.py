@@ -91,11 +91,16 @@ def load_results(
     if not dataset and len(found) > 1:
         raise ConfigError(f"runs on several data are stored: {', '.join(found)}; name one as `dataset`")
     chosen = found[dataset or next(iter(found))]
-    there = list(dict.fromkeys(str(run.manifest["fold"]) for run in chosen.runs))
-    for fold in chosen.folds:
+    require_folds(chosen)
+    return chosen
+
+
+def require_folds(found: Results) -> None:
+    """Raise ConfigError, with the near names, for a fold that is asked for and that no run is stored of."""
+    there = list(dict.fromkeys(str(run.manifest["fold"]) for run in found.runs))
+    for fold in found.folds:
         if fold not in there:
             raise ConfigError(f"no run of {fold!r} is stored{near(fold, there)}")
-    return chosen
 
 
 def stored_tables(

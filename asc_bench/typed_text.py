@@ -26,8 +26,10 @@ def split_items(text: str, separator: str = ",") -> list[str]:
         if character in _OPENING:
             open_ones += character
         elif character in _CLOSING:
-            if not open_ones or _OPENING.index(open_ones[-1]) != _CLOSING.index(character):
+            if not open_ones:
                 raise ConfigError(f"{text!r} has a closing {_kind(character)} too many")
+            if _OPENING.index(open_ones[-1]) != _CLOSING.index(character):
+                raise ConfigError(f"{text!r} lacks a closing {_kind(open_ones[-1])} before {character!r}")
             open_ones = open_ones[:-1]
         if character == separator and not open_ones:
             items.append("")

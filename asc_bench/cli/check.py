@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from asc_bench.cli import options
+from asc_bench.cli import completion, options
 from asc_bench.cli.printing import echo
 
 
 def command(
-    system: Annotated[str, typer.Argument(help="A system, or all.")],
+    system: Annotated[str, typer.Argument(autocompletion=completion.system, help="A system, or all.")],
     cache: options.Cache = None,
 ) -> None:
     """Examine whether a system keeps its contract.

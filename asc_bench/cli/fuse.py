@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, echo_report
 from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def command(
             progress(0.0, "resampling recording locations")
             place = tables_folder(results, bench.tagged(selection, copies), budget, "fusions")
             report = report_fusions(work, place, folds=options.split(folds))
-    echo(report.text)
+    echo_report(report)
     if not quiet:
         echo(f"\nTables, figures and report: {report.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))

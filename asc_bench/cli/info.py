@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asc_bench.cli import completion
 from asc_bench.cli.describe import field, system_lines
 from asc_bench.cli.printing import echo
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str, typer.Argument(help="A system, also with settings (name[param=value]); a protocol or a data set.")
+        str,
+        typer.Argument(
+            autocompletion=completion.named,
+            help="A system, also with settings (name[param=value]); a protocol or a data set.",
+        ),
     ],
     protocol: Annotated[
         str,

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, terminal_width
 
 if TYPE_CHECKING:
     from asc_bench.papers.item import PaperItem
     from asc_bench.protocol import Protocol
     from asc_bench.registry import Registry
+
+_WIDEST, _NARROWEST = 60, 10
+"""Characters of a column but the first."""
 
 Item = TypeVar("Item", bound="PaperItem")
 
@@ -46,7 +49,18 @@ def command(
 def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> str:
     from tabulate import tabulate
 
-    return tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=60)
+    widths = column_widths([headers, *rows], terminal_width())
+    return tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=widths)
+
+
+def column_widths(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """How wide each column may be, so that all fit: that of names stays whole, and the widest give way."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[1:] = [min(size, _WIDEST) for size in widths[1:]]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[1:], default=0) > _NARROWEST:
+        widest = widths.index(max(widths[1:]), 1)
+        widths[widest] -= 1
+    return widths
 
 
 def _systems() -> str:

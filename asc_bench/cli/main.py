@@ -52,7 +52,6 @@ def build_app() -> typer.Typer:
         help="Run published acoustic scene classification systems under official protocols.",
         epilog=EPILOG,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asc_bench.cli import completion
+
 if TYPE_CHECKING:
     from asc_bench.bench.augmentation import Augmentation
     from asc_bench.bench.bench import Selection
@@ -17,15 +19,31 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 
 Protocol = Annotated[
-    str, typer.Option("--protocol", "-p", help="Protocol, such as dcase2018 (see `list protocols`).")
+    str,
+    typer.Option(
+        "--protocol",
+        "-p",
+        autocompletion=completion.protocols,
+        help="Protocol, such as dcase2018 (see `list protocols`).",
+    ),
 ]
 Systems = Annotated[
     str,
-    typer.Option("--systems", "-s", help="all, or names, globs and name[param=value], separated by commas."),
+    typer.Option(
+        "--systems",
+        "-s",
+        autocompletion=completion.systems,
+        help="all, or names, globs and name[param=value], separated by commas.",
+    ),
 ]
 BudgetName = Annotated[
     str,
-    typer.Option("--budget", "-b", help="smoke (seconds), quick (minutes on a CPU) or paper (as published)."),
+    typer.Option(
+        "--budget",
+        "-b",
+        autocompletion=completion.budgets,
+        help="smoke (seconds), quick (minutes on a CPU) or paper (as published).",
+    ),
 ]
 Synthetic = Annotated[bool, typer.Option("--synthetic", help="Use a synthetic dataset instead of real recordings.")]
 SyntheticSize = Annotated[str, typer.Option(help="tiny, small, medium or full (the official counts).")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asc_bench.cli import options
+from asc_bench.cli import completion, options
 from asc_bench.cli.printing import echo
 from asc_bench.cli.shared import Recordings, takes
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @takes(Recordings)
 def command(
-    name: Annotated[str, typer.Argument(help="Data set, protocol or set of weights.")],
+    name: Annotated[
+        str, typer.Argument(autocompletion=completion.datasets, help="Data set, protocol or set of weights.")
+    ],
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the archives unless the data set is complete.")
     ] = False,

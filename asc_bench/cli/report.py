@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, echo_report
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
     unofficial_split: options.UnofficialSplit = False,
     unofficial_files: options.UnofficialFiles = False,
     folds: options.Folds = "",
-    reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
+    reference: Annotated[str, typer.Option(help="Compare every system with this; else with the best.")] = "",
     probability_scores: options.ProbabilityScores = True,
     results: options.Results = options.RESULTS,
 ) -> None:
@@ -34,7 +34,7 @@ def command(
     """
     from pathlib import Path
 
-    from asc_bench.stored_results import stored_results, stored_tables
+    from asc_bench.stored_results import require_folds, stored_results, stored_tables
 
     chosen = options.selection(as_published, hold_out)
     some_folds = options.split(folds)
@@ -71,9 +71,11 @@ def command(
             unofficial_files=unofficial_files,
         )
         tables = [(found, None, True) for found in stored.values()]
+    for found, *_ in tables:
+        require_folds(found)
     for found, compared_with, with_probabilities in tables:
         report = found.report(
             reference=reference or compared_with, probability_scores=probability_scores and with_probabilities
         )
-        echo(report.text)
+        echo_report(report)
         echo(f"\nTables, figures and report: {report.folder}", err=True)

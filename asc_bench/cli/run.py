@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, echo_report
 from asc_bench.cli.shared import Running, takes
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def command(
     context: typer.Context,
     systems: options.Systems = "all",
     folds: options.Folds = "",
-    reference: Annotated[str, typer.Option(help="Compare every system with this one; else all pairs.")] = "",
+    reference: Annotated[str, typer.Option(help="Compare every system with this; else with the best.")] = "",
     probability_scores: options.ProbabilityScores = True,
     table: options.Table = "",
     slurm: options.Slurm = None,
@@ -139,7 +139,7 @@ def _run(
             report = experiment.results(work, table or systems).report(
                 reference=reference or None, probability_scores=probability_scores
             )
-    echo(report.text)
+    echo_report(report)
     if not given.quiet:
         echo(f"\nTables, figures and report: {report.folder}", err=True)
     return conclude(work.unfinished, len(work.wanted))

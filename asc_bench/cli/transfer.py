@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, echo_report
 from asc_bench.cli.shared import Computing, takes
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def command(
         with screen.phase("tables") as progress:
             progress(0.0, "resampling recording locations")
             written = planned.results(experiment, work).report()
-    echo(written.text)
+    echo_report(written)
     if not given.quiet:
         echo(f"\nTables, figures and report: {written.folder}", err=True)
     conclude(work.unfinished, len(work.wanted))

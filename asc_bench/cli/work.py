@@ -127,13 +127,28 @@ def carry_out_on(
     summary = f"{heading}: {work.summary()}" if heading else work.summary()
     if dry_run:
         (echo if heading else screen.say)(summary)
-        for spec in work.wanted:
-            run = work.stored.get(spec.key)
-            state = "to do" if run is None else run.manifest["status"]
-            echo(f"{state:7} {spec.key[:12]}  {spec.title}")
+        screen.say(experiment.expectation(work))
+        list_runs(work)
         return None
     screen.say(summary)
+    if work.todo:
+        screen.say(experiment.expectation(work))
     return experiment.compute(work, screen)
+
+
+def list_runs(work: Work) -> None:
+    """Print what would be computed, what is stored, and in full why systems are skipped or failed."""
+    reasons: dict[str, list[str]] = {}
+    for spec in work.wanted:
+        run = work.stored.get(spec.key)
+        state = "to do" if run is None else str(run.manifest["status"])
+        echo(f"{state:7} {spec.key[:12]}  {spec.title}")
+        if run is not None and not run.done:
+            error = run.manifest["error"]
+            why = ": ".join(filter(None, (error["type"], error["message"])))
+            reasons.setdefault(f"{state}: {why}", []).append(str(spec.variant))
+    for why, systems in reasons.items():
+        echo(f"{', '.join(dict.fromkeys(systems))}: {why}")
 
 
 def conclude(unfinished: Sequence[object], n_wanted: int) -> None:

@@ -53,6 +53,8 @@ class Evaluation:
         As in ``groups_table``; measures besides ``measures``.
     further : mapping
         File name without ending to a table and its tidy frame, such as scores by class.
+    reference : str, optional
+        The system that others are compared with; all pairs if None.
     """
 
     manifests: Sequence[Manifest]
@@ -72,6 +74,7 @@ class Evaluation:
     groups: Groups = field(default_factory=dict)
     by: str = ""
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
+    reference: str | None = None
 
     @property
     def setting(self) -> Setting:
@@ -83,8 +86,8 @@ class Evaluation:
         """Variants with a score of all test clips."""
         return {o.system for o in outcomes(self.scores, self.manifests, self.measures) if o.scored}
 
-    def results(self, columns: Sequence[str] = ()) -> Table:
-        """The table of results, or some of its columns (see ``Table.with_columns``)."""
+    def results(self, columns: Sequence[str] = (), intervals: Collection[str] | None = None) -> Table:
+        """The table of results, or some of its columns (see ``Table.with_columns``), or with fewer intervals."""
         table = results_table(
             self.scores,
             self.manifests,
@@ -94,12 +97,12 @@ class Evaluation:
             tied=self.tied,
             notes=self._notes(),
             source_only=self.source_only,
-            intervals=self.intervals,
+            intervals=self.intervals if intervals is None else intervals,
             limits=self.limits,
         )
         return table.with_columns(columns) if columns else table
 
-    def by_group(self) -> Table | None:
+    def by_group(self, *, intervals: bool = True) -> Table | None:
         """Measures of groups, such as of each source; None where there are none."""
         return groups_table(
             self.scores,
@@ -108,6 +111,7 @@ class Evaluation:
             by=self.by,
             primary=self.measures[0],
             source_only=self.source_only,
+            intervals=intervals,
         )
 
     def beside_published(self) -> Table | None:
@@ -150,7 +154,7 @@ class Evaluation:
         return [*self.measures, *(m for members in self.groups.values() for m in members.values())]
 
     def text(self) -> str:
-        """For the terminal: results, groups and tests."""
+        """For reading: results, groups and tests with all columns and notes."""
         tables = [self.results(), self.by_group(), self.tests() if len(self.significance) else None]
         return "\n\n".join(table.to_text() for table in tables if table is not None)
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from asc_bench.files import write_atomic
 from asc_bench.names import slug
+from asc_bench.reporting.brief import BriefTable
 from asc_bench.reporting.report_runs import Report, report
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -50,7 +51,8 @@ def report_fusions(work: Work, place: Path, *, folds: Sequence[str] = ()) -> Rep
     )
     for ending, content in (("md", table.to_markdown()), ("csv", table.to_csv()), ("tex", table.to_latex())):
         write_atomic(folder / f"complementarity.{ending}", content)
-    return Report(folder, f"{written.text}\n\n{table.to_text()}")
+    pairs = BriefTable.of_table(table, n_labels=2, complete_in="complementarity.md", notes=table.notes[-1:])
+    return Report(folder, f"{written.text}\n\n{table.to_text()}", (*written.brief, pairs))
 
 
 def complementarity_table(

@@ -27,6 +27,7 @@ def groups_table(
     by: str,
     primary: Measure,
     source_only: Mapping[str, float] | None = None,
+    intervals: bool = True,
 ) -> Table | None:
     """One row per system and group; None where there is no group or no score.
 
@@ -42,6 +43,8 @@ def groups_table(
         Measure that systems are sorted by.
     source_only : mapping
         As in ``results_table``; rows of their own below a rule.
+    intervals : bool
+        Whether scores are shown with theirs.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def groups_table(
         for group, names in groups.items():
             found = {column: outcome.score(measure.name) for column, measure in names.items()}
             counted = next((score for score in found.values() if score), None)
-            cells = [_cell(found.get(column), names.get(column)) for column in columns]
+            cells = [_cell(found.get(column), names.get(column), intervals=intervals) for column in columns]
             counts = [f"{counted[key]:,}" if counted else MISSING for key in ("n", "n_locations")]
             rows.append((outcome.system, group, *cells, *counts))
     apart = len(rows)
@@ -74,13 +77,16 @@ def groups_table(
         tuple(rows),
         (
             *setting.caveats,
-            f"{units(measures)}, with 95 % intervals over locations, of the test clips of each {by} alone.",
+            f"{units(measures)}{', with 95 % intervals over locations' if intervals else ''}, of the test clips of "
+            f"each {by} alone.",
         ),
         apart=apart if apart < len(rows) else None,
     )
 
 
-def _cell(score: Mapping[str, Any] | None, measure: Measure | None) -> str:
+def _cell(score: Mapping[str, Any] | None, measure: Measure | None, *, intervals: bool) -> str:
     if score is None or measure is None:
         return MISSING
+    if not intervals:
+        return in_unit(score["value"], measure.unit)
     return with_interval(score["value"], score["low"], score["high"], lambda v: in_unit(v, measure.unit))

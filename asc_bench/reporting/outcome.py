@@ -14,8 +14,6 @@ from asc_bench.reporting.setting import Manifest
 from asc_bench.reporting.text import one_line
 from asc_bench.scoring.measure import Measure
 
-_MAX_SENTENCE = 120
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -80,7 +78,7 @@ class Outcome:
                 detail = ": ".join(filter(None, (str(error.get("type", "")), lines[0] if lines else "")))
                 detail = detail or self.incomplete
                 share = f" ({len(runs)} of {len(self.manifests)} runs)" if len(self.manifests) > 1 else ""
-                return one_line(f"{status}{share}{': ' if detail else ''}{detail}", limit=_MAX_SENTENCE)
+                return one_line(f"{status}{share}{': ' if detail else ''}{detail}")
         return one_line(f"incomplete: {self.incomplete}") if self.incomplete else ""
 
 

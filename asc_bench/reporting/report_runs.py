@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ from asc_bench.files import write_atomic, writing
 from asc_bench.labels import COARSE, FINE, LabelSpace
 from asc_bench.names import near
 from asc_bench.protocol import Protocol
+from asc_bench.reporting.brief import BriefTable, from_json, to_json
 from asc_bench.reporting.class_scores import classes_table, threshold_notes
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.layout import DEFAULT_WIDTH
 from asc_bench.reporting.published import contradictions_of, published_by_variant
 from asc_bench.reporting.report import all_drawn, write_report
 from asc_bench.reporting.scene_scores import scene_scores, scenes_table
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
+from asc_bench.reporting.terminal import brief_tables
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.accuracy import confusion
 from asc_bench.scoring.classes import class_table
@@ -42,16 +45,33 @@ from asc_bench.scoring.source_only import source_alone
 
 STAMP = "report.json"
 TEXT = "results.txt"
+BRIEF = "terminal.json"
+"""The tables of the terminal, whose width may be another one next time."""
 FILES = "files"
 """Entry of the stamp: sha256 of each file of the report by its name."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was written, and the text for the terminal."""
+    """What was written, and what is shown of it.
+
+    Attributes
+    ----------
+    folder : Path
+        Where tables and figures are.
+    text : str
+        Results, groups and tests with all columns and notes, as in ``results.txt``.
+    brief : tuple of BriefTable
+        The tables of the terminal.
+    """
 
     folder: Path
     text: str
+    brief: tuple[BriefTable, ...] = ()
+
+    def fitted(self, width: int = DEFAULT_WIDTH, shown_as: Callable[[str], str] = str) -> str:
+        """The tables of the terminal in at most ``width`` columns; parameters are those of ``BriefTable.text``."""
+        return "\n\n".join(table.text(width, shown_as) for table in self.brief)
 
 
 def report(
@@ -93,20 +113,21 @@ def report(
         "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
     }
     if _written(folder, stamp):
-        return Report(folder, (folder / TEXT).read_text(encoding="utf-8"))
+        return Report(folder, (folder / TEXT).read_text(encoding="utf-8"), from_json(folder / BRIEF))
     evaluation = evaluate(protocol, runs, folds=folds, reference=reference, probability_scores=probability_scores)
     with writing(folder):
         (folder / STAMP).unlink(missing_ok=True)  # it must not vouch for another text if this process is killed
     written = write_report(folder, evaluation)
     for figure in set(folder.glob("confusion-*")) - set(written):
         figure.unlink()
-    text = evaluation.text()
+    text, brief = evaluation.text(), brief_tables(evaluation)
     write_atomic(folder / TEXT, text)
+    write_atomic(folder / BRIEF, to_json(brief))
     if all_drawn(written, evaluation):
         stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
-        files = {path.name: file_digest(path) for path in (*written, folder / TEXT)}
+        files = {path.name: file_digest(path) for path in (*written, folder / TEXT, folder / BRIEF)}
         write_atomic(folder / STAMP, json.dumps(stamp | {FILES: files}, indent=1))
-    return Report(folder, text)
+    return Report(folder, text, brief)
 
 
 def evaluate(
@@ -161,6 +182,7 @@ def evaluate(
         intervals={m.name for m in (compared if protocol.multi_label else measures)},
         groups=groups,
         by=by,
+        reference=reference,
     )
     if not done:
         return whole
@@ -285,6 +307,7 @@ def _written(folder: Path, stamp: Mapping[str, object]) -> bool:
     try:
         noted = json.loads((folder / STAMP).read_bytes())
         files = noted.pop(FILES)
-        return noted == stamp and TEXT in files and all(file_digest(folder / n) == d for n, d in files.items())
+        listed = {TEXT, BRIEF} <= set(files)
+        return noted == stamp and listed and all(file_digest(folder / n) == d for n, d in files.items())
     except (OSError, ConfigError, ValueError, KeyError, TypeError, AttributeError):
         return False

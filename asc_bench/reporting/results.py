@@ -262,15 +262,16 @@ def _notes(
             f"SD over seeds: standard deviation of {measures[0].name} between seeds on the same test clips"
             f"{_in_points(measures[0])}."
         )
-    done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
-    hosts = dict.fromkeys(_computed_on(m) for m in done)
+    hosts = computed_on(ranked)
     if hosts:
-        notes.append(
-            "MACs: multiply-accumulate operations per clip. Train time: mean over runs, on "
-            + ", ".join(hosts)
-            + "."
-        )
+        notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")
     return notes
+
+
+def computed_on(ranked: Sequence[Outcome]) -> str:
+    """What the runs that are done were computed on; empty if none is."""
+    done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
+    return ", ".join(dict.fromkeys(_computed_on(m) for m in done))
 
 
 def _computed_on(manifest: Mapping[str, Any]) -> str:

@@ -26,6 +26,9 @@ _MUST_AGREE = (
     "missing_training",
 )
 
+SYNTHETIC = "Synthetic dataset, not the named recordings: these numbers say nothing about any system on real data."
+SMOKE = "Smoke budget: narrowed and barely trained systems, not comparable with anything."
+
 _OWN = "own"
 _SELECTIONS = {
     "held-out": (
@@ -187,12 +190,9 @@ class Setting:
         """Sentences that a reader must see before any number."""
         found = []
         if self.synthetic:
-            found.append(
-                "Synthetic dataset, not the named recordings: "
-                "these numbers say nothing about any system on real data."
-            )
+            found.append(SYNTHETIC)
         if self.budget == Budget.SMOKE:
-            found.append("Smoke budget: narrowed and barely trained systems, not comparable with anything.")
+            found.append(SMOKE)
         elif self.budget == Budget.QUICK:
             found.append("Quick budget: published architectures, trained for fewer steps than published.")
         if self.selection in _SELECTIONS:

@@ -78,6 +78,11 @@ class SlurmOptions:
             raise ConfigError(
                 f"{path}: time is {given.get('time')!r}, but must be an integer: minutes that a job may take"
             )
+        setup = given.get("setup", [])
+        if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
+            raise ConfigError(
+                f'{path}: setup is {setup!r}, but must be a list of commands, such as ["module load cuda"]'
+            )
         found = cls(runs_per_job=runs_per_job, executor=executor, options=given)
         try:
             _executor(found, Path(), anywhere=True)

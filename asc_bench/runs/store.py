@@ -162,9 +162,11 @@ class ResultsStore:
             return None
         return run
 
-    def iterate(self, tag: str = "*", budget: str = "*") -> Iterator[StoredRun]:
+    def iterate(self, tag: str = "*", budget: str = "*", system: str = "*") -> Iterator[StoredRun]:
         """Every run whose manifest is whole, oldest first; its predictions are checked when they are asked for."""
-        folders = [p.parent for p in self.runs.glob(f"{tag}/{budget}/*/*/{MANIFEST}") if not _hidden(p.parent)]
+        folders = [
+            p.parent for p in self.runs.glob(f"{tag}/{budget}/{system}/*/{MANIFEST}") if not _hidden(p.parent)
+        ]
         found = [run for folder in folders if (run := self._read(folder, whole=False)) is not None]
         yield from sorted(found, key=lambda run: str(run.manifest["finished"]))
 

@@ -161,7 +161,11 @@ def _flat(settings: Mapping[str, object], own: Mapping[str, object]) -> dict[str
     """Settings with those of a mapping ``plan`` as settings of their own."""
     flat = dict(settings)
     plan = flat.get("plan")
-    if "plan" not in own and isinstance(plan, Mapping):
+    if "plan" in flat and "plan" not in own:
+        if not isinstance(plan, Mapping):
+            raise ConfigError(
+                f"plan is {plan!r}, but must be a mapping of fields of TrainingPlan, such as {{'epochs': 5}}"
+            )
         del flat["plan"]
         if AUGMENT in plan:
             raise ConfigError(f"plan holds {AUGMENT}, which is a setting of its own: give {AUGMENT}=...")

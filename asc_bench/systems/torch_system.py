@@ -86,15 +86,34 @@ class TorchSystem(System):
                 f"plan.crop: excerpts of {plan.crop.length} frames, from clips of {shape[0]}: at most "
                 f"{MOST_OF_A_CLIP} times as long, since shorter clips are repeated to fill them"
             )
+        example = shape if plan.crop is None else (plan.crop.length, *shape[1:])
+        if "plan.crop" in self.plan_changes.texts() and (fault := self._refuses(example)):
+            return f"plan.crop: the network does not take examples of shape {example}: {fault}"
         given = Given(
             front_end=front_end,
-            shape=shape if plan.crop is None else (plan.crop.length, *shape[1:]),
+            shape=example,
             standardised=plan.standardise != "none",
             devices=self.task.devices,
             network_reads_device=self.needs_device != "no",
         )
         fault = first_fault(plan.augment, given)
         return f"augmentation by {fault}" if fault else ""
+
+    def _refuses(self, example: tuple[int, ...]) -> str:
+        """Why the network cannot be applied to examples of this shape; empty if it can."""
+        import torch
+
+        from asc_bench.training.batches import Batch
+        from asc_bench.training.device import reproducible
+
+        with reproducible("cpu"), torch.no_grad():
+            batch = Batch(features=torch.zeros(1, *example), device=torch.zeros(1, dtype=torch.int64))
+            module = self.build().eval()
+            try:
+                self.forward(module, batch)
+            except (RuntimeError, ValueError) as error:
+                return str(error)
+        return ""
 
     @property
     def augments_by_device(self) -> bool:

@@ -68,12 +68,22 @@ def choose_devices(name: str, n_jobs: int) -> tuple[str, ...]:
     ConfigError
         As `choose_device`; and for "cuda:*" without a GPU.
     """
-    one = choose_device("cuda" if name == ALL_GPUS else name)
+    try:
+        one = choose_device("cuda" if name == ALL_GPUS else name)
+    except ConfigError as error:
+        if name == ALL_GPUS:
+            raise ConfigError(str(error).replace("'cuda'", repr(ALL_GPUS))) from None
+        raise
     if one != "cuda" or name == "cuda" or (name == "auto" and n_jobs == 1):
         return (one,)
     import torch
 
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+
+def uses_gpu(name: str) -> bool:
+    """Whether a device as `choose_devices` takes it is a GPU here; one that is not there counts as it is named."""
+    return name.startswith("cuda") or (name == "auto" and choose_device(name) != "cpu")
 
 
 def _has_gpu_driver() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asc_bench.errors import ConfigError
-from asc_bench.training.transforms.base import Transform
+from asc_bench.training.transforms.base import Transform, type_fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +303,8 @@ class TrainingPlan:
                 )
             if transform.name in names:
                 raise ConfigError(f"training plan: augment names {transform.name} twice")
+            if fault := type_fault(transform):
+                raise ConfigError(f"training plan: augment: {transform.name}: {fault}")
             names.add(transform.name)
 
     @property

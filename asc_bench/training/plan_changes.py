@@ -102,9 +102,12 @@ def read_change(where: str, key: str, text: str) -> object:
     if name == AUGMENT:
         from asc_bench.training.transforms.table import TRANSFORMS
 
-        if text.strip() == "none":
+        items = split_items(text, "+")
+        if items == ["none"]:
             return ()
-        found = tuple(to_instance(where, item, TRANSFORMS) for item in split_items(text, "+"))
+        if "none" in items:
+            raise ConfigError(f"{where} is {text!r}, but 'none' stands for no augmentation, and alone")
+        found = tuple(to_instance(where, item, TRANSFORMS) for item in items)
         names = [name_of(type(transform)) for transform in found]
         if not names or len(set(names)) < len(names):
             raise ConfigError(f"{where} is {text!r}; name transforms once each, or none for no augmentation")

@@ -24,7 +24,12 @@ def test_tables_are_printed_in_every_locale_the_first_time_and_from_the_file(
     first, again = (cli(*arguments, **locale) for _ in range(2))
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
     assert first.stdout == again.stdout
-    assert "A - B (points)" in first.stdout, "a minus sign, as such a terminal shows it"
+    assert re.search(r"^toy-[ab] +0\.0  -$", first.stdout, re.MULTILINE), "a dash, as such a terminal shows it"
+    for columns, most in (("60", 60), ("", 100)):
+        asked = ("report", "-p", "dcase2018", "-b", "smoke", "--synthetic", "--results", str(tmp_path / "results"))
+        narrow = cli(*asked, COLUMNS=columns, TERM="dumb", NO_COLOR="1", **locale)
+        assert narrow.returncode == 0 and "\x1b" not in narrow.stdout + narrow.stderr, narrow.stderr
+        assert most / 2 < max(map(len, narrow.stdout.splitlines())) <= most
     (text,) = (tmp_path / "results").rglob("results.txt")
     assert "A − B (points)" in text.read_text(encoding="utf-8")
 

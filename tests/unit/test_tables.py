@@ -147,7 +147,7 @@ def test_a_system_over_a_limit_is_marked_and_a_note_says_of_what() -> None:
         manifest("svm"),
     ]
     table = results(scores(REAL), runs, limits=LIMITS)
-    assert cells(table, "sb-cnn")["system"] == "sb-cnn §" and cells(table, CAA)["system"] == CAA
+    assert cells(table, "sb-cnn")["system"] == "sb-cnn ¶" and cells(table, CAA)["system"] == CAA
     assert [cells(table, s)["bytes"] for s in ("sb-cnn", CAA, "svm")] == ["245 k", "122 k", "–"]
     assert [cells(table, s)["MACs (DCASE)"] for s in ("sb-cnn", "svm")] == ["29.4 M", "–"]
     notes = " ".join(table.notes)

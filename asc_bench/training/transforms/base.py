@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import numbers
+import types
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -115,6 +119,38 @@ def first_fault(transforms: Iterable[Transform], given: Given) -> str:
     """Why one of several transforms cannot be applied; empty if all can."""
     faults = ((transform.name, transform.why_not(given)) for transform in transforms)
     return next((f"{name}: {why}" for name, why in faults if why), "")
+
+
+def type_fault(transform: Transform) -> str:
+    """Which parameter of a transform that was made in Python has a value of another type; empty if none has."""
+    try:
+        hints = typing.get_type_hints(type(transform))
+    except NameError:  # a type that is known to type checkers only
+        return ""
+    for parameter in dataclasses.fields(transform):
+        value, kind = getattr(transform, parameter.name), hints[parameter.name]
+        if not _fits(value, kind):
+            named = kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")
+            return f"{parameter.name} is {value!r}, but must be of the type {named}"
+    return ""
+
+
+def require_types(transform: Transform) -> None:
+    """Refuse a parameter of another type; raises ConfigError with the transform, the parameter and the value."""
+    if fault := type_fault(transform):
+        raise ConfigError(f"{transform.name}: {fault}")
+
+
+def _fits(value: object, kind: object) -> bool:
+    """Whether a value is of a simple type; those of other types are not looked at."""
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return any(_fits(value, option) for option in typing.get_args(kind))
+    if typing.get_origin(kind) is typing.Literal:
+        return value in typing.get_args(kind)
+    simple = {float: numbers.Real, int: numbers.Integral, str: str, bool: bool, type(None): type(None)}
+    if kind not in simple:
+        return True
+    return isinstance(value, simple[kind]) and isinstance(value, bool) <= (kind is bool)
 
 
 def require_share(name: str, value: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from asc_bench.errors import ConfigError
-from asc_bench.training.transforms.base import Given, Transform, require_positive, require_share
+from asc_bench.training.transforms.base import Given, Transform, require_positive, require_share, require_types
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,7 @@ class Mixup(Transform):
     alpha: float = 0.3
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_positive(self.name, alpha=self.alpha)
 
     def why_not(self, given: Given) -> str:
@@ -84,6 +85,7 @@ class FreqMixStyle(Transform):
     share: Literal["clip", "batch"] = "clip"
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_share(self.name, self.p)
         require_positive(self.name, alpha=self.alpha)
         if self.share not in ("clip", "batch"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from asc_bench.errors import ConfigError
 from asc_bench.features.torchaudio_import import torchaudio
-from asc_bench.training.transforms.base import Given, Transform, require_positive
+from asc_bench.training.transforms.base import Given, Transform, require_positive, require_types
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,7 @@ class SpecAugment(Transform):
     value: float | None = None
 
     def __post_init__(self) -> None:
+        require_types(self)
         for key in ("frequency", "time", "n_frequency", "n_time"):
             given = getattr(self, key)
             if not 0 <= given < float("inf"):
@@ -112,6 +113,7 @@ class TimeRoll(Transform):
     seconds: float = 0.1
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_positive(self.name, seconds=self.seconds)
 
     def why_not(self, given: Given) -> str:
@@ -148,6 +150,7 @@ class RandomCrop(Transform):
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_positive(self.name, seconds=self.seconds)
 
     def why_not(self, given: Given) -> str:

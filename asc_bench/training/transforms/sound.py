@@ -16,7 +16,7 @@ from asc_bench.data.seeds import generator
 from asc_bench.errors import AscBenchError, ConfigError
 from asc_bench.features.frontends import LogMel
 from asc_bench.names import near
-from asc_bench.training.transforms.base import Given, Transform, require_positive, require_share
+from asc_bench.training.transforms.base import Given, Transform, require_positive, require_share, require_types
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,7 @@ class Gain(Transform):
     db: float = 12.0
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_positive(self.name, db=self.db)
 
     def why_not(self, given: Given) -> str:
@@ -96,6 +97,7 @@ class _Response(Transform):
     p: float = 0.6
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_share(self.name, self.p)
         if not self.names:
             raise ConfigError(f"{self.name}: devices is {self.devices!r}; name one or several, as A+B, or all")
