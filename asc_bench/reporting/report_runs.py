@@ -29,6 +29,7 @@ from asc_bench.scoring.decisions import SegmentRun, segment_runs
 from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
+    repeat_table,
     score_table,
     significance_table,
     tied_with_best,
@@ -88,7 +89,7 @@ def report(
         "folds": sorted(folds),
         "reference": reference,
         "probability_scores": probability_scores,
-        "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
+        "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting", "asc_bench.reporting.page"),
     }
     if _written(folder, stamp):
         return Report(folder, (folder / TEXT).read_text(encoding="utf-8"))
@@ -158,6 +159,7 @@ def evaluate(
         intervals={m.name for m in (compared if protocol.multi_label else measures)},
         groups=groups,
         by=by,
+        tracebacks={str(run.manifest["key"]): run.traceback for run in runs if run.traceback},
     )
     if not done:
         return whole
@@ -170,6 +172,8 @@ def evaluate(
     scores = score_table(predictions, (*defined, *of_probabilities), expected=wanted)
     complete = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
     whole = replace(whole, scores=scores, **_comparisons(predictions, complete, defined[0], compared, reference))
+    if complete:
+        whole = replace(whole, by_repeat=repeat_table(predictions, (*defined, *of_probabilities), systems=complete))
     if isinstance(predictions, pd.DataFrame):
         return replace(whole, **_of_clips(protocol, predictions, complete, manifests, defined))
     return replace(whole, **_of_classes(protocol, predictions, complete, whole)) if complete else whole
