@@ -138,6 +138,16 @@ def test_differences_to_a_reference_from_either_side(opened: Opened) -> None:
     assert names(page) == ["poor", "middling", "good", "broken"]
 
 
+def test_every_test_is_there_when_it_is_asked_for(opened: Opened) -> None:
+    page = opened(three())
+    assert page.locator("#test-count").inner_text() == "Every test of 3 pairs"
+    assert page.locator("#test-table tr").count() == 0
+    page.locator("#test-count").click()
+    page.locator("#test-table tbody tr").first.wait_for()
+    assert page.locator("#test-table tbody tr").count() == 3
+    assert "p McNemar" in page.locator("#test-table thead").inner_text()
+
+
 def test_a_table_of_one_reference_offers_that_one_alone(opened: Opened) -> None:
     tests = three().significance
     page = opened(three(significance=tests[tests["system_b"] == "poor"]))
@@ -249,6 +259,16 @@ def test_colours_follow_the_system_and_the_switch(opened: Opened) -> None:
     page.emulate_media(media="print")
     assert page.evaluate(paper) == "rgb(255, 255, 255)", "paper is white"
     assert not page.locator("#filter").is_visible()
+
+
+def test_what_is_folded_is_printed(opened: Opened) -> None:
+    page = opened(three())
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#run-table tbody tr").count() == 4
+    assert page.locator("#failure-list pre").is_visible()
+    assert not page.locator("#test-table tbody tr").count(), "every test of every pair would be pages"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.locator("#failure-list pre").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

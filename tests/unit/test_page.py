@@ -129,6 +129,16 @@ def test_clips_with_several_labels_get_the_same_page() -> None:
     assert page.data["confusions"] == {}
 
 
+def test_every_test_of_every_pair_stands_as_it_is_printed() -> None:
+    made = evaluation()
+    shown, table = Page(html_page(made, files={})).data["tests"], made.tests()
+    assert (shown["columns"], shown["n"]) == (list(table.columns), 1)
+    (row,) = shown["rows"]
+    found = dict(zip(shown["columns"], row, strict=True))
+    assert (found["p McNemar"], found["z as published"], found["p stratified"]) == ("< 0.001", "2.41", "0.107")
+    assert any(note.startswith("McNemar") for note in shown["notes"])
+
+
 def test_downloads_are_the_files_themselves() -> None:
     page, files = page_and_files(evaluation())
     assert page.data["files"] == files

@@ -18,6 +18,8 @@ from asc_bench.scoring.measure import Measure
 
 LARGEST_FILE = 400_000
 """Characters of a file that the page holds for download; longer ones stand beside it."""
+MOST_PAIRS = 1000
+"""Rows of tests that the page holds; significance.csv holds all."""
 
 _OF_CLASSES = (
     ("detection", "f_score", "detection: F (%)", True),
@@ -57,6 +59,7 @@ def content(evaluation: Evaluation, *, files: Mapping[str, str]) -> dict[str, An
         "references": _references(evaluation) if setting.comparable else [],
         "source_only": _source_only(evaluation),
         "pairs": _pairs(evaluation),
+        "tests": _tests(evaluation),
         "classes": _classes(evaluation),
         "confusions": _confusions(evaluation),
         "runs": run_rows(evaluation.manifests),
@@ -129,6 +132,18 @@ def _pairs(evaluation: Evaluation) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _tests(evaluation: Evaluation) -> dict[str, Any]:
+    """The printed table of every test of every pair, as far as the page holds it."""
+    table = evaluation.tests()
+    caveats = evaluation.setting.caveats
+    return {
+        "columns": list(table.columns),
+        "rows": [list(row) for row in table.rows[:MOST_PAIRS]] if len(evaluation.significance) else [],
+        "n": len(evaluation.significance),
+        "notes": [note for note in table.notes if note not in caveats],
+    }
 
 
 def _classes(evaluation: Evaluation) -> list[dict[str, Any]]:

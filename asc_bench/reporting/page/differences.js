@@ -50,6 +50,25 @@ function drawDifferences(reference) {
     "all pairs that were tested. Filled: p ≤ 0.05; open: no significant difference.";
 }
 
+// Every test, built when it is asked for: twenty systems are 190 pairs.
+function drawTests() {
+  const table = byId("test-table");
+  if (table.childElementCount) return;
+  const { columns: titles, rows, notes } = data.tests;
+  const named = titles.filter((title) => ["measure", "system A", "system B"].includes(title)).length;
+  const kinds = titles.map((_, i) => (i < named ? "" : "number"));
+  const body = rows.map((row) => el("tr", {}, ...row.map((text, i) => el("td", { class: kinds[i] }, text))));
+  table.append(tableHead(titles, kinds), el("tbody", {}, ...body));
+  byId("test-notes").append(...notes.map((note) => el("li", {}, note)));
+}
+
+function startTests() {
+  const { rows, n } = data.tests;
+  const cut = rows.length < n ? ` (${rows.length} of them here, all in significance.csv)` : "";
+  byId("test-count").textContent = `Every test of ${n} ${n === 1 ? "pair" : "pairs"}${cut}`;
+  byId("test-list").addEventListener("toggle", drawTests);
+}
+
 function startDifferences() {
   const names = possibleReferences();
   const there = reveal("differences", names.length > 0);
@@ -71,5 +90,6 @@ function startDifferences() {
   hideIfSingle(byId("compared"));
   byId("compared").addEventListener("input", draw);
   state.listeners.push(draw);
+  startTests();
   draw();
 }
