@@ -71,8 +71,8 @@ def sources_of_numbers(evaluation: Evaluation) -> dict[str, Any]:
     for manifest in evaluation.manifests:
         for name, value in _facts(manifest).items():
             if value not in (None, ""):
-                found.setdefault(name, {})[one_line(value)] = None
-    facts = [[name, " / ".join(values)] for name, values in found.items()]
+                found.setdefault(name, {})[str(value)] = None
+    facts = [[one_line(name), " / ".join(map(one_line, values))] for name, values in found.items()]
     return {"facts": facts, "commands": _commands(evaluation), "provenance": evaluation.setting.provenance}
 
 

@@ -22,6 +22,8 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """One entry per system, best first, those without a score last; the order is that of the printed table."""
     letters = evaluation.letters
     seeds = _seeds(evaluation)
+    # Read off all manifests, so once and not for each score.
+    published = evaluation.published if evaluation.setting.comparable else {}
     return [
         {
             "name": outcome.system,
@@ -32,7 +34,9 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             "needs_device": _needs_device(outcome),
             "n_repeats": outcome.n_repeats,
             "scores": {
-                measure.name: _score(outcome, measure, evaluation)
+                measure.name: _score(
+                    outcome, measure, evaluation, published.get(outcome.system, {}).get(measure.name)
+                )
                 for measure in evaluation.all_measures
                 if outcome.score(measure.name)
             },
@@ -50,10 +54,9 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _score(outcome: Outcome, measure: Measure, evaluation: Evaluation) -> dict[str, Any]:
+def _score(outcome: Outcome, measure: Measure, evaluation: Evaluation, known: float | None) -> dict[str, Any]:
+    """One score; ``known`` is the published value of the measure."""
     score = outcome.scores[measure.name]
-    printed = evaluation.published.get(outcome.system, {}).get(measure.name)
-    known = printed if evaluation.setting.comparable else None
     row = Row(outcome, measure, known)
     # Without its interval where the printed tables leave it out as well.
     shown = evaluation.intervals is None or measure.name in evaluation.intervals or measure.group
