@@ -4,11 +4,16 @@ function terms(entries) {
   return el("dl", {}, ...entries.filter(([, text]) => text).flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]));
 }
 
+// Many citations name the year themselves.
+function sourceOf({ citation, year }) {
+  return citation.includes(String(year)) ? citation : `${citation} (${year})`;
+}
+
 function cardOf(system) {
   const { card, settings } = system;
   const given = Object.entries(settings).filter(([, value]) => value !== "").map(([name, value]) => `${name}=${value}`);
   const facts = terms([
-    ["source", card ? `${card.citation} (${card.year})` : "no card: this installation does not have the system"],
+    ["source", card ? sourceOf(card) : "no card: this installation does not have the system"],
     ["input", card?.input],
     ["settings", given.join(", ")],
     ["parameters", system.costs.n_parameters.text],

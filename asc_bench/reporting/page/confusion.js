@@ -63,7 +63,9 @@ function drawConfusion() {
   const matrix = matrices.find(({ device }) => device === byId("confusion-device").value);
   const title = `${system}, ${matrix.device}`;
   const drawn = matrix.labels.length <= FEW_CLASSES ? smallMatrix(matrix, title) : largeMatrix(matrix, title);
-  byId("confusion").replaceChildren(el("div", { class: "beside" }, drawn, mostConfused(matrix)));
+  const seeds = data.systems.find(({ name }) => name === system).n_repeats;
+  const counted = seeds > 1 ? [el("p", { class: "notes" }, `Clips of all ${seeds} seeds are counted.`)] : [];
+  byId("confusion").replaceChildren(el("div", { class: "beside" }, drawn, mostConfused(matrix)), ...counted);
 }
 
 function startConfusion() {
