@@ -183,6 +183,33 @@ def test_the_page_says_where_its_numbers_come_from() -> None:
     assert run in origin.text
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"selection": "held-out"}, ["--hold-out"]),
+        ({"selection": "test"}, ["--as-published"]),
+        ({"augmentation": "4"}, ["--augment", "4"]),
+        ({"unofficial_split": True}, ["--unofficial-split"]),
+        ({"protocol": "merged", "sources": ["esc-50", "dares-g1"]}, ["--sources", "esc-50,dares-g1"]),
+        ({"expected": {"fold1": {"": 9}, "fold2": {"": 9}}}, ["--folds", "fold1"]),
+    ],
+)
+def test_commands_say_what_is_not_the_usual(changes: dict[str, Any], words: list[str]) -> None:
+    made = evaluation(manifests=[manifest(s, **changes) for s in (CAA, "sb-cnn")])
+    assert " ".join(words) in Page(html_page(made, files={})).data["origin"]["commands"][0]
+
+
+def test_of_transfers_the_tables_alone_are_made_again() -> None:
+    made = evaluation(manifests=[manifest(CAA, system="transfer"), manifest("sb-cnn")])
+    (command,) = Page(html_page(made, files={})).data["origin"]["commands"]
+    assert command.startswith("asc-bench report ")
+
+
+def test_a_protocol_of_ones_own_has_no_command() -> None:
+    made = evaluation(manifests=[manifest(s, protocol="my-corpus") for s in (CAA, "sb-cnn")])
+    assert Page(html_page(made, files={})).data["origin"]["commands"] == []
+
+
 def test_the_page_needs_nothing_from_outside_and_runs_nothing_but_its_own() -> None:
     text = html_page(evaluation(), files={"results.csv": "a,b\n"})
     page = Page(text)
