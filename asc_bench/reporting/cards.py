@@ -1,29 +1,43 @@
-"""The card of a system that stored runs are of, and the cards of all of them for a reference manager."""
+"""Cards of systems as reports show them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Protocol
 
-from asc_bench.registry import systems
-from asc_bench.reporting.setting import Manifest
 from asc_bench.reporting.text import latex, one_line
-from asc_bench.systems.base import Card
 
 
-def card_of(manifest: Manifest) -> Card | None:
-    """Card of the system of a run; None for one that this installation lacks, such as somebody else's own."""
-    found = systems().found.get(str(manifest["system"]))
-    return None if found is None else found.card
+class SystemCard(Protocol):
+    """What a report shows of ``Card`` of ``asc_bench.systems.base``, which it does not import: that needs torch."""
+
+    @property
+    def name(self) -> str:
+        """Name of the system."""
+
+    @property
+    def title(self) -> str:
+        """The name as it is written out."""
+
+    @property
+    def citation(self) -> str:
+        """Where it was published."""
+
+    @property
+    def year(self) -> int:
+        """Of the publication."""
+
+    @property
+    def input(self) -> str:
+        """What it is given of a clip."""
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What the sources leave open and how it was resolved."""
 
 
-def cards_of(manifests: Sequence[Manifest]) -> list[Card]:
-    """One card for each system that this installation has, sorted by name."""
-    cards = {card.name: card for card in map(card_of, manifests) if card is not None}
-    return [cards[name] for name in sorted(cards)]
-
-
-def bibtex(cards: Iterable[Card]) -> str:
+def bibtex(cards: Iterable[SystemCard]) -> str:
     """One ``@misc`` entry per card, under the name of the system.
 
     Cards hold a citation as one string, which becomes the ``howpublished`` of an entry without an author: whoever
@@ -31,6 +45,7 @@ def bibtex(cards: Iterable[Card]) -> str:
 
     Examples
     --------
+    >>> from asc_bench.systems.base import Card
     >>> print(bibtex([Card(name="x", title="X & co", citation="A. Author, 2020", year=2020, input="")]), end="")
     @misc{x,
       title = {X \\& co},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from asc_bench.protocol import Reference
+from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.comparisons import per_run_table, significance_text_table
 from asc_bench.reporting.figures import draw_scores
 from asc_bench.reporting.groups import Groups, groups_table
@@ -63,6 +64,10 @@ class Evaluation:
         ``repeat_table`` of ``asc_bench.scoring.frames``.
     tracebacks : mapping
         Of failed runs, by run key.
+    cards : mapping
+        Name of a system to its card.
+    commands : sequence of str
+        What makes the runs and their tables again.
     further : mapping
         File name without ending to a table and its tidy frame, such as scores by class.
     """
@@ -84,6 +89,8 @@ class Evaluation:
     by: str = ""
     by_repeat: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REPEAT_COLUMNS)))
     tracebacks: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, SystemCard] = field(default_factory=dict)
+    commands: Sequence[str] = ()
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
 
     @property

@@ -13,7 +13,7 @@ import pandas as pd
 from asc_bench.errors import StoreError
 from asc_bench.files import write_atomic
 from asc_bench.names import slug
-from asc_bench.reporting.cards import bibtex, cards_of
+from asc_bench.reporting.cards import bibtex
 from asc_bench.reporting.evaluation import ALL_CLIPS, Evaluation
 from asc_bench.reporting.figures import draw_confusions, save_figure
 from asc_bench.reporting.page import html_page
@@ -92,7 +92,7 @@ def text_files(evaluation: Evaluation) -> dict[str, str]:
         "classes.csv": _csv(evaluation.recalls()),
         "confusions.csv": _csv(evaluation.counts()),
         "seeds.csv": _csv(evaluation.by_repeat),
-        "references.bib": bibtex(cards_of(evaluation.manifests)),
+        "references.bib": bibtex(evaluation.cards.values()),
     }
     for name, (table, frame) in evaluation.further.items():
         texts |= {

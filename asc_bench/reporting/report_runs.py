@@ -19,6 +19,7 @@ from asc_bench.names import near
 from asc_bench.protocol import Protocol
 from asc_bench.reporting.class_scores import classes_table, threshold_notes
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.installed import cards_of, commands_of
 from asc_bench.reporting.published import contradictions_of, published_by_variant
 from asc_bench.reporting.report import all_drawn, write_report
 from asc_bench.reporting.setting import Manifest
@@ -159,6 +160,8 @@ def evaluate(
         intervals={m.name for m in (compared if protocol.multi_label else measures)},
         groups=groups,
         by=by,
+        cards=cards_of(manifests),
+        commands=commands_of(manifests) if manifests else (),
         tracebacks={str(run.manifest["key"]): run.traceback for run in runs if run.traceback},
     )
     if not done:

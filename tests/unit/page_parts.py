@@ -11,6 +11,7 @@ import pandas as pd
 
 from asc_bench.protocol import Reference
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.installed import cards_of, commands_of
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import confusion, failed, manifest, scores, significance
 
@@ -81,7 +82,9 @@ def evaluation(**changes: Any) -> Evaluation:
         "by_repeat": pd.DataFrame(seeds, columns=["system", "measure", "repeat", "value"]),
         "tracebacks": {"key-broken": 'File "net.py", line 7\nValueError: bad shape (3, 4)\nsecond line'},
     }
-    return Evaluation(**(arguments | changes))
+    arguments |= changes
+    runs = arguments["manifests"]
+    return Evaluation(**({"cards": cards_of(runs), "commands": commands_of(runs)} | arguments))
 
 
 def rows_by(frame: pd.DataFrame, *keys: str) -> Mapping[Any, dict[str, Any]]:

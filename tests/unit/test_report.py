@@ -42,7 +42,7 @@ def test_all_files_are_written_and_listed(tmp_path: Path) -> None:
     assert [p.name for p in written] == [
         "results.md", "results.csv", "results.tex",
         "significance.md", "significance.csv", "significance.tex",
-        "runs.csv", "classes.csv", "confusions.csv", "references.bib",
+        "runs.csv", "classes.csv", "confusions.csv",
         "scores.png", "scores.svg", f"{stem}.png", f"{stem}.svg", "report.html",
     ]  # fmt: skip
     assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == sorted(p.name for p in written)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from asc_bench.registry import protocols
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.setting import Manifest
 from asc_bench.reporting.text import MISSING, one_line, seconds
-from asc_bench.runs.transfer import TRANSFER
 
 MOST_RUNS = 1000
 """Rows of runs that the page holds; runs.csv holds all."""
@@ -74,7 +71,7 @@ def sources_of_numbers(evaluation: Evaluation) -> dict[str, Any]:
             if value not in (None, ""):
                 found.setdefault(name, {})[str(value)] = None
     facts = [[one_line(name), " / ".join(map(one_line, values))] for name, values in found.items()]
-    return {"facts": facts, "commands": _commands(evaluation), "provenance": evaluation.setting.provenance}
+    return {"facts": facts, "commands": list(evaluation.commands), "provenance": evaluation.setting.provenance}
 
 
 def _facts(manifest: Manifest) -> dict[str, object]:
@@ -115,29 +112,3 @@ def _cut(traceback: str) -> str:
         return traceback
     half = _LONGEST // 2
     return f"{traceback[:half]}\n[{len(traceback) - _LONGEST:,} characters left out]\n{traceback[-half:]}"
-
-
-def _commands(evaluation: Evaluation) -> list[str]:
-    """What makes the runs and their tables again; none for a protocol that a command line cannot name.
-
-    A transfer names its source in other words than ``run`` takes: of transfers the tables alone are made again.
-    """
-    setting, manifests = evaluation.setting, evaluation.manifests
-    if setting.protocol not in protocols().found:
-        return []
-    variants = dict.fromkeys(str(m["variant"]) for m in manifests if m["status"] != "skipped")
-    words = ["-p", setting.protocol, "-s", ",".join(variants), "--budget", setting.budget]
-    words += {"test": ["--as-published"], "held-out": ["--hold-out"]}.get(setting.selection, [])
-    words += ["--augment", setting.augmentation] if setting.augmentation else []
-    words += ["--folds", ",".join(setting.folds)] if setting.folds else []
-    words += ["--unofficial-split"] if setting.unofficial_split else []
-    words += ["--unofficial-files"] if setting.unofficial_files else []
-    words += ["--synthetic"] if setting.synthetic else []
-    commands = [shlex.join(["asc-bench", "report", *words])]
-    if any(m["system"] == TRANSFER for m in manifests):
-        return commands
-    joined = list(manifests[0].get("sources") or ())
-    words += ["--sources", ",".join(joined)] if len(joined) < len(protocols().get(setting.protocol).sources) else []
-    words += ["--synthetic-size", setting.synthetic_size] if setting.synthetic_size else []
-    words += ["--repeats", str(setting.n_repeats)] if setting.n_repeats > 1 else []
-    return [shlex.join(["asc-bench", "run", *words]), *commands]

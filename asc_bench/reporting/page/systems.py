@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from asc_bench.reporting.cards import card_of
+from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.columns import COLUMNS, Row, beside, printed_value
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.outcome import Outcome
@@ -43,7 +43,7 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             "seeds": seeds.get(outcome.system, {}),
             "costs": _costs(outcome, evaluation.measures[0]),
             "settings": {str(k): str(v) for k, v in (outcome.manifests[0].get("params") or {}).items()},
-            "card": _card(outcome),
+            "card": _card(evaluation.cards.get(str(outcome.manifests[0]["system"]))),
         }
         for outcome in evaluation.outcomes
     ]
@@ -111,8 +111,7 @@ def _needs_device(outcome: Outcome) -> str:
     return next((use for use in ("test", "training", "no") if use in uses), "")
 
 
-def _card(outcome: Outcome) -> dict[str, Any] | None:
-    card = card_of(outcome.manifests[0])
+def _card(card: SystemCard | None) -> dict[str, Any] | None:
     if card is None:
         return None
     return {
