@@ -8,13 +8,14 @@ LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
 SOURCES := asc_bench baselines proposed protocols tests
 
-.PHONY: help install demo test test-slow storm statistics lint format golden parity bench-features bench-augment \
+.PHONY: help install demo test test-slow test-browser storm statistics lint format golden parity bench-features bench-augment \
 	bench-overhead bench-training bench-gpu docs reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
+	@echo "make test-browser    the results page in headless Chromium, a minute; needs Debian's chromium"
 	@echo "make storm           faults replayed against the harness, counted; minutes; the table of docs/reliability.md"
 	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
@@ -43,6 +44,10 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-browser: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m browser
 
 storm: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.storm

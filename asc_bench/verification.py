@@ -17,7 +17,7 @@ from asc_bench.joint_protocol import JointProtocol
 from asc_bench.joint_results import of_set
 from asc_bench.protocol import Protocol
 from asc_bench.registry import protocol_set, protocols
-from asc_bench.reporting.report import table_files
+from asc_bench.reporting.report import text_files
 from asc_bench.reporting.report_runs import evaluate
 from asc_bench.results import TABLE
 from asc_bench.runs.store import MANIFEST, DamagedRunError, StoredRun, read_run
@@ -25,6 +25,9 @@ from asc_bench.stored_protocol import DEFINITION, StoredProtocol
 
 RELATIVE_TOLERANCE = 1e-9
 """Between numbers of a CSV file: another version of numpy may sum in another order."""
+
+NO_NUMBERS = ("runs.csv", "references.bib")
+"""Facts of the manifests, whose digests are compared, and of the systems that are installed."""
 
 State = Literal["verified", "wrong", "not verified"]
 
@@ -114,11 +117,11 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
     try:
         protocol, runs = _protocol(runs)
         evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
-        files = table_files(evaluation)
+        files = text_files(evaluation)
     except AscBenchError as error:
         return Finding("not verified", "table", place, str(error))
     for name, text in files.items():
-        if name == "runs.csv":  # facts of the manifests, whose digests were compared
+        if name in NO_NUMBERS or not text:
             continue
         try:
             stored = (folder / name).read_text(encoding="utf-8")

@@ -36,6 +36,7 @@ TRANSPARENT = ("asc_bench.api",)
 DEPENDENCIES = ("torch", "numpy", "scipy", "scikit-learn", "librosa", "soxr")
 
 
+_CODE = {".py", ".js", ".css", ".j2"}
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -218,7 +219,7 @@ def _has_docstring(body: Iterable[ast.stmt]) -> bool:
 
 
 def package_digest(*packages: str) -> str:
-    """Digest of all files of code in some packages.
+    """Digest of all files of code in some packages, scripts and templates of pages among them.
 
     Comments count: what is made again for them, such as a report, costs less than reading every syntax tree.
     """
@@ -227,7 +228,7 @@ def package_digest(*packages: str) -> str:
         source = _source(package)
         if source is None:
             raise ModuleNotFoundError(package)
-        for path in sorted(source.parent.glob("*.py")):
+        for path in sorted(path for path in source.parent.iterdir() if path.suffix in _CODE):
             content = path.read_bytes()
             whole.update(f"{package}/{path.name} {len(content)}\n".encode() + content)
     return whole.hexdigest()

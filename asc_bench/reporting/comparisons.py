@@ -33,7 +33,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Pair, Measure], str]], ...] = (
     ("only B right", lambda row, measure: _of_proportions(_clips, row["only_b"], measure)),
     ("p McNemar", lambda row, measure: _of_proportions(p_value, row["p_mcnemar"], measure)),
     ("p bootstrap", lambda row, measure: _of_locations(row["p_bootstrap"], row)),
-    ("p bootstrap, Holm", lambda row, measure: _of_locations(row["p_bootstrap_holm"], row)),
+    ("p bootstrap, Holm", lambda row, measure: adjusted_p(row)),
 )
 
 _OF_PROPORTIONS = (
@@ -124,6 +124,11 @@ def equivalence_notes(significance: pd.DataFrame, *, measures: Sequence[Measure]
 def _difference(row: Pair, measure: Measure) -> str:
     shown, low, high = (difference_in(row[name], measure.unit) for name in ("difference", "low", "high"))
     return shown if math.isnan(row["low"]) else f"{shown} [{low}, {high}]"
+
+
+def adjusted_p(row: Pair) -> str:
+    """The p-value to quote, corrected for all pairs of one measure, as it is printed."""
+    return _of_locations(row["p_bootstrap_holm"], row)
 
 
 def _of_locations(p: float, row: Pair) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,21 +11,30 @@ import pandas as pd
 
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
+from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.comparisons import per_run_table, significance_text_table
 from asc_bench.reporting.figures import draw_scores
 from asc_bench.reporting.groups import Groups, groups_table
-from asc_bench.reporting.outcome import outcomes
+from asc_bench.reporting.letters import letters
+from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.results import published_table, results_table
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_results
+from asc_bench.scoring.frames import REPEAT_COLUMNS
 from asc_bench.scoring.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ALL_CLIPS = "all clips"
+
 Confusions = Mapping[str, Mapping[str, pd.DataFrame]]
 """Variant to device (``""`` for all clips) to counts, rows true, columns predicted."""
+
+
+RECALL_COLUMNS = ("system", "device", "label", "n", "recall")
+COUNT_COLUMNS = ("system", "device", "true", "predicted", "n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +61,14 @@ class Evaluation:
         What to know of published numbers, below the tables that show some.
     groups, by
         As in ``groups_table``; measures besides ``measures``.
+    by_repeat : DataFrame
+        ``repeat_table`` of ``asc_bench.scoring.frames``.
+    tracebacks : mapping
+        Of failed runs, by run key.
+    cards : mapping
+        Name of a system to its card.
+    commands : sequence of str
+        What makes the runs and their tables again.
     further : mapping
         File name without ending to a table and its tidy frame, such as scores by class.
     reference : str, optional
@@ -73,6 +91,10 @@ class Evaluation:
     limits: Limits | None = None
     groups: Groups = field(default_factory=dict)
     by: str = ""
+    by_repeat: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REPEAT_COLUMNS)))
+    tracebacks: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, SystemCard] = field(default_factory=dict)
+    commands: Sequence[str] = ()
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
     reference: str | None = None
 
@@ -84,7 +106,57 @@ class Evaluation:
     @property
     def scored(self) -> set[str]:
         """Variants with a score of all test clips."""
-        return {o.system for o in outcomes(self.scores, self.manifests, self.measures) if o.scored}
+        return {o.system for o in self.outcomes if o.scored}
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """One per system, in the order of the table of results."""
+        return outcomes(self.scores, self.manifests, self.measures)
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Letters of the systems by the primary measure; two that share one do not differ (see ``letters``)."""
+        primary = self.measures[0].name
+        ranked = [o.system for o in self.outcomes if o.score(primary)]
+        return letters(self.significance, ranked, measure=primary)
+
+    def pooled_confusions(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """``confusions`` of scored systems; with several devices first the sum over all of them, under ``""``."""
+        scored = self.scored
+        return {
+            system: {**({"": sum_of(frames.values())} if len(frames) > 1 else {}), **frames}
+            for system, frames in self.confusions.items()
+            if system in scored and frames
+        }
+
+    def recalls(self) -> pd.DataFrame:
+        """Recall of each class, read off ``pooled_confusions``.
+
+        Returns
+        -------
+        DataFrame
+            Columns `RECALL_COLUMNS`: ``n`` test clips of the class, those of every repeat counted, and the share of
+            them that were classified right (NaN if there is none). ``device`` is empty for clips of all devices.
+        """
+        rows = []
+        for system, frames in self.pooled_confusions().items():
+            for device, frame in frames.items():
+                n, right = frame.to_numpy().sum(axis=1), frame.to_numpy().diagonal()
+                for label, of, correct in zip(frame.index, n, right, strict=True):
+                    rows.append((system, device, str(label), int(of), correct / of if of else math.nan))
+        return pd.DataFrame(rows, columns=list(RECALL_COLUMNS))
+
+    def counts(self) -> pd.DataFrame:
+        """Every confusion matrix in one frame, columns `COUNT_COLUMNS`: pairs of classes that occur."""
+        rows = [
+            (system, device, str(true), str(predicted), int(n))
+            for system, frames in self.pooled_confusions().items()
+            for device, frame in frames.items()
+            for true, row in frame.iterrows()
+            for predicted, n in row.items()
+            if n
+        ]
+        return pd.DataFrame(rows, columns=list(COUNT_COLUMNS))
 
     def results(self, columns: Sequence[str] = (), intervals: Collection[str] | None = None) -> Table:
         """The table of results, or some of its columns (see ``Table.with_columns``), or with fewer intervals."""
@@ -119,7 +191,7 @@ class Evaluation:
         return published_table(
             self.scores,
             self.manifests,
-            measures=self._with_groups(),
+            measures=self.all_measures,
             published=self.published,
             references=self.references,
             notes=self._notes(),
@@ -136,21 +208,26 @@ class Evaluation:
         return per_run_table(self.manifests)
 
     def tidy(self) -> pd.DataFrame:
-        """The results as numbers: one row per system and measure, those of groups too."""
-        return tidy_results(
+        """The results as numbers: one row per system and measure, those of groups too; ``letters`` of the first."""
+        frame = tidy_results(
             self.scores,
             self.manifests,
-            measures=self._with_groups(),
+            measures=self.all_measures,
             published=self.published,
             source_only=self.source_only,
             limits=self.limits,
         )
+        found, primary = self.letters, self.measures[0].name
+        of_rows = zip(frame["system"], frame["measure"], strict=True)
+        return frame.assign(letters=[found.get(s, "") if m == primary else "" for s, m in of_rows])
 
     def _notes(self) -> tuple[str, ...]:
         shows_published = self.setting.comparable and (self.references or self.published)
         return (*self.notes, *([self.published_note] if self.published_note and shows_published else ()))
 
-    def _with_groups(self) -> list[Measure]:
+    @property
+    def all_measures(self) -> list[Measure]:
+        """``measures``, and those of groups behind them."""
         return [*self.measures, *(m for members in self.groups.values() for m in members.values())]
 
     def text(self) -> str:
@@ -162,3 +239,11 @@ class Evaluation:
         """Scores with their intervals; what the table does not show for want of test clips, no figure shows."""
         shown = self.scores[self.scores["system"].isin(self.scored)]
         return draw_scores(shown, measures=self.measures, title=self.setting.title)
+
+
+def sum_of(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Confusion matrices over the same classes, added up."""
+    first, *others = frames
+    for frame in others:
+        first = first + frame
+    return first

@@ -13,18 +13,16 @@ import pandas as pd
 from asc_bench.errors import StoreError
 from asc_bench.files import write_atomic
 from asc_bench.names import slug
-from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.cards import bibtex
+from asc_bench.reporting.evaluation import ALL_CLIPS, Evaluation
 from asc_bench.reporting.figures import draw_confusions, save_figure
 from asc_bench.reporting.page import html_page
 from asc_bench.reporting.setting import Setting
-from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import one_line
 from asc_bench.reporting.tidy import tidy_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-ALL_CLIPS = "all clips"
 
 _log = logging.getLogger("asc_bench")
 
@@ -42,8 +40,9 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     Returns
     -------
     list of Path
-        The files written, in order: ``results.md/.csv/.tex``, ``significance.md/.csv/.tex``, ``runs.csv``,
-        figures, and last ``report.html``. A figure that cannot be drawn is left out, with a warning.
+        The files written, in order: ``results.md/.csv/.tex``, ``significance.md/.csv/.tex``, ``runs.csv``;
+        ``classes.csv``, ``confusions.csv``, ``seeds.csv`` and ``references.bib`` where there is something to write
+        in them; figures; and last ``report.html``. A figure that cannot be drawn is left out, with a warning.
 
     Raises
     ------
@@ -52,10 +51,11 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     StoreError
         If a file cannot be written; its message names it.
     """
-    setting, manifests = evaluation.setting, evaluation.manifests
-    written = [_write(folder / name, text) for name, text in table_files(evaluation).items()]
-    images: dict[str, bytes] = {}
-    for stem, (caption, draw) in _figures(evaluation, setting).items():
+    texts = text_files(evaluation)
+    written = [_write(folder / name, text) for name, text in texts.items() if text]
+    for name in texts.keys() - {path.name for path in written}:
+        (folder / name).unlink(missing_ok=True)  # one of an earlier report holds other numbers
+    for stem, draw in _figures(evaluation).items():
         try:
             png, svg = save_figure(draw(), folder / stem)
         except StoreError:
@@ -66,21 +66,22 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
                 (folder / f"{stem}.{kind}").unlink(missing_ok=True)  # one of an earlier report shows other numbers
             continue
         written += [png, svg]
-        images[caption] = svg.read_bytes()
-    more = [table for table, _ in evaluation.further.values()]
-    sections: dict[str, list[Table]] = {
-        "Results": [*_shown(evaluation), *more],
-        "Pairwise tests": [evaluation.tests()],
-        "Runs": [evaluation.runs()],
-    }
-    written.append(_write(folder / "report.html", html_page(manifests, tables=sections, images=images)))
+    page = html_page(evaluation, files={name: text for name, text in texts.items() if text})
+    written.append(_write(folder / "report.html", page))
     return written
 
 
-def table_files(evaluation: Evaluation) -> dict[str, str]:
-    """All tables of one setting, by the name of their file."""
-    shown, tests = _shown(evaluation), evaluation.tests()
-    files = {
+def all_drawn(written: Iterable[Path], evaluation: Evaluation) -> bool:
+    """Whether no figure had to be left out of what `write_report` wrote."""
+    return {path.stem for path in written if path.suffix == ".png"} == set(_figures(evaluation))
+
+
+def text_files(evaluation: Evaluation) -> dict[str, str]:
+    """Every file of text by its name; one that would hold nothing is empty."""
+    tables = (evaluation.results(), evaluation.by_group(), evaluation.beside_published())
+    shown = [table for table in tables if table is not None]
+    tests = evaluation.tests()
+    texts = {
         "results.md": "\n".join(table.to_markdown() for table in shown),
         "results.csv": evaluation.tidy().to_csv(index=False),
         "results.tex": "\n".join(table.to_latex() for table in shown),
@@ -88,34 +89,33 @@ def table_files(evaluation: Evaluation) -> dict[str, str]:
         "significance.csv": evaluation.significance.to_csv(index=False),
         "significance.tex": tests.to_latex(),
         "runs.csv": tidy_runs(evaluation.manifests).to_csv(index=False),
+        "classes.csv": _csv(evaluation.recalls()),
+        "confusions.csv": _csv(evaluation.counts()),
+        "seeds.csv": _csv(evaluation.by_repeat),
+        "references.bib": bibtex(evaluation.cards.values()),
     }
     for name, (table, frame) in evaluation.further.items():
-        files[f"{name}.md"] = table.to_markdown()
-        files[f"{name}.csv"] = frame.to_csv(index=False)
-        files[f"{name}.tex"] = table.to_latex()
-    return files
+        texts |= {
+            f"{name}.md": table.to_markdown(),
+            f"{name}.csv": frame.to_csv(index=False),
+            f"{name}.tex": table.to_latex(),
+        }
+    return texts
 
 
-def _shown(evaluation: Evaluation) -> list[Table]:
-    tables = (evaluation.results(), evaluation.by_group(), evaluation.beside_published())
-    return [table for table in tables if table is not None]
+def _csv(frame: pd.DataFrame) -> str:
+    return "" if frame.empty else frame.to_csv(index=False)
 
 
-def all_drawn(written: Iterable[Path], evaluation: Evaluation) -> bool:
-    """Whether no figure had to be left out of what `write_report` wrote."""
-    return {path.stem for path in written if path.suffix == ".png"} == set(_figures(evaluation, evaluation.setting))
-
-
-def _figures(evaluation: Evaluation, setting: Setting) -> dict[str, tuple[str, Callable[[], Figure]]]:
-    """Caption and drawing of each figure by the stem of its files."""
-    figures = {"scores": (f"Scores with 95 % intervals. {setting.title}", evaluation.score_figure)}
-    scored = evaluation.scored
+def _figures(evaluation: Evaluation) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure, by the stem of its files."""
+    setting, scored = evaluation.setting, evaluation.scored
+    figures: dict[str, Callable[[], Figure]] = {"scores": evaluation.score_figure}
     for system, frames in evaluation.confusions.items():
         panels = confusion_panels(frames)
         if panels and system in scored:
-            caption = f"Confusion matrices of {system}. {setting.title}"
             draw = partial(draw_confusions, panels, title=confusion_title(system, setting))
-            figures[f"confusion-{slug(system)}"] = (caption, draw)
+            figures[f"confusion-{slug(system)}"] = draw
     return figures
 
 

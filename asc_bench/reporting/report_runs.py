@@ -20,6 +20,7 @@ from asc_bench.protocol import Protocol
 from asc_bench.reporting.brief import BriefTable, from_json, to_json
 from asc_bench.reporting.class_scores import classes_table, threshold_notes
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.installed import cards_of, commands_of
 from asc_bench.reporting.layout import DEFAULT_WIDTH
 from asc_bench.reporting.published import contradictions_of, published_by_variant
 from asc_bench.reporting.report import all_drawn, write_report
@@ -34,6 +35,7 @@ from asc_bench.scoring.decisions import SegmentRun, segment_runs
 from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
+    repeat_table,
     score_table,
     significance_table,
     tied_with_best,
@@ -110,7 +112,7 @@ def report(
         "folds": sorted(folds),
         "reference": reference,
         "probability_scores": probability_scores,
-        "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting"),
+        "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting", "asc_bench.reporting.page"),
     }
     if _written(folder, stamp):
         return Report(folder, (folder / TEXT).read_text(encoding="utf-8"), from_json(folder / BRIEF))
@@ -183,6 +185,9 @@ def evaluate(
         groups=groups,
         by=by,
         reference=reference,
+        cards=cards_of(manifests),
+        commands=commands_of(manifests) if manifests else (),
+        tracebacks={str(run.manifest["key"]): run.traceback for run in runs if run.traceback},
     )
     if not done:
         return whole
@@ -195,6 +200,8 @@ def evaluate(
     scores = score_table(predictions, (*defined, *of_probabilities), expected=wanted)
     complete = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
     whole = replace(whole, scores=scores, **_comparisons(predictions, complete, defined[0], compared, reference))
+    if complete:
+        whole = replace(whole, by_repeat=repeat_table(predictions, (*defined, *of_probabilities), systems=complete))
     if isinstance(predictions, pd.DataFrame):
         return replace(whole, **_of_clips(protocol, predictions, complete, whole, defined))
     return replace(whole, **_of_classes(protocol, predictions, complete, whole)) if complete else whole

@@ -91,7 +91,7 @@ def results_table(
         rows.append(
             {
                 "system": _marked_name(outcome, tied=alike, over=bool(over_limits(outcome, limits))),
-                **{m.name: _measured(outcome.score(m.name), m, intervals) for m in measures},
+                **{m.name: measured(outcome.score(m.name), m, intervals) for m in measures},
                 **{title: column.cell(row) for title, column in zip(titles, COLUMNS, strict=True)},
             }
         )
@@ -150,8 +150,8 @@ def published_table(
             if printed is not None:
                 score = outcome.score(measure.name)
                 difference = beside(Row(outcome, measure, printed))
-                cells = _measured(score, measure, None), printed_value(printed, measure), difference
-                rows.append((outcome.system, measure.name, *cells, _inside(score, printed, measure)))
+                cells = measured(score, measure, None), printed_value(printed, measure), difference
+                rows.append((outcome.system, measure.name, *cells, inside_interval(score, printed, measure)))
     apart = len(rows)
     for reference in references:
         name = f"{reference.title} (published)"
@@ -176,7 +176,8 @@ def published_table(
     )
 
 
-def _measured(score: Mapping[str, Any] | None, measure: Measure, intervals: Collection[str] | None) -> str:
+def measured(score: Mapping[str, Any] | None, measure: Measure, intervals: Collection[str] | None) -> str:
+    """A score as it is printed, with its interval if ``intervals`` names the measure or is None."""
     if not score:
         return MISSING
     if intervals is not None and measure.name not in intervals:
@@ -184,7 +185,8 @@ def _measured(score: Mapping[str, Any] | None, measure: Measure, intervals: Coll
     return with_interval(score["value"], score["low"], score["high"], lambda v: in_unit(v, measure.unit))
 
 
-def _inside(score: Mapping[str, Any] | None, printed: float, measure: Measure) -> str:
+def inside_interval(score: Mapping[str, Any] | None, printed: float, measure: Measure) -> str:
+    """Whether a published value, as printed, lies inside the interval of the measured one."""
     if not score or math.isnan(score["low"]):
         return MISSING
     return "yes" if in_print(score["low"], measure) <= printed <= in_print(score["high"], measure) else "no"

@@ -75,6 +75,15 @@ class StoredRun:
         """Of a run on clips with several labels: one row per split, level, clip and segment; as ``predictions``."""
         return read_segment_predictions(self._sound(SEGMENTS))
 
+    @property
+    def traceback(self) -> str:
+        """Of a failed run; empty for any other, and where it cannot be read."""
+        if self.manifest["status"] != "failed":
+            return ""
+        with suppress(OSError):
+            return (self.folder / TRACEBACK).read_text(encoding="utf-8", errors="replace")
+        return ""
+
     def sharing(self, other: StoredRun | None) -> StoredRun:
         """The same, holding what its manifest has in common with another's once: that is most of it."""
         return self if other is None else replace(self, manifest=_sharing(self.manifest, other.manifest))

@@ -69,6 +69,7 @@ SIGNIFICANCE_COLUMNS = (
     "p_better",
     "p_equivalent",
 )
+REPEAT_COLUMNS = ("system", "measure", "repeat", "value")
 SIGNIFICANT = 0.05
 ROPE_OF_PERCENT = 0.01
 """Differences of percent measures up to one point are practically none, unless another region is asked for."""
@@ -126,6 +127,35 @@ def score_table(
             row = {"system": system, "measure": wanted.name, "n_repeats": repeats, "incomplete": gaps}
             rows.append(row | numbers)
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+
+
+def repeat_table(
+    predictions: Predictions, measures: Sequence[Measure], *, systems: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Every measure of every repeat of systems that have several: the values behind a mean of `score_table`.
+
+    Parameters
+    ----------
+    predictions, measures
+        As in `score_table`.
+    systems : sequence of str
+        Some of them; leave out those that are incomplete.
+
+    Returns
+    -------
+    DataFrame
+        Columns `REPEAT_COLUMNS`; percent as fractions. Measures that a system does not predict are left out.
+    """
+    rows = []
+    for system, own in _by_system(predictions).items():
+        repeats = _repeats(own)
+        if len(repeats) < 2 or (systems and system not in systems):
+            continue
+        for wanted in measures:
+            if not lacking_levels(own, wanted):
+                of_measure = _rows(own, wanted)
+                rows += [(system, wanted.name, r, of_measure.value(i)) for i, r in enumerate(repeats)]
+    return pd.DataFrame(rows, columns=list(REPEAT_COLUMNS))
 
 
 def significance_table(
@@ -207,6 +237,11 @@ def _by_system(predictions: Predictions) -> Mapping[str, Predictions]:
 
 def _rows(own: Predictions, wanted: Measure) -> Rows:
     return clip_rows(own, wanted) if isinstance(own, pd.DataFrame) else segment_rows(own, wanted)
+
+
+def _repeats(own: Predictions) -> list[int]:
+    found = own["repeat"] if isinstance(own, pd.DataFrame) else (run.repeat for run in own)
+    return sorted({int(repeat) for repeat in found})
 
 
 def _repeats_and_gaps(own: Predictions, expected: Expected | None) -> tuple[int, str]:

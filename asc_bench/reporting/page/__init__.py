@@ -1,0 +1,5 @@
+"""The results page: one HTML file with its style, its scripts and its numbers inside."""
+
+from asc_bench.reporting.page.render import html_page
+
+__all__ = ["html_page"]
