@@ -76,7 +76,8 @@ def verify(results: Path | str) -> Iterator[Finding]:
     Examples
     --------
     >>> from asc_bench.verification import verify
-    >>> {finding.state for finding in verify("results/reference")}  # doctest: +SKIP
+    >>> results = "results/reference"
+    >>> {found.state for found in verify(results)}  # doctest: +SKIP
     {'verified'}
     """
     root = Path(results)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
-from torch import Tensor, nn
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.examples import by_level
@@ -23,6 +22,9 @@ from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import prediction_frame, stack_runs
 from asc_bench.systems.base import System
 from asc_bench.systems.torch_system import TorchSystem
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 PRECISIONS = ("float16", "int8")
 
@@ -86,6 +88,8 @@ def round_weights(module: nn.Module) -> None:
     scales and shifts of normalisations, are few, and stay as they are. No activation is rounded, which a processor
     without floating point would do too; torch rounds weights alone for dense layers only.
     """
+    import torch
+
     with torch.no_grad():
         for tensor, axis in _matrices(module):
             tensor.copy_(_rounded(tensor, axis))
@@ -141,6 +145,8 @@ def changes(
 
 def _matrices(module: nn.Module) -> list[tuple[Tensor, int]]:
     """Tensors of two axes or more in the layers, each once, with the axis of their output channels."""
+    from torch import nn
+
     found: dict[int, tuple[Tensor, int]] = {}
     for layer in module.modules():
         axis = 1 if isinstance(layer, nn.modules.conv._ConvTransposeNd) else 0
@@ -154,5 +160,7 @@ def _rounded(tensor: Tensor, axis: int) -> Tensor:
     others = [i for i in range(tensor.ndim) if i != axis]
     scale = tensor.abs().amax(dim=others) / _MOST
     scale[scale == 0] = 1.0  # a channel of zeros stays one
+    import torch
+
     zero = torch.zeros(len(scale), dtype=torch.int32, device=tensor.device)
     return torch.fake_quantize_per_channel_affine(tensor, scale, zero, axis, -_MOST, _MOST)

@@ -80,6 +80,7 @@ def count_stored(module: nn.Module, *, trained: bool = True) -> dict[str, int]:
     buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
     parameters = list(module.parameters())
     counted = [*parameters, *buffers]
+    trained = trained and not any(t.is_meta for t in counted)  # those of a network without storage have no values
     return {
         "n_stored": sum(p.numel() for p in parameters),
         "n_nonzero": sum(int(t.detach().count_nonzero()) if trained else t.numel() for t in counted),

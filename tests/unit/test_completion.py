@@ -29,7 +29,7 @@ def offered(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("asc-bench run -p dcase201", ["dcase2018", "dcase2019"]),
+        ("asc-bench run -p dcase2018", ["dcase2018", "dcase2018a"]),
         ("asc-bench report --budget ", ["smoke", "quick", "paper"]),
         ("asc-bench run -s sb-c", ["sb-cnn"]),
         ("asc-bench run -s logmel-svm,sb-c", ["logmel-svm,sb-cnn"]),

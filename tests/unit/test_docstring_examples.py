@@ -15,7 +15,7 @@ PACKAGES = {
     "proposed": "asc_bench.proposed",
     "protocols": "asc_bench.protocols",
 }
-SKIPPED_FOR = ("data=", "load_results(", "results.", "bench.", "dataset.", "check(")
+SKIPPED_FOR = ("data=", "load_results(", "verify(", "results.", "bench.", "dataset.", "check(")
 """Recordings, stored results, and minutes of computing."""
 
 

@@ -143,7 +143,7 @@ def test_batches_are_changed_with_the_given_probability() -> None:
     [
         (lambda: FreqMixStyle(p=1.5), "freq-mixstyle: p is 1.5, must be between 0 and 1"),
         (lambda: FreqMixStyle(alpha=0.0), "freq-mixstyle: alpha is 0.0, must be a number above 0"),
-        (lambda: FreqMixStyle(share="half"), "share is 'half', must be clip or batch"),
+        (lambda: FreqMixStyle(share="half"), "share is 'half', but must be of the type"),
         (lambda: Mixup(alpha=-0.1), "mixup: alpha is -0.1, must be a number above 0"),
         (lambda: Mixup(alpha=float("nan")), "mixup: alpha is nan"),
     ],
