@@ -157,10 +157,10 @@ def _matrices(module: nn.Module) -> list[tuple[Tensor, int]]:
 
 
 def _rounded(tensor: Tensor, axis: int) -> Tensor:
+    import torch
+
     others = [i for i in range(tensor.ndim) if i != axis]
     scale = tensor.abs().amax(dim=others) / _MOST
     scale[scale == 0] = 1.0  # a channel of zeros stays one
-    import torch
-
     zero = torch.zeros(len(scale), dtype=torch.int32, device=tensor.device)
     return torch.fake_quantize_per_channel_affine(tensor, scale, zero, axis, -_MOST, _MOST)
