@@ -179,7 +179,7 @@ def test_the_licence_of_the_weights_stands_in_the_description_and_in_the_manifes
 
 
 def test_windows_longer_than_the_clips_are_refused_by_both() -> None:
-    made = EmbeddingLinear(task(3, duration_s=1.0), EmbeddingLinearParams(extractor="x:f", window_s=2.0))
-    assert "there is no module x" in str(refusal(made))
+    made = EmbeddingLinear(task(3, duration_s=1.0), EmbeddingLinearParams(extractor="absent:f", window_s=2.0))
+    assert "there is no module absent" in str(refusal(made))
     with pytest.raises(DataError, match=r"windows of 2 s in clips of 1 s"):
         made.front_end().shape(1.0)

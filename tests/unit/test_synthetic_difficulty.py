@@ -65,6 +65,7 @@ def _accuracy(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.n
     return float(np.mean(system.predict(test[0]) == test[1]))
 
 
+@pytest.mark.slow
 def test_a_simple_system_does_well_and_not_perfectly(world: World) -> None:
     assert 0.6 < _accuracy(world.of("a", TRAIN), world.of("a", TEST)) < 0.92
 
