@@ -51,7 +51,8 @@ def index(found: Mapping[str, Protocol]) -> str:
     ]
     head = ("protocol", "what it is", "classes", "ranked by")
     more = "`asc-bench info NAME` prints the same for the data that are there."
-    return f"{MADE}\n\n# Protocols\n\n{_table(head, rows)}\n{more}\n"
+    tree = "\n".join(["```{toctree}", ":hidden:", "", *found, "```"])
+    return f"{MADE}\n\n# Protocols\n\n{_table(head, rows)}\n{more}\n\n{tree}\n"
 
 
 def page(protocol: Protocol, warnings: list[str]) -> str:
