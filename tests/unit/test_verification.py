@@ -100,6 +100,19 @@ def test_another_version_of_the_protocol_is_not_verified(root: Path, monkeypatch
     assert found.state == "not verified" and "this asc-bench has version 99" in found.text
 
 
+def test_a_made_up_row_and_one_of_a_skipped_system(root: Path) -> None:
+    path = one(root, "results.csv")
+    header, first, *_ = lines = path.read_text(encoding="utf-8").splitlines()
+    of = dict(zip(header.split(","), first.split(","), strict=True)) | {"system": "mine", "runs": ""}
+    path.write_text("\n".join([*lines, ",".join(of.values())]) + "\n", encoding="utf-8")
+    (found,) = faults(root)
+    assert (found.state, found.text) == ("wrong", "results.csv: a score of mine stands there, and no run")
+    empty = of | dict.fromkeys(("value", "low", "high"), "") | {"status": "skipped"}
+    path.write_text("\n".join([*lines, ",".join(empty.values())]) + "\n", encoding="utf-8")
+    (found,) = faults(root)
+    assert found.state == "not verified" and "also show mine, skipped" in found.text
+
+
 def test_a_folder_without_runs(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no run is stored there"):
         list(verify(tmp_path))
