@@ -154,11 +154,16 @@ def _is_plain(dataset: Dataset) -> bool:
 def _key(layout: Layout, root: Path, audio_folders: list[str]) -> str | None:
     """Digest of all that decides what is read, but for the audio files: code, layout, and every other file.
 
-    None if one of these cannot be read: whoever reads the lists says why. Of what is too large for a list, such as
-    an archive, size and times stand for the content.
+    Folders of audio files count by their times, which change when a file comes or goes. Of what is too large for a
+    list, such as an archive, size and times stand for the content. None for a layout of a plug-in, whose code is
+    not looked at, and if something cannot be read: whoever reads the lists says why.
     """
+    if not type(layout).__module__.startswith("asc_bench.data."):
+        return None
     whole = hashlib.sha256(f"{_code_digest()}\0{layout!r}\0{root}".encode())
     try:
+        for folder in audio_folders:
+            whole.update(f"\0{folder}\0{_state(str(root / folder))}".encode("utf-8", "surrogateescape"))
         for path in _lists_below(root, {os.path.normpath(root / folder) for folder in audio_folders}):
             state = _state(path)
             content = Path(path).read_bytes() if state[0] <= LARGEST_LIST else repr(state).encode()

@@ -92,7 +92,13 @@ def hidden(folder: Path) -> None:
     path.replace(folder / path.name)
 
 
-@pytest.mark.parametrize("change", [lists, new_list, audio, times, hidden])
+def added(folder: Path) -> None:
+    """Where a folder is the list, a file more is a clip more."""
+    path = min((folder / "audio").iterdir())
+    (folder / "audio" / f"more-{path.name}").write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize("change", [lists, new_list, audio, times, hidden, added])
 def test_it_is_not_believed_after_a_change(source: Source, change: Callable[[Path], None]) -> None:
     opened(source)
     assert from_snapshot(source) is not None
