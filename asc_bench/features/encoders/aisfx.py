@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
-from asc_bench.features.encoders.base import Encoder, Provenance, package_file, verified
+from asc_bench.features.encoders.base import Encoder, Provenance, overlapping, package_file, verified
 
 if TYPE_CHECKING:
     from torch import nn
@@ -110,9 +110,7 @@ def spectrogram(waveform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def blocks(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Blocks of 100 frames, every 50: (n, 100, 96); too few frames for one are filled with zeros."""
-    if len(frames) < _BLOCK:
-        frames = np.pad(frames, ((0, _BLOCK - len(frames)), (0, 0)))
-    return np.stack([frames[i : i + _BLOCK] for i in range(0, len(frames) - _BLOCK + 1, _HOP)])
+    return overlapping(frames, _BLOCK, _HOP)
 
 
 @cache

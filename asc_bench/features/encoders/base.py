@@ -156,6 +156,13 @@ class Encoder(FrontEnd):
         """Embed windows, (n, n_samples) to (n, n_frames, d); called by several threads at once."""
 
 
+def overlapping(frames: npt.NDArray[np.float32], length: int, hop: int) -> npt.NDArray[np.float32]:
+    """Blocks of so many frames, (n, length, bands); too few frames for one are filled with zeros."""
+    if len(frames) < length:
+        frames = np.pad(frames, ((0, length - len(frames)), (0, 0)))
+    return np.stack([frames[i : i + length] for i in range(0, len(frames) - length + 1, hop)])
+
+
 def package_version(module: str) -> str:
     """Version of the installed package of this name; ``""`` if it is not installed."""
     try:

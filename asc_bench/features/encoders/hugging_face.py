@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import ConfigError, DataError, StoreError
-from asc_bench.features.encoders.base import Encoder, Provenance
+from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
 
 _INSTALL = "pip install transformers"
 _RUNNING = Lock()
@@ -70,7 +70,8 @@ class HuggingFace(Encoder):
             )
         with _RUNNING, torch.inference_mode():
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            front_end, network = _loaded(self.weights, str(self.key()["files"]), self.model_type, device)
+            content = tuple(digest_of(path) for path in self.files())
+            front_end, network = _loaded(self.weights, content, self.model_type, device)
             given = front_end(list(windows), sampling_rate=self.sample_rate_hz, return_tensors="pt")
             found: npt.NDArray[np.float32] = self.vectors(network, given.to(device)).cpu().float().numpy()
         return found[:, np.newaxis]
@@ -153,7 +154,7 @@ class Clap(HuggingFace):
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: str, files: str, model_type: str, device: str) -> tuple[Any, Any]:
+def _loaded(folder: str, files: tuple[str, ...], model_type: str, device: str) -> tuple[Any, Any]:
     """Front end and network; ``files`` are digests, so that another content is read anew."""
     from asc_bench.features.torchaudio_import import torchaudio
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.errors import DataError
-from asc_bench.features.encoders.base import Encoder, Provenance, package_file, verified
+from asc_bench.features.encoders.base import Encoder, Provenance, overlapping, package_file, verified
 from asc_bench.features.frontends import LogMel
 
 SHA256 = "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54"
@@ -108,9 +108,7 @@ def log_mel() -> LogMel:
 def patches(waveform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Log-mel patches, (n, 96, 64), that overlap by half; fewer frames than a patch has are filled with zeros."""
     frames = log_mel()(waveform[_INSIDE : len(waveform) - _INSIDE])
-    if len(frames) < _PATCH:
-        frames = np.pad(frames, ((0, _PATCH - len(frames)), (0, 0)))
-    return np.stack([frames[i : i + _PATCH] for i in range(0, len(frames) - _PATCH + 1, _HOP)])
+    return overlapping(frames, _PATCH, _HOP)
 
 
 def quantised(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
