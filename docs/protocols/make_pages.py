@@ -119,13 +119,19 @@ def _layout(layout: Layout, *, only: str = "") -> str:
 
 def _format(layout: OfficialLayout) -> str:
     form = published_format(layout.name)
-    known = [f"{layout.counts.n_clips:,} clips of {layout.clip_duration_s:g} s"]
+    n_clips = f"{layout.counts.n_clips:,} clips" if layout.counts.n_clips else "clips"
+    known = [f"{n_clips} of {layout.clip_duration_s:g} s"]
     if form is not None and form.rate_hz:
         known.append(f"{form.rate_hz / 1000:g} kHz")
     if form is not None and form.n_channels:
         known.append({1: "mono", 2: "stereo"}.get(form.n_channels, f"{form.n_channels} channels"))
     guess = " (the format is a guess)" if form is not None and "rate" in form.guessed else ""
-    return f"{', '.join(known)}{guess}; independent by {layout.unit}."
+    apart = f"independent by {layout.unit}"
+    if not layout.independent:
+        apart = f"whether each {layout.unit} stands on one side alone is not known"
+    elif layout.shared:
+        apart += f", but for {len(layout.shared)} on both sides of a fold, as published"
+    return f"{', '.join(known)}{guess}; {apart}."
 
 
 def _how(layout: Layout) -> str:

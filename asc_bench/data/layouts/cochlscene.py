@@ -2,8 +2,9 @@
 
 There are no lists: the folders are the official parts, ``{Train,Val,Test}/{Class}``, and clips are named
 ``{Class}_user{4 digits}_{8 digits of the recording}_{3 digits}.wav``. The unit of independence is the user, who
-stands in one part only. 7,573 and 7,687 clips for validation and test were counted in public lists of these parts.
-Guesses, as no copy could be looked into: 76,115 clips in all, as recalled from the data set's page, which leaves
+stands in one part only. 7,573 and 7,687 clips for validation and test were counted in public lists.
+Guesses, as no copy could be looked into: that these lists are the official parts, of which it was counted that they
+share no user; 76,115 clips in all, as recalled from the data set's page, which leaves
 60,855 for training; and one format for all files, that of a single public one (882 kB: 44.1 kHz, 16 bit, mono).
 """
 

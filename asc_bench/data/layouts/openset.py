@@ -1,14 +1,15 @@
 """TAU Urban Acoustic Scenes 2019 Openset, development (DCASE 2019 Task 1C): ten scenes, and clips of others.
 
-The lists are those of the other urban sets (``tut_mobile``), with the label ``unknown`` for clips of scenes that a
-system is not to know. All clips of known scenes are the ones of TAU Urban 2019, mixed down to one channel.
-``meta_unknown.csv``, which tells the scenes of unknown clips, is not read: no system may use it.
+The lists are those of the other urban sets (``tut_mobile``), with the label ``unknown`` for clips of scenes that
+a system is not to know. ``meta_unknown.csv``, which tells the scenes of unknown clips, is not read: no system may
+use it.
 
-Guesses, as no copy could be looked into. The sound format follows from the size of the archives, 17.8 GB for 15,850
-clips, which fits 44.1 kHz, 24 bit and one channel. Unknown clips may be named in any way. Their location is the
-``identifier`` of ``meta.csv``; if that is empty, what stands in the name between its first and its last two
-fields (the rule of dcase_util); and if there is nothing, each clip counts as a location of its own. Whether unknown
-clips have a device is not known either: they are given device A.
+Guesses, as no copy could be looked into. Clips of known scenes are those of TAU Urban 2019, mixed down to one
+channel, whence their counts by scene; all 1,450 unknown clips are in a part, which makes 15,850 in all. The sound
+format follows from the size of the archives, 17.8 GB, which fits 44.1 kHz, 24 bit and one channel. Unknown clips
+may be named in any way. Their location is the ``identifier`` of ``meta.csv``; if that is empty, what stands in
+the name between its first and its last two fields (the rule of dcase_util); and if there is nothing, each clip
+counts as a location of its own. Whether unknown clips have a device is not known either: they are given device A.
 """
 
 from __future__ import annotations

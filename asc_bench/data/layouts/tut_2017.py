@@ -3,7 +3,8 @@
 ``meta.txt`` is tab separated and has no header: file, label, recording location. Clips of the development sets
 are named ``{location}_{start s}_{end s}.wav``; in 2016 the location is only there, as published. One label,
 ``cafe/restaurant``, holds a slash and is never used as a path. Six clips of 2017 stand in the test parts of two of
-the four development folds. Clips of each fold: tests of dcase_util 0.2.20.
+the four development folds. Clips of each fold: tests of dcase_util 0.2.20. Whether the folds of either year keep
+clips of one location together is not known: where they do not, it is said, and nothing is refused.
 
 Guesses, as no copy of the evaluation set of 2017 could be looked into: its ``meta.txt`` may lack the third column,
 and its file names say nothing. Without locations, all evaluation clips of a scene count as one location, so that
@@ -158,6 +159,8 @@ TUT_2016_DEVELOPMENT = Tut2017Layout(
     counts=Counts(n_clips=1170, folds=_folds((880, 880, 872, 878), (290, 290, 298, 292))),
     n_folds=N_FOLDS,
     identified=False,
+    # Whether places are kept together in all four folds is not known.
+    independent=False,
     binaural=True,
 )
 
