@@ -120,7 +120,8 @@ def lost(
 
 def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
     started, memory = datetime.now(UTC), PeakMemory()
-    manifest = _header(spec, bench, settings, started)
+    # Only here is the device one of this machine: elsewhere it is what was asked for, such as cuda:*.
+    manifest = _header(spec, bench, settings, started) | {"host": host_facts(settings.device)}
     watch = Stopwatch()
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
@@ -329,7 +330,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "expected": bench.expected(),
         "device": settings.device,
         "n_threads": settings.n_threads,
-        "host": host_facts(settings.device),
+        "host": host_facts(),
         "versions": package_versions(),
         "started": started.isoformat(timespec="seconds"),
     }

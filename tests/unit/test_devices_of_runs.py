@@ -9,8 +9,10 @@ import torch
 
 from asc_bench.bench.host import n_cores
 from asc_bench.errors import ConfigError
+from asc_bench.runs.runner import skipped
 from asc_bench.runs.settings import Settings
 from asc_bench.training.device import choose_device, choose_devices
+from tests.unit.made_runs import made_bench, specs_of
 
 
 @pytest.fixture
@@ -57,3 +59,11 @@ def test_without_a_gpu_all_of_them_are_none(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_cores_of_a_machine_are_shared_among_its_runs(asked: int, n_sharing: int, expected: int) -> None:
     here = Settings(Path("cache"), "cpu", n_threads=asked).here(n_sharing=n_sharing)
     assert (here.n_threads, here.device) == (expected, "cpu")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:*"])
+def test_planning_asks_for_no_gpu(tmp_path: Path, device: str) -> None:
+    """A login node, which has none, plans the runs of a cluster."""
+    bench = made_bench()
+    run = skipped(specs_of(bench, "sb-cnn")[0], bench, Settings(cache=tmp_path, device=device))
+    assert run.manifest["device"] == device and "gpu" not in run.manifest["host"]
