@@ -168,6 +168,12 @@ def keep(
         raise ConfigError(f"clips of {bench.protocol.name} have several labels; only those of one can be kept here")
     _check_folds(folds, bench)
     table = _with_clips(_completed(predictions, bench), bench)
+    several = next((c for c in ("system", "repeat", "level") if table[c].nunique() > 1), None)
+    if several is not None or table["level"].iloc[0] != FINE:
+        raise ConfigError(
+            f"the column {several or 'level'!r} holds {', '.join(map(str, table[several or 'level'].unique()))}; "
+            f"keep the predictions of one system, one repeat and the level {FINE!r} at a time"
+        )
     kept = []
     for fold in bench.folds:
         if folds and fold.name not in folds:
@@ -193,6 +199,7 @@ def _kept_frame(rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
     frame = _frame(FINE, rows, bench)
     if "predicted" in rows.columns:
         named = rows["predicted"].astype(str).to_numpy()
+        _check_named(named, rows, labels.fine)
         other = named != frame["predicted"].to_numpy()
         right = named == frame["label"].to_numpy()
         first = (frame["label_rank"] == 1).to_numpy()
@@ -200,6 +207,20 @@ def _kept_frame(rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
         frame.loc[other & ~right & first, "label_rank"] = 2
         frame.loc[other, "predicted"] = named[other]
     return frame
+
+
+def _check_named(named: npt.NDArray[Any], rows: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Each must be a class, and none more probable."""
+    index = {name: i for i, name in enumerate(classes)}
+    values = _probabilities(rows, classes)
+    for clip, name, row in zip(rows["clip_id"], named, values, strict=True):
+        if name not in index:
+            raise ConfigError(f"{name!r} is no class{near(name, classes)}")
+        if row[index[name]] < row.max():
+            best = classes[int(row.argmax())]
+            raise ConfigError(
+                f"{clip!r} is predicted as {name!r} with {row[index[name]]:g}, and {best!r} has {row.max():g}"
+            )
 
 
 def _check_folds(folds: Sequence[str], bench: Bench) -> None:

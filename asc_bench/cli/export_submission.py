@@ -94,7 +94,7 @@ def _notes(run: StoredRun) -> list[str]:
     from asc_bench.submissions.meta import MACS_DCASE
 
     notes = list(Setting.of([run.manifest]).caveats)
-    if MACS_DCASE not in run.manifest and run.manifest.get("n_multiply_adds") is not None:
+    if run.manifest.get(MACS_DCASE) is None and run.manifest.get("n_multiply_adds") is not None:
         notes.append(
             "macs: multiply-adds as asc-bench counts them, which is not the count of the challenge's tool."
         )

@@ -59,9 +59,10 @@ PREDICTION_COLUMNS: tuple[str, ...] = tuple(_SCHEMA.names)
 """
 
 
-def _checked(
+def checked_probabilities(
     level: str, probabilities: npt.ArrayLike, n_classes: int, clip_ids: pd.Series
 ) -> npt.NDArray[np.float32]:
+    """What a system returned for some clips, refused unless each row holds the probabilities of the classes."""
     array = np.asarray(probabilities)
     expected = (len(clip_ids), n_classes)
     if array.shape != expected or array.dtype.kind not in "fiu":
@@ -131,7 +132,7 @@ def prediction_frame(
     frames = []
     for level in (name for name in labels.levels if name in probabilities):
         classes = pd.Series(labels.classes(level), dtype=_TEXT).array
-        values = _checked(level, probabilities[level], len(classes), clips["clip_id"])
+        values = checked_probabilities(level, probabilities[level], len(classes), clips["clip_id"])
         true = fine if level == FINE else labels.to_coarse(fine)
         columns: dict[str, Any] = {
             "split": pd.Series([split], dtype=_TEXT).array.repeat(len(clips)),

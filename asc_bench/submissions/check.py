@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from asc_bench.errors import AscBenchError, ConfigError, DataError
+from asc_bench.submissions.evaluation import list_rows
 from asc_bench.submissions.meta import LABEL, default_label, read_meta
 from asc_bench.submissions.meta_check import meta_faults
 from asc_bench.submissions.prediction_file import read_prediction_file
@@ -65,11 +65,7 @@ def listed_files(path: Path) -> list[str]:
     DataError
         If it cannot be read or is empty.
     """
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter=SEPARATOR))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    names = [row[0] for row in rows if row and row[0] != "filename"]
+    names = [row[0] for row in list_rows(path) if row[0] != "filename"]
     if not names:
         raise DataError(f"{path}: the list names no file")
     return names

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from joblib import Parallel, delayed
 
 from asc_bench.bench.examples import by_level, encode_devices
@@ -16,6 +18,7 @@ from asc_bench.clips import Clips, Features
 from asc_bench.errors import DataError, SystemFailure
 from asc_bench.features.clip import clip_features
 from asc_bench.labels import FINE
+from asc_bench.scoring.predictions import checked_probabilities
 from asc_bench.submissions.years import SEPARATOR
 from asc_bench.systems.base import System
 
@@ -54,18 +57,38 @@ def evaluation_files(folder: Path) -> list[EvaluationFile]:
     path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
     if path is None:
         raise DataError(f"{folder} is no evaluation set: there is neither {' nor '.join(LISTS)}")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter=SEPARATOR))
-    if not rows or "filename" not in rows[0]:
+    header, *rows = list_rows(path) or [[]]
+    if not rows or "filename" not in header:
         raise DataError(f"{path}: there is no row, or no column 'filename'")
+    wrong = next((row for row in rows if len(row) != len(header)), None)
+    if wrong is not None:
+        raise DataError(f"{path}: the row of {wrong[0]!r} has {len(wrong)} cells instead of {len(header)}")
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    twice, n = Counter(row["filename"] for row in table).most_common(1)[0]
+    if n > 1:
+        raise DataError(f"{path}: {twice!r} stands in {n} rows")
     found = [
-        EvaluationFile(row["filename"], folder / row["filename"], (row.get("device_id") or "").upper())
-        for row in rows
+        EvaluationFile(row["filename"], folder / row["filename"], row.get("device_id", "").upper()) for row in table
     ]
     missing = [one for one in found if not one.path.is_file()]
     if missing:
         raise DataError(f"{folder} lacks {len(missing)} of {len(found)} files, such as {missing[0].name}")
     return found
+
+
+def list_rows(path: Path) -> list[list[str]]:
+    """Cells of a list of files, separated by tabs, without empty lines.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [row for row in csv.reader(file, delimiter=SEPARATOR, strict=True) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def predict_files(
@@ -97,7 +120,7 @@ def predict_files(
     DataError
         If a file cannot be read, or a device is needed and not named.
     SystemFailure
-        If the system predicts no scenes.
+        If the system predicts no scenes, or what are no probabilities.
     """
     told = system.needs_device == "test"
     if told and not all(one.device for one in files):
@@ -115,5 +138,6 @@ def predict_files(
             levels = by_level(system.predict(clips), system.task.labels)
             if FINE not in levels:
                 raise SystemFailure(f"{system.card.name} predicts no scenes")
-            found.append(np.asarray(levels[FINE], dtype=np.float32))
+            names = pd.Series([one.name for one in part])
+            found.append(checked_probabilities(FINE, levels[FINE], len(system.task.labels.fine), names))
     return np.concatenate(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,9 @@ def complexity_of(manifest: Mapping[str, Any], year: Year) -> dict[str, object]:
         Which fields there are. Sizes depend on the precision that is submitted: these are left to the authors.
     """
     known = {
-        "total_parameters": manifest.get("n_stored", manifest.get("n_parameters")),
+        "total_parameters": _first(manifest, "n_stored", "n_parameters"),
         "total_parameters_non_zero": manifest.get("n_nonzero"),
-        "macs": manifest.get(MACS_DCASE, manifest.get("n_multiply_adds")),
+        "macs": _first(manifest, MACS_DCASE, "n_multiply_adds"),
     }
     return {name: _or_placeholder(known.get(name), _HINTS.get(name, name)) for name in year.complexity}
 
@@ -75,8 +75,11 @@ def meta_of(
     if year.energy:
         system["energy_consumption"] = dict.fromkeys(ENERGY_FIELDS, f"{PLACEHOLDER}: kWh")
     system |= {"external_datasets": [], "source_code": f"{PLACEHOLDER}: address of the code, or null"}
-    blank = result_tree(lambda *where: f"{PLACEHOLDER}: number")
-    by_output = {output: results.get(output, blank) for output in year.outputs}
+    # Each its own tree: YAML writes one that stands there twice as an alias, and filling it in would fill in both.
+    by_output = {
+        output: results.get(output) or result_tree(lambda *where: f"{PLACEHOLDER}: number")
+        for output in year.outputs
+    }
     return {
         "submission": {
             "label": label,
@@ -108,16 +111,35 @@ def read_meta(path: Path) -> object:
     Raises
     ------
     DataError
-        If it cannot be read or is no YAML.
+        If it cannot be read or is no YAML, holds a field twice (YAML keeps the last), or an alias such as ``*x``,
+        by which a small file can be endless.
     """
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        alias = next((token for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)), None)
+        if alias is not None:
+            line = alias.start_mark.line + 1
+            raise DataError(f"{path}, line {line}: *{alias.value} is an alias; write out what it stands for")
+        for key in _second_keys(yaml.compose(text, yaml.SafeLoader)):
+            raise DataError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands there a second time")
+        return yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except RecursionError as error:
+        raise DataError(f"{path} is no meta file: it is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError for a date or a number that is none
         raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+def _second_keys(node: Any) -> Iterator[Any]:
+    """Keys of a YAML tree that their mapping holds already, deeper ones too."""
+    pairs = node.value if getattr(node, "id", "") == "mapping" else []
+    names = [key.value for key, _ in pairs if key.id == "scalar"]
+    yield from (key for i, key in enumerate(k for k, _ in pairs if k.id == "scalar") if key.value in names[:i])
+    for inner in [value for _, value in pairs] or (node.value if getattr(node, "id", "") == "sequence" else []):
+        yield from _second_keys(inner)
 
 
 _HINTS = {
@@ -128,6 +150,11 @@ _HINTS = {
     "macs": "multiply-accumulate operations per clip",
     "total_parameters": "parameters",
 }
+
+
+def _first(manifest: Mapping[str, Any], *names: str) -> object:
+    """The first entry that is known: a manifest holds None for what its system does not count."""
+    return next((manifest[name] for name in names if manifest.get(name) is not None), None)
 
 
 def _or_placeholder(value: object, hint: str) -> object:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.files import write_atomic, writing
@@ -148,7 +149,7 @@ def run_package(
     write_atomic(job, json.dumps(content))
     out.unlink(missing_ok=True)
     _run(package, job, folder, time_limit_s, python)
-    return _softmax(_logits(package, out, len(files), classes))
+    return np.asarray(softmax(_logits(package, out, len(files), classes, batch), axis=1))
 
 
 def device_names(devices: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -195,11 +196,17 @@ def _run(package: Package, job: Path, folder: Path, time_limit_s: float, python:
         raise SystemFailure(f"{package.name} {how}: {last}; {where}")
 
 
-def _logits(package: Package, out: Path, n_files: int, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+def _logits(
+    package: Package, out: Path, n_files: int, classes: Sequence[str], size: int
+) -> npt.NDArray[np.float64]:
     rows: list[list[float]] = []
+    given: list[int] = []
     lines = out.read_text(encoding="utf-8").splitlines() if out.is_file() else []
     for line in lines:
-        batch = json.loads(line)
+        try:
+            batch = json.loads(line)
+        except ValueError as error:
+            raise SystemFailure(f"{package.name} ended while {out} was being written") from error
         order = [str(name) for name in batch["classes"]]
         if sorted(order) != sorted(classes):
             raise SystemFailure(
@@ -213,15 +220,16 @@ def _logits(package: Package, out: Path, n_files: int, classes: Sequence[str]) -
                 f"{package.name} gave {len(wrong)} logits for a file, and there are {len(order)} classes"
             )
         rows += [[row[i] for i in place] for row in batch["logits"]]
+        given.append(len(batch["logits"]))
     if len(rows) != n_files:
         raise SystemFailure(f"{package.name} predicted {len(rows)} of {n_files} files")
+    if given != [min(size, n_files - start) for start in range(0, n_files, size)]:
+        raise SystemFailure(
+            f"{package.name} gave logits of {', '.join(map(str, given))} files, call by call, and was asked for "
+            f"{size} at a time: whose they are cannot be told"
+        )
     values = np.array(rows, dtype=np.float64)
     if not np.isfinite(values).all():
         n = int((~np.isfinite(values)).any(axis=1).sum())
         raise SystemFailure(f"{package.name} gave logits that are not finite for {n} of {n_files} files")
     return values
-
-
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -136,6 +136,26 @@ def test_the_label_decides_between_equally_probable_classes(store: ResultsStore)
     assert ranks[CLASSES[1]] == [1]
 
 
+def test_what_is_predicted_is_a_class_and_the_most_probable_one(store: ResultsStore) -> None:
+    table = made_table()
+    first = table[[f"p_{name}" for name in CLASSES]].iloc[0].to_numpy()
+    worse = CLASSES[int(first.argmin())]
+    for name, message in (
+        (worse, f"is predicted as '{worse}' with "),
+        ("trem", "'trem' is no class; did you mean"),
+    ):
+        table.loc[0, "predicted"] = name
+        with pytest.raises(ConfigError, match=message):
+            keep(table, BENCH, store, name="mine", origin=ORIGIN)
+
+
+def test_one_system_at_a_time(store: ResultsStore) -> None:
+    both = pd.concat([made_table().assign(system="a"), made_table(seed=1).assign(system="b")])
+    with pytest.raises(ConfigError, match="the column 'system' holds a, b; keep the predictions of one system"):
+        keep(both, BENCH, store, name="mine", origin=ORIGIN)
+    assert not store.runs.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from asc_bench.cli.main import build_app
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.submissions.check import listed_files, submission_faults
-from asc_bench.submissions.meta import PLACEHOLDER, complexity_of, meta_of, meta_text
+from asc_bench.submissions.meta import PLACEHOLDER, complexity_of, meta_of, meta_text, read_meta
 from asc_bench.submissions.meta_check import meta_faults
 from asc_bench.submissions.write import output_text
 from asc_bench.submissions.years import CLASSES, DEVICES, YEARS, Year, year_of
@@ -233,7 +233,8 @@ def test_years_by_protocol() -> None:
 
 
 def test_the_complexity_block_takes_what_a_manifest_has() -> None:
-    own = {"n_parameters": 61_148, "n_multiply_adds": 29_000_000}
+    # A run of ours holds None for what its system does not count.
+    own = {"n_parameters": 61_148, "n_multiply_adds": 29_000_000, "n_stored": None, "n_macs_dcase": None}
     found = complexity_of(own, YEARS[2025])
     assert (found["total_parameters"], found["macs"]) == (61_148, 29_000_000)
     assert str(found["total_model_size"]).startswith(PLACEHOLDER)
@@ -243,6 +244,29 @@ def test_the_complexity_block_takes_what_a_manifest_has() -> None:
     assert counted["macs"] == 29_419_156
     assert (counted["total_parameters"], counted["total_parameters_non_zero"]) == (62_000, 61_000)
     assert str(complexity_of({}, YEARS[2025])["macs"]).startswith(PLACEHOLDER)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 2024-13-45", "is no YAML: month must be in 1..12"),
+        ("a: &x [*x]", r"line 1: \*x is an alias; write out"),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", "line 4: c stands there a second time"),
+        ("[" * 2_000 + "]" * 2_000, "nested too deeply"),
+    ],
+)
+def test_a_foreign_meta_file_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_meta(path)
+
+
+def test_lists_of_scores_are_filled_in_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "meta.yaml"
+    made = meta_of(YEARS[2024], LABEL, title="x", complexity={}, results={})
+    path.write_text(meta_text(made, YEARS[2024]))
+    assert read_meta(path) == made, "no list is an alias of another"
 
 
 def test_every_placeholder_is_named() -> None:

@@ -187,6 +187,16 @@ def test_what_an_evaluation_set_may_lack(tmp_path: Path) -> None:
     (root / "audio" / "0.wav").unlink()
     with pytest.raises(DataError, match=r"lacks 1 of 1 files, such as audio/0\.wav"):
         evaluation_files(root)
-    (root / "evaluation_setup" / "fold1_test.csv").write_text("name\nx\n")
+    path = root / "evaluation_setup" / "fold1_test.csv"
+    for content, message in (
+        (b"filename\n\xe4.wav\n", "cannot be read"),
+        (b"filename\tdevice_id\na.wav\n", r"the row of 'a\.wav' has 1 cells instead of 2"),
+        (b"filename\na.wav\na.wav\n", r"'a\.wav' stands in 2 rows"),
+        (b'filename\n"a.wav\nb.wav\n', "cannot be read"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            evaluation_files(root)
+    path.write_text("name\nx\n")
     with pytest.raises(DataError, match="there is no row, or no column 'filename'"):
         evaluation_files(root)

@@ -104,6 +104,15 @@ def test_what_goes_wrong_is_one_sentence(tmp_path: Path, old: str, new: str, mes
     assert "\n" not in text
 
 
+def test_a_row_too_many_in_one_call_and_too_few_in_the_next(tmp_path: Path) -> None:
+    rows = "[[0.0, 0.0, 0.0]] * (3 if len(file_paths) == 2 else 0), ORDER"
+    code = GOOD[: GOOD.index("    return")] + f"    return {rows}\n"
+    with pytest.raises(
+        SystemFailure, match="gave logits of 3, 0 files, call by call, and was asked for 2 at a time"
+    ):
+        run(tmp_path, code, batch=2)
+
+
 def test_one_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
     code = "import subprocess, time\nsubprocess.Popen(['sleep', '60'])\ntime.sleep(60)\n"
     start = time.monotonic()
