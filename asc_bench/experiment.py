@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, TypeVar, Unpack, cast, get_args
@@ -300,16 +301,25 @@ class Experiment:
                 force=self.force or self.strict_code,
                 features=not self.workers.scheduler,
             )
-        watcher.expect(TimeLeft(work.todo, self._known(work), self.workers.n_jobs))
+        watcher.expect(TimeLeft(work.todo, self._known(work), self._n_jobs()))
         return compute(work, self.store, self.settings, self.workers, watcher)
 
     def expectation(self, work: Work) -> str:
         """A sentence on how long the runs that are left will take, by stored ones."""
-        return expectation(work.todo, self._known(work), self.workers.n_jobs)
+        if work.todo and self.workers.scheduler:
+            return f"Time: unknown, since {self.workers.scheduler} decides how many runs go side by side."
+        return expectation(work.todo, self._known(work), self._n_jobs())
 
     def _known(self, work: Work) -> dict[str, float]:
         gpu = uses_gpu(self.settings.device)
         return stored_durations(work.todo, self.store, gpu=gpu)
+
+    def _n_jobs(self) -> int:
+        """Runs side by side on this machine: with ``cuda:*`` one on each GPU, however few jobs were asked for."""
+        asked, device = self.workers.n_jobs, self.settings.device
+        with suppress(ConfigError):  # of a GPU that is not there whoever computes will tell
+            return asked if self.workers.scheduler else max(asked, len(choose_devices(device, asked)))
+        return asked
 
     def results(self, work: Work, table: str) -> Results:
         """What is there of some runs; their tables lie below the folder of results, under the name of the set."""
@@ -371,23 +381,18 @@ def run(
     ... )
     >>> results.scores()  # doctest: +SKIP
     """
+    experiment, variants = Experiment.of(**options), variants_of(systems)
     if members := protocol_set(protocol):
-        if options.get("folds"):
+        if experiment.folds:
             raise ConfigError(f"{protocol} is the mean of {len(members)} protocols: folds are those of one of them")
-        return joined(str(protocol), {cls(): _run(cls, systems, table, progress, options) for cls in members})
-    return _run(protocol, systems, table, progress, options)
+        return joined(str(protocol), {cls(): _run(cls, experiment, variants, table, progress) for cls in members})
+    return _run(protocol, experiment, variants, table, progress)
 
 
 def _run(
-    protocol: ProtocolLike,
-    systems: SystemLike | Iterable[SystemLike],
-    table: str,
-    progress: bool,
-    options: Options,
+    protocol: ProtocolLike, experiment: Experiment, variants: Sequence[Variant], table: str, progress: bool
 ) -> Results:
     """One protocol."""
-    experiment = Experiment.of(**options)
-    variants = variants_of(systems)
     with screen(quiet=not progress) as watcher:
         bench = experiment.bench(protocol, watcher)
         work = experiment.survey(bench, experiment.plan(bench, variants))

@@ -35,9 +35,7 @@ def stored_durations(specs: Iterable[RunSpec], store: ResultsStore, *, gpu: bool
         Whether networks are trained on a GPU.
     """
     known: dict[str, float] = {}
-    for (tag, budget, variant), same in itertools.groupby(
-        sorted(specs, key=_kind), key=lambda spec: (spec.tag, str(spec.budget), str(spec.variant))
-    ):
+    for (tag, budget, variant), same in itertools.groupby(sorted(specs, key=_kind), key=_kind):
         done = [
             run.manifest
             for run in store.iterate(tag, budget, slug(variant))
@@ -145,7 +143,8 @@ class TimeLeft:
         waiting.sort(key=lambda spec: spec.key not in self._begun)  # what is under way goes on first
         under_way = {key: now - begun for key, begun in self._begun.items()}
         rest = [max(totals[spec.key] - under_way.get(spec.key, 0.0), 0.0) for spec in waiting]
-        return shared_out(rest, self.n_jobs)
+        # Workers of a scheduler are as many as are seen at work.
+        return shared_out(rest, max(self.n_jobs, len(self._begun)))
 
     def _totals(self, waiting: Sequence[RunSpec]) -> dict[str, float]:
         """How long each run will have taken."""
