@@ -7,8 +7,9 @@ from typing import Unpack
 from asc_bench.bench.bench import Bench
 from asc_bench.data.layouts import Layout
 from asc_bench.data.manifest import Dataset
-from asc_bench.experiment import Experiment, Options
+from asc_bench.experiment import Experiment
 from asc_bench.registry import ProtocolLike, layouts, protocols, systems
+from asc_bench.run_options import Options
 from asc_bench.runs.variant import SystemLike, Variant, variant_of
 
 

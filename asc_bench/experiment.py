@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict, TypeVar, Unpack, cast, get_args
+from typing import Unpack, get_args
 
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench, Selection
@@ -15,10 +15,10 @@ from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError
 from asc_bench.joint_results import joined
-from asc_bench.names import near
-from asc_bench.plain_values import checked, paths, texts
+from asc_bench.plain_values import paths, texts
 from asc_bench.registry import ProtocolLike, protocol_set
 from asc_bench.results import Results, tables_folder
+from asc_bench.run_options import Options, complete, one_of
 from asc_bench.runs.durations import TimeLeft, expectation, stored_durations
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
@@ -29,119 +29,6 @@ from asc_bench.screen import Unwatched, Watcher, screen
 from asc_bench.synthetic import sizes
 from asc_bench.training.device import choose_devices, uses_gpu
 from asc_bench.training.precision import ARITHMETICS, asked_for
-
-PathLike = str | Path
-Choice = TypeVar("Choice", bound=str)
-
-
-class Options(TypedDict, total=False):
-    """How runs are planned, computed and stored, as plain values.
-
-    Attributes
-    ----------
-    budget : {"quick", "smoke", "paper"}
-        How long each system may train.
-    folds : str or sequence of str, optional
-        A fold or several; by default all.
-    repeats : int
-        Repeats of every run, each with a seed of its own.
-    selection : {"own", "held-out", "test"}
-        What may be chosen on which clips; see ``asc_bench.bench.bench.Selection``.
-    augment : str or int
-        Deformed copies of the training clips to train on as well: a number of 20, ``all``, or names.
-    n_jobs : int
-        Runs side by side.
-    backend : {"loky", "dask"}, scheduler : str
-        What they run on: processes of this machine, or the workers of a dask cluster; the address of its scheduler,
-        which implies dask.
-    n_threads : int
-        Threads of each run; 0 shares the cores of each machine.
-    device : str
-        ``auto``, ``cpu``, ``cuda``, ``cuda:N``, or ``cuda:*`` for a run on each GPU of this machine.
-    precision : {"auto", "float32", "bfloat16"}
-        Arithmetic in which networks are trained. ``auto``: as their training plans say, most of which take the
-        one that is found to be faster. Stored runs that were trained in another one than is asked for are
-        computed again.
-    data : path or sequence of paths, optional
-        Folders that hold data sets; else ``$ASC_BENCH_DATA``, else ``./data``.
-    synthetic : bool
-        Use a synthetic dataset instead of real recordings, of ``synthetic_size`` (``tiny``, ``small``, ``medium``
-        or ``full``) and with the seed ``synthetic_seed``.
-    sources : str or sequence of str
-        For a protocol that joins data sets: one or several of them; empty for all.
-    allow_missing_training : float
-        Fraction of the training and validation clips that are left out if their files are missing, such as videos
-        that were taken down; every table says how many. Test clips are never left out. 0 by default.
-    unofficial_split : bool
-        Accept folds that are not the official ones: every table says so, and results are kept apart.
-    unofficial_files : bool
-        Accept files of an official data set that are not as published; likewise.
-    cache : path, optional
-        Folder of features and synthetic data; else ``$ASC_BENCH_CACHE`` or the user's cache folder.
-    results : path
-        Folder for results.
-    keep_weights : bool
-        Keep the fitted systems.
-    only : {"", "missing", "failed"}
-        Leave the other runs alone.
-    force, strict_code : bool
-        Compute again what is stored; or only what other code computed, whatever it declares.
-    """
-
-    budget: str
-    folds: str | Iterable[str] | None
-    repeats: int
-    selection: str
-    augment: str | int
-    n_jobs: int
-    backend: str
-    scheduler: str
-    n_threads: int
-    device: str
-    precision: str
-    data: PathLike | Iterable[PathLike] | None
-    synthetic: bool
-    synthetic_size: str
-    synthetic_seed: int
-    sources: str | Iterable[str]
-    allow_missing_training: float
-    unofficial_split: bool
-    unofficial_files: bool
-    cache: PathLike | None
-    results: PathLike
-    keep_weights: bool
-    only: str
-    force: bool
-    strict_code: bool
-
-
-DEFAULTS: Options = {
-    "budget": "quick",
-    "folds": None,
-    "repeats": 1,
-    "selection": "own",
-    "augment": "",
-    "n_jobs": 1,
-    "backend": "loky",
-    "scheduler": "",
-    "n_threads": 0,
-    "device": "auto",
-    "precision": "auto",
-    "data": None,
-    "synthetic": False,
-    "synthetic_size": "small",
-    "synthetic_seed": 0,
-    "sources": (),
-    "allow_missing_training": 0.0,
-    "unofficial_split": False,
-    "unofficial_files": False,
-    "cache": None,
-    "results": "results",
-    "keep_weights": False,
-    "only": "",
-    "force": False,
-    "strict_code": False,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +85,7 @@ class Experiment:
         ConfigError
             For an option or a value that there is not, with the near ones, or a value of the wrong type.
         """
-        given = cast("Options", {**DEFAULTS, **checked(options, Options)})
+        given = complete(options)
         cache = given["cache"]
         if min(given["repeats"], given["n_jobs"]) < 1:
             raise ConfigError(
@@ -209,7 +96,7 @@ class Experiment:
         source = Source(
             roots=paths(given["data"]),
             synthetic=given["synthetic"],
-            synthetic_size=_one_of("synthetic_size", given["synthetic_size"], sizes()),
+            synthetic_size=one_of("synthetic_size", given["synthetic_size"], sizes()),
             synthetic_seed=given["synthetic_seed"],
             cache=None if cache is None else Path(cache),
             sources=texts(given["sources"]),
@@ -217,24 +104,24 @@ class Experiment:
             unofficial_split=given["unofficial_split"],
             unofficial_files=given["unofficial_files"],
         )
-        backend = _one_of("backend", given["backend"], get_args(Backend))
+        backend = one_of("backend", given["backend"], get_args(Backend))
         return cls(
             source=source,
-            budget=Budget(_one_of("budget", given["budget"], list(Budget))),
+            budget=Budget(one_of("budget", given["budget"], list(Budget))),
             store=ResultsStore(Path(given["results"])),
             settings=Settings(
                 cache=source.cache_folder,
                 device=given["device"],
                 n_threads=given["n_threads"],
                 keep_weights=given["keep_weights"],
-                precision=asked_for(_one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
+                precision=asked_for(one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
             ),
-            selection=Selection(_one_of("selection", given["selection"], list(Selection))),
+            selection=Selection(one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,
             repeats=given["repeats"],
             folds=texts(given["folds"]),
             workers=Workers(given["n_jobs"], "dask" if given["scheduler"] else backend, given["scheduler"]),
-            only=_one_of("only", given["only"], ("", "missing", "failed")),
+            only=one_of("only", given["only"], ("", "missing", "failed")),
             force=given["force"],
             strict_code=given["strict_code"],
         )
@@ -417,10 +304,3 @@ def refuse_incomplete(bench: Bench) -> None:
     """
     if not bench.dataset.complete:
         raise incomplete(bench.protocol.name, bench.dataset, *suggestion(bench.dataset, bench.folds))
-
-
-def _one_of(what: str, value: str, choices: Iterable[Choice]) -> Choice:
-    known = {str(choice): choice for choice in choices}
-    if value not in known:
-        raise ConfigError(f"{what} is {value!r}{near(value, [name for name in known if name])}")
-    return known[value]

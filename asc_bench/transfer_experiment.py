@@ -8,10 +8,11 @@ from typing import Unpack
 
 from asc_bench.budget import Budget
 from asc_bench.errors import ConfigError, SystemFailure
-from asc_bench.experiment import Experiment, Options, named
+from asc_bench.experiment import Experiment, named
 from asc_bench.names import near
 from asc_bench.registry import ProtocolLike, protocol_of
 from asc_bench.results import Results
+from asc_bench.run_options import Options
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.transfer import VARIANTS, Route
 from asc_bench.runs.variant import SystemLike, variants_of
