@@ -174,6 +174,8 @@ def held_out_values(
     embedding: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
     parts: Sequence[tuple[Rows, Rows]],
+    *,
+    two: tuple[float, float] = (-1.0, 1.0),
 ) -> npt.NDArray[np.float64]:
     """Decision values of each clip by a classifier that was not fitted to it.
 
@@ -185,6 +187,8 @@ def held_out_values(
         Of the training clips.
     parts : sequence of pairs
         Rows to fit to and rows to predict, as ``folds`` gives them.
+    two : tuple of float
+        Of two classes there is one decision value; each has this multiple of it.
 
     Returns
     -------
@@ -195,6 +199,6 @@ def held_out_values(
     for train, test in parts:
         fitted: Any = make().fit(embedding[train], labels[train])
         found = fitted.decision_function(embedding[test])
-        both = np.column_stack([-found, found]) if found.ndim == 1 else found
+        both = np.outer(found, two) if found.ndim == 1 else found
         values[np.ix_(test, fitted.classes_)] = both
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -58,7 +59,8 @@ def choose_weight(
     rows = np.arange(len(labels))
     found = []
     for C in WEIGHTS:
-        values = held_out_values(lambda C=C: logistic_regression(C), embedding, labels, parts)  # type: ignore[misc]
+        # The softmax of 0 and v is the logistic function of v, which a regression on two classes is.
+        values = held_out_values(partial(logistic_regression, C), embedding, labels, parts, two=(0.0, 1.0))
         logarithms = log_softmax(values, axis=1)[rows, labels]
         accuracy = float((values.argmax(axis=1) == labels).mean())
         found.append((-float(logarithms[np.isfinite(logarithms)].mean()), C, accuracy))
