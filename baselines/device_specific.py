@@ -25,8 +25,8 @@ class DeviceSpecific(DeviceSpecificSystem):
             "Weights, statistics and all else come from the general network; each device's copy starts from it, "
             "with a new optimiser.",
             "A system that chooses its weights on validation clips chooses those of a device on the device's.",
-            "Parameters and multiply-adds are those of the one network that predicts a clip, as the rules of 2025 "
-            "count; the manifest gives the parameters of all.",
+            "Parameters are those of all networks, multiply-adds those of the one that predicts a clip; the limits "
+            "of 2025 hold each network by itself.",
         ),
         published=(
             Published(

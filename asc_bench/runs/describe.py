@@ -58,6 +58,8 @@ class Description:
         What this machine lacks to run it.
     plan : TrainingPlan or None
         How its network is trained.
+    precision : str
+        Of the arithmetic at test.
     """
 
     variant: Variant
@@ -72,17 +74,13 @@ class Description:
     cost: Mapping[str, int]
     reason: Reason | None
     plan: TrainingPlan | None
+    precision: str
 
     @property
     def input_axes(self) -> tuple[str, ...]:
         """What each axis of the input counts; ``values`` where the front end does not say."""
         named = self.front_end.axes if self.front_end else ()
         return named if len(named) == len(self.input_shape) else ("values",) * len(self.input_shape)
-
-    @property
-    def precision(self) -> str:
-        """Of the arithmetic at test."""
-        return DEFAULT_PRECISION if self.plan is None else self.plan.test_precision
 
     @property
     def n_bytes(self) -> int | None:
@@ -126,6 +124,10 @@ def describe(
         shape = front_end.shape(task.clip_duration_s) if front_end else ()
         cost = _cost(built)
         training = built.training_plan() if isinstance(built, TorchSystem) else None
+        network = built.inner if isinstance(built, WrapperSystem) else built
+        precision = (
+            network.training_plan().test_precision if isinstance(network, TorchSystem) else DEFAULT_PRECISION
+        )
     except AscBenchError as error:
         raise ConfigError(f"{variant} cannot run on {protocol}: {error}") from error
     except Exception as error:
@@ -144,6 +146,7 @@ def describe(
         cost=cost,
         reason=reason,
         plan=training,
+        precision=precision,
     )
 
 

@@ -236,8 +236,11 @@ class DeviceSpecificSystem(WrapperSystem):
         }
 
     def complexity(self) -> Mapping[str, int]:
-        """Of the one network that predicts a clip, as DCASE 2025 counted; all of them are counted in ``facts``."""
-        return self._network.complexity()
+        """What all networks store, and what the one that predicts a clip computes."""
+        one = self._network.complexity()
+        n_models = len(self._models) if self._models else len(self.devices) + 1
+        stored = {key: n_models * one[key] for key in ("n_parameters", "n_stored", "n_nonzero") if key in one}
+        return {**one, **stored, "n_device_models": n_models}
 
     def _fitted(self) -> dict[str, nn.Module]:
         if not self._models:

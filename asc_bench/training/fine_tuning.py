@@ -43,7 +43,7 @@ def fine_tuning(
     before, now = plan.n_steps(n_clips), changed.n_steps(n_of_device)
     schedule = plan.schedule
     if isinstance(schedule, Cosine) and schedule.warmup:
-        schedule = Cosine(warmup=min(rate * schedule.warmup * before / now, MOST_WARMUP))
+        schedule = replace(schedule, warmup=min(rate * schedule.warmup * before / now, MOST_WARMUP))
     elif isinstance(schedule, Step):
         schedule = replace(schedule, every=max(1, round(schedule.every * now / before)))
     return replace(

@@ -77,6 +77,8 @@ def test_iterations_are_shared_among_the_devices():
     assert fine_tuning(general, n_clips=1_000, n_of_device=1).iterations == 1
     warm = replace(general, schedule=Cosine(warmup=0.1))
     assert fine_tuning(warm, n_clips=1_000, n_of_device=1).schedule.warmup == 0.5, "half of all steps at most"
+    again = replace(general, schedule=Cosine(warmup=0.1, cycles=3))
+    assert fine_tuning(again, n_clips=1_000, n_of_device=250).schedule.cycles == 3
 
 
 def test_each_device_has_the_general_network_trained_on(tmp_path: Path):
@@ -105,7 +107,8 @@ def test_facts_count_one_network_and_all(tmp_path: Path):
     system = wrapped()
     system.fit(train_clips(), None, context(tmp_path))
     n = 4 * 9 + 4 + 2 * 4 + 48 * 3 + 3
-    assert system.complexity()["n_parameters"] == n
+    cost = system.complexity()
+    assert (cost["n_parameters"], cost["n_device_models"]) == (4 * n, 4)
     facts = system.facts()
     assert facts["fine_tuned_devices"] == "A, B, S1"
     assert (facts["n_parameters_per_device_model"], facts["n_parameters_of_all_models"]) == (n, 4 * n)
@@ -251,4 +254,6 @@ def test_the_inner_system_brings_its_settings():
     system = variant.build(task(devices=DEVICES), Budget.SMOKE)
     assert system.inner.params.bn and system.inner.training_plan().epochs == 3
     assert system.needs_device == "test" and system.front_end() == system.inner.front_end()
-    assert system.complexity() == system.inner.complexity()
+    one, all_ = system.inner.complexity(), system.complexity()
+    assert all_["n_multiply_adds"] == one["n_multiply_adds"]
+    assert all_["n_parameters"] == all_["n_device_models"] * one["n_parameters"]

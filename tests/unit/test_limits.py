@@ -6,6 +6,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.limits import Limits
 from asc_bench.protocol import Protocol
 from asc_bench.registry import protocols
+from asc_bench.runs.describe import describe
 from asc_bench.stored_protocol import StoredProtocol, definition
 
 COST = {"n_parameters": 61_148, "n_stored": 61_148, "n_nonzero": 64_000, "n_macs_dcase": 29_419_156}
@@ -85,3 +86,14 @@ def test_limits_are_kept_with_the_results_of_a_protocol_that_is_registered_nowhe
     assert again.limits == protocol.limits
     older = {key: value for key, value in stored.items() if key != "limits"}
     assert StoredProtocol(older).limits is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "over"), [("dcase2022", ("parameters",)), ("dcase2024-25", ("bytes",)), ("dcase2025", ())]
+)
+def test_networks_of_devices_are_counted_as_each_year_has_it(protocol: str, over: tuple[str, ...]) -> None:
+    """Seven networks of 61,148 parameters in half precision: 122,296 bytes each, 856,072 together."""
+    found = describe("device-specific[of=dcase2025-baseline]", protocol=protocol)
+    assert found.cost["n_stored"] == 7 * 61_148
+    assert found.precision == "float16"
+    assert limits(protocol).exceeded(found.cost, precision=found.precision) == over
