@@ -35,7 +35,7 @@ from asc_bench.api import (
 if TYPE_CHECKING:
     from torch import nn
 
-    from asc_bench.api import Encoder
+    from asc_bench.api import Encoder, FrontEnd
 
 _WINDOWS_AT_ONCE = 16
 _CLIPS_AT_ONCE = 64
@@ -152,6 +152,10 @@ class Dcase2020Baseline(TorchSystem):
     def front_end(self) -> Waveform:
         """The samples themselves."""
         return Waveform(sample_rate_hz=self.params.sample_rate_hz)
+
+    def network_front_end(self) -> FrontEnd:
+        """The encoder: the network reads embeddings, not samples."""
+        return self.params.encoder
 
     @property
     def n_windows(self) -> int:

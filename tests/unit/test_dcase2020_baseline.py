@@ -15,6 +15,7 @@ from asc_bench.baselines.dcase2020_baseline import Dcase2020Baseline, Dcase2020B
 
 from asc_bench.api import FINE, Budget, ConfigError, LabelSpace
 from asc_bench.registry import remark
+from asc_bench.runs.variant import parse_variants
 from tests.unit.small_sets import accuracy, context, task, waves
 
 SOURCE = """
@@ -119,3 +120,10 @@ def test_without_the_module_it_says_what_to_install():
     reason = Dcase2020Baseline.why_not(Dcase2020BaselineParams(extractor="nowhere_to_be_found:x"))
     assert reason is not None and reason.kind == "missing-dependency"
     assert reason.text == "there is no module nowhere_to_be_found: install it, or put its folder on PYTHONPATH"
+
+
+def test_what_changes_sound_is_refused_for_a_network_on_embeddings(module):
+    (gain,) = parse_variants("dcase2020-baseline[extractor=made_up_extractors:wide,augment=gain]")
+    assert gain.build(task(3, duration_s=1.0), Budget.SMOKE).plan_fault()
+    (mixup,) = parse_variants("dcase2020-baseline[extractor=made_up_extractors:wide,augment=mixup]")
+    assert not mixup.build(task(3, duration_s=1.0), Budget.SMOKE).plan_fault()
