@@ -84,8 +84,8 @@ class CpMobile(TorchSystem):
             "(weight 0.98, temperature 2) and were quantised by 24 further epochs; their accuracy is not "
             "comparable.",
             "The defaults are those of the authors' code. Of the submitted sizes, 5,722 parameters are width 8, "
-            "multiplier 1.5 and expansion 2.1, and 12,310 are 8, 2.8 and 2.2, with or without response "
-            "normalisation as it comes out; the authors' settings are not known.",
+            "multiplier 1.5 and expansion 2.1 without response normalisation, and 12,310 are 8, 2.8 and 2.2 with "
+            "it; the authors' settings are not known.",
             "Device responses (probability 0.6) and the random upper end of the mel bands (15 to 16 kHz) need the "
             "waveform at every step and are left out; bands end at 15.5 kHz, where the source tests.",
             "Rolling by up to 4,000 samples shifts frames of an excerpt, not samples; the learning rate changes at "
@@ -127,7 +127,7 @@ class CpMobile(TorchSystem):
         n_frames = _N_FRAMES if self.params.pre_emphasis else _N_FRAMES + 1
         excerpt = Crop(length=n_frames, test_hop=_N_FRAMES)
         if self.budget is Budget.PAPER:
-            n_excerpts = len(excerpt.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            n_excerpts = self.n_excerpts(excerpt)
             return TrainingPlan(
                 batch_size=256,
                 epochs=150 * n_excerpts,

@@ -110,7 +110,7 @@ class CpResnet128k(TorchSystem):
     def training_plan(self) -> TrainingPlan:
         """Adam with a rise, a plain and a fall of the rate; see the card for the other budgets."""
         if self.budget is Budget.PAPER:
-            n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            n_excerpts = self.n_excerpts(_EXCERPT)
             return TrainingPlan(
                 batch_size=256,
                 epochs=150 * n_excerpts,

@@ -90,7 +90,7 @@ class Dcase2022Baseline(TorchSystem):
     def training_plan(self) -> TrainingPlan:
         """Adam at a constant rate; the weights that do best on the validation split."""
         if self.budget is Budget.PAPER:
-            n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            n_excerpts = self.n_excerpts(_EXCERPT)
             return TrainingPlan(
                 batch_size=64,
                 epochs=200 * n_excerpts,

@@ -73,7 +73,8 @@ class Dcase2024Baseline(TorchSystem):
         guesses=(
             "Longer clips: one random second of each in training, all their seconds at test, averaged; 150 epochs "
             "of seconds are then 150 epochs of clips times the seconds of a clip.",
-            "Warm-up is the share of the steps that 2,000 are in the source's training on all data.",
+            "Warm-up is the share of the steps that 2,000 are in the source's training on all data; the source "
+            "takes 2,000 on 5 to 50 % of the data too, which is up to half of the steps.",
             "Rolling by up to 0.1 s shifts frames of an excerpt, not samples.",
             "paper keeps the last weights, chooses nothing, and predicts in half precision, weights and "
             "arithmetic, as the source does.",
@@ -136,7 +137,7 @@ class Dcase2024Baseline(TorchSystem):
     def training_plan(self) -> TrainingPlan:
         """AdamW with a warm-up and a cosine."""
         if self.budget is Budget.PAPER:
-            n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            n_excerpts = self.n_excerpts(_EXCERPT)
             return TrainingPlan(
                 batch_size=256,
                 epochs=150 * n_excerpts,

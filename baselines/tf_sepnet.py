@@ -113,7 +113,7 @@ class TfSepnet(TorchSystem):
     def training_plan(self) -> TrainingPlan:
         """Adam and a cosine that starts again three times; see the card for the other budgets."""
         if self.budget is Budget.PAPER:
-            n_excerpts = len(_EXCERPT.test_starts(self.front_end().shape(self.task.clip_duration_s)[0]))
+            n_excerpts = self.n_excerpts(_EXCERPT)
             return TrainingPlan(
                 batch_size=256,
                 epochs=150 * n_excerpts,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asc_bench.training.batches import Batch, Statistics
     from asc_bench.training.complexity import NetworkCost
     from asc_bench.training.evaluate import Evaluation, Outputs
-    from asc_bench.training.plan import TrainingPlan
+    from asc_bench.training.plan import Crop, TrainingPlan
     from asc_bench.training.precision import Decision
 
 _WEIGHTS = "weights.safetensors"
@@ -123,6 +123,10 @@ class TorchSystem(System):
     def network_front_end(self) -> FrontEnd:
         """Of what the network is trained on: ``front_end`` unless it is given a part of the features only."""
         return self.front_end()
+
+    def n_excerpts(self, crop: Crop) -> int:
+        """How many test excerpts a clip of the task has."""
+        return len(crop.test_starts(self.network_front_end().shape(self.task.clip_duration_s)[0]))
 
     def forward(self, module: nn.Module, batch: Batch) -> Outputs:
         """Run the network; by default on the features alone."""
