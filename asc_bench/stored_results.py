@@ -168,14 +168,22 @@ def stored_tables(
 
 
 def _external(
-    results: Path, protocol: Protocol, named: Named, synthetic: bool, unofficial_split: bool
+    results: Path,
+    protocol: Protocol,
+    named: Named,
+    *,
+    synthetic: bool,
+    unofficial_split: bool,
+    unofficial_files: bool,
 ) -> dict[tuple[str, str, str], StoredRun]:
     """The newest predictions made elsewhere by data, system and fold; they have no budget and belong to each."""
     found = {}
     for run in ResultsStore(results).iterate(f"{protocol.name}*", FOLDER):
         m = run.manifest
         same = m["protocol"] == protocol.name and m["synthetic"] == synthetic
-        if same and m.get("unofficial_split", False) == unofficial_split and m["variant"] in named:
+        same &= m.get("unofficial_split", False) == unofficial_split
+        same &= m.get("unofficial_files", False) == unofficial_files
+        if same and m["variant"] in named:
             found[run.folder.parents[2].name, m["variant"], m["fold"]] = run
     return found
 
@@ -246,7 +254,14 @@ def stored_results(
         same &= m.get("unofficial_files", False) == unofficial_files
         if same and wanted:
             newest[run.folder.parents[2].name, m["variant"], m["fold"], m["repeat"]] = run
-    external = _external(results, instance, named, synthetic, unofficial_split)
+    external = _external(
+        results,
+        instance,
+        named,
+        synthetic=synthetic,
+        unofficial_split=unofficial_split,
+        unofficial_files=unofficial_files,
+    )
     if not newest and not external:
         kind = f"{'synthetic' if synthetic else 'real'} data"
         kind += " with an unofficial split" if unofficial_split else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from asc_bench.joint_results import of_set
 from asc_bench.protocol import Protocol
 from asc_bench.registry import protocol_set, protocols
 from asc_bench.reporting.report import text_files
-from asc_bench.reporting.report_runs import evaluate
+from asc_bench.reporting.report_runs import TEXT, evaluate
 from asc_bench.results import TABLE
 from asc_bench.runs.store import MANIFEST, DamagedRunError, StoredRun, read_run
 from asc_bench.stored_protocol import DEFINITION, StoredProtocol
@@ -53,10 +54,11 @@ class Finding:
 
 
 def verify(results: Path | str) -> Iterator[Finding]:
-    """Recompute every table of a results folder from its predictions, after comparing all digests.
+    """Recompute every table of a results folder from its predictions, after comparing the digests of all runs.
 
-    Nothing is written and nothing is put aside. What the recordings held, and whether the predictions come from the
-    systems that they are named after, is not looked at: that needs the recordings and another training.
+    Tables are the CSV, Markdown, LaTeX and text files; figures and web pages, which show the same numbers, are not
+    looked at. Nothing is written and nothing is put aside. What the recordings held, and whether the predictions
+    come from the systems that they are named after, is not looked at: that needs recordings and another training.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
     try:
         protocol, runs = _protocol(runs)
         evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
-        files = text_files(evaluation)
+        files = {**text_files(evaluation), TEXT: evaluation.text()}
     except AscBenchError as error:
         return Finding("not verified", "table", place, str(error))
     for name, text in files.items():
@@ -199,13 +201,15 @@ def _equal(a: object, b: object) -> bool:
 
 
 def _other_rows(stored: str, computed: str) -> str:
-    """Rows of numbers in Markdown or LaTeX; captions and notes are words."""
+    """Rows of numbers in Markdown, LaTeX or plain text; captions and notes are words."""
     there, here = _rows(stored), _rows(computed)
     foreign = [row for row in there if row not in here]
     if foreign:
         return f"this row does not follow from the predictions: {foreign[0]}"
     lost = [row for row in here if row not in there]
-    return f"this row is missing: {lost[0]}" if lost else ""
+    if lost:
+        return f"this row is missing: {lost[0]}"
+    return "" if there == here else "its rows stand in another order, or one stands there twice"
 
 
 def _rows(text: str) -> list[str]:
@@ -216,4 +220,5 @@ def _rows(text: str) -> list[str]:
 def _cells(line: str) -> list[str]:
     if line.startswith("|"):
         return line.strip().strip("|").split("|")
-    return line.split("&") if " & " in line else []
+    cells = line.split("&") if " & " in line else re.split(" {2,}", line.strip())
+    return cells if len(cells) > 1 else []

@@ -48,7 +48,7 @@ EMBED_BATCH = 16
 WHOLE_EVERY = 4
 """Updates from one that takes all chunks of its clips to the next: one window leaves nothing to be weighed."""
 LEAST_UPDATES, UPDATES_PER_CLASS = 800, 46
-"""Of ``quick``: the first by validation clips of ESC-10, the second makes ten passes of 4,707 waveforms of 70 classes."""
+"""Of ``quick``: by validation clips of ESC-10, and ten passes of the 4,707 waveforms of synthetic ``merged``."""
 CLIP_GRADIENT_NORM = 10.0
 """Seldom reached: the l2-norm of the embedding magnifies the gradient of a clip that is silent throughout."""
 

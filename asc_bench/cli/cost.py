@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from asc_bench.cli import options
 from asc_bench.cli.describe import field, input_of, wrapped
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, terminal_width
 
 if TYPE_CHECKING:
     from asc_bench.limits import Limits
@@ -51,7 +50,7 @@ def command(
     if not found:
         raise next(iter(refusals.values()))
     table = _table(found, limits) if len(found) > 1 else ""
-    if table and max(map(len, table.splitlines())) <= _columns():
+    if table and max(map(len, table.splitlines())) <= terminal_width():
         lines = [f"on the task of {protocol} (untrained, budget {budget})", "", table, ""]
         lines += [line for about in found if about.undefined for line in field(*_not_counted(about), indent=0)]
     else:
@@ -172,10 +171,10 @@ def _layer_table(found: Sequence[LayerCost]) -> str:
     labels = [(layer.name or "(network)", layer.kind) for layer in found] + [("total", "")]
     rows = [["layer", "class", "parameters", "MACs (DCASE)", "multiply-adds"]]
     rows += [[*label, *(f"{n:,}" for n in row)] for label, row in zip(labels, numbers, strict=True)]
-    if sum(_widths(rows)) + 2 * 4 > _columns():
+    if sum(_widths(rows)) + 2 * 4 > terminal_width():
         rows = [[row[0], *row[2:]] for row in rows]
     others = _widths(rows)[1:]
-    most = max(_NARROWEST, _columns() - sum(others) - 2 * len(others))
+    most = max(_NARROWEST, terminal_width() - sum(others) - 2 * len(others))
     return _aligned(rows, ("left", *["left"] * (len(others) - 3), *["right"] * 3), first_at_most=most)
 
 
@@ -194,11 +193,6 @@ def _aligned(rows: Sequence[Sequence[str]], alignment: Sequence[str], *, first_a
         maxcolwidths=[widths[0] if first_at_most else None, *[None] * (len(widths) - 1)],
         colalign=alignment[: len(widths)],
     )
-
-
-def _columns() -> int:
-    """Of the window: a table may fill it, where lines of text stay short enough to be read."""
-    return shutil.get_terminal_size((96, 24)).columns
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

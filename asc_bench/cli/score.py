@@ -73,6 +73,7 @@ def show(bench: Bench, name: str, results: Path, *, folds: list[str]) -> None:
         folds=folds or None,
         synthetic=dataset.synthetic,
         unofficial_split=dataset.unofficial_split,
+        unofficial_files=dataset.unofficial_files,
     )
     echo(found[bench.tag].table())
     kind = " --synthetic" if dataset.synthetic else ""

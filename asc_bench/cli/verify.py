@@ -16,11 +16,11 @@ def command(
         list[Path] | None, typer.Argument(help="Folders of results.", show_default="results")
     ] = None,
 ) -> None:
-    """Recompute every printed number from the stored predictions.
+    """Recompute the numbers of every table (CSV, Markdown, LaTeX, text) from the stored predictions.
 
-    Digests of all files are compared first. Nothing is changed. Whether the predictions come from the systems that
-    they are named after is not looked at: that needs the recordings and another training. Exit code 1 if
-    something is wrong.
+    Digests of the runs' files are compared first; figures and web pages are not looked at. Nothing is changed.
+    Whether the predictions come from the systems that they are named after is not looked at: that needs the
+    recordings and another training. Exit code 1 if something is wrong.
     """
     from asc_bench.verification import verify
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import MISSING, difference_in, p_value, seconds, z_value
+from asc_bench.reporting.text import difference_in, p_value, with_interval, z_value
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.student import TOO_FEW
 
@@ -122,8 +123,7 @@ def equivalence_notes(significance: pd.DataFrame, *, measures: Sequence[Measure]
 
 
 def _difference(row: Pair, measure: Measure) -> str:
-    shown, low, high = (difference_in(row[name], measure.unit) for name in ("difference", "low", "high"))
-    return shown if math.isnan(row["low"]) else f"{shown} [{low}, {high}]"
+    return with_interval(row["difference"], row["low"], row["high"], partial(difference_in, unit=measure.unit))
 
 
 def adjusted_p(row: Pair) -> str:
@@ -141,26 +141,3 @@ def _of_proportions(formatted: Callable[[float], str], value: float, measure: Me
 
 def _clips(n: float) -> str:
     return f"{int(n):,}"
-
-
-def per_run_table(manifests: Sequence[Manifest]) -> Table:
-    """One row per run: what became of it, how long it took and what memory it needed."""
-    setting = Setting.of(manifests)
-    rows = []
-    for m in sorted(manifests, key=lambda m: (str(m["variant"]), str(m["fold"]), int(m["repeat"]))):
-        took: Mapping[str, Any] = m.get("durations_s") or {}
-        error: Mapping[str, Any] = m.get("error") or {}
-        peak = m.get("peak_memory_bytes")
-        rows.append(
-            (
-                str(m["variant"]),
-                str(m["fold"]),
-                str(m["repeat"]),
-                str(m["status"]),
-                *(seconds(took.get(phase)) for phase in ("features", "fit", "predict")),
-                MISSING if peak is None else f"{peak / 2**20:,.0f}",
-                f"{error.get('type', '')}: {error.get('message', '')}" if error else "",
-            )
-        )
-    titles = ("system", "fold", "repeat", "status", "features (s)", "train (s)", "predict (s)", "peak MiB", "error")
-    return Table(f"{setting.title}: runs", titles, tuple(rows), (setting.provenance,))

@@ -12,7 +12,7 @@ import pandas as pd
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
 from asc_bench.reporting.cards import SystemCard
-from asc_bench.reporting.comparisons import per_run_table, significance_text_table
+from asc_bench.reporting.comparisons import significance_text_table
 from asc_bench.reporting.figures import draw_scores
 from asc_bench.reporting.groups import Groups, groups_table
 from asc_bench.reporting.letters import letters
@@ -202,10 +202,6 @@ class Evaluation:
         return significance_text_table(
             self.significance, self.manifests, measures=self.compared or self.measures[:1]
         )
-
-    def runs(self) -> Table:
-        """What became of each run."""
-        return per_run_table(self.manifests)
 
     def tidy(self) -> pd.DataFrame:
         """The results as numbers: one row per system and measure, those of groups too; ``letters`` of the first."""

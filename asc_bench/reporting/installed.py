@@ -20,13 +20,17 @@ def cards_of(manifests: Sequence[Manifest]) -> dict[str, Card]:
 def commands_of(manifests: Sequence[Manifest]) -> list[str]:
     """What makes the runs and their tables again; none for a protocol that a command line cannot name.
 
-    A transfer names its source in other words than ``run`` takes: of transfers the tables alone are made again.
+    A transfer names its source in other words than ``run`` takes: of transfers the tables alone are made again, and
+    so is what was made elsewhere.
     """
     setting = Setting.of(manifests)
     if setting.protocol not in protocols().found:
         return []
-    variants = dict.fromkeys(str(m["variant"]) for m in manifests if m["status"] != "skipped")
-    words = ["-p", setting.protocol, "-s", ",".join(variants), "--budget", setting.budget]
+    stored = [m for m in manifests if m["status"] != "skipped"]
+    variants = dict.fromkeys(str(m["variant"]) for m in stored)
+    own = dict.fromkeys(str(m["variant"]) for m in stored if not m.get("made_elsewhere"))
+    words = ["-p", setting.protocol, "-s", ",".join(variants)]
+    words += ["--budget", setting.budget] if setting.budget else []
     words += {"test": ["--as-published"], "held-out": ["--hold-out"]}.get(setting.selection, [])
     words += ["--augment", setting.augmentation] if setting.augmentation else []
     words += ["--folds", ",".join(setting.folds)] if setting.folds else []
@@ -34,8 +38,9 @@ def commands_of(manifests: Sequence[Manifest]) -> list[str]:
     words += ["--unofficial-files"] if setting.unofficial_files else []
     words += ["--synthetic"] if setting.synthetic else []
     commands = [shlex.join(["asc-bench", "report", *words])]
-    if any(m["system"] == TRANSFER for m in manifests):
+    if not own or any(m["system"] == TRANSFER for m in manifests):
         return commands
+    words[words.index("-s") + 1] = ",".join(own)
     joined = list(manifests[0].get("sources") or ())
     words += ["--sources", ",".join(joined)] if len(joined) < len(protocols().get(setting.protocol).sources) else []
     words += ["--synthetic-size", setting.synthetic_size] if setting.synthetic_size else []

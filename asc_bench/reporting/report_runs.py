@@ -38,6 +38,7 @@ from asc_bench.scoring.frames import (
     repeat_table,
     score_table,
     significance_table,
+    tied_in,
     tied_with_best,
 )
 from asc_bench.scoring.measure import COMPARED_SEGMENTS, PROBABILITY_MEASURES, Measure
@@ -239,10 +240,11 @@ def _comparisons(
     if len(comparable) < 2:
         return {}
     rivals = of_systems(predictions, comparable)
-    return {
-        "significance": significance_table(rivals, compared, reference=reference),
-        "tied": tied_with_best(rivals, primary),
-    }
+    significance = significance_table(rivals, compared, reference=reference)
+    of_primary = significance[significance["measure"] == primary.name]
+    # Against a reference, not every pair was tested.
+    tied = tied_with_best(rivals, primary) if reference is not None or of_primary.empty else tied_in(of_primary)
+    return {"significance": significance, "tied": tied}
 
 
 def _of_clips(

@@ -90,7 +90,7 @@ def results_table(
         alike = place > 0 and outcome.scored and outcome.system in tied
         rows.append(
             {
-                "system": _marked_name(outcome, tied=alike, over=bool(over_limits(outcome, limits))),
+                "system": marked_name(outcome, tied=alike, over=bool(over_limits(outcome, limits))),
                 **{m.name: measured(outcome.score(m.name), m, intervals) for m in measures},
                 **{title: column.cell(row) for title, column in zip(titles, COLUMNS, strict=True)},
             }
@@ -192,7 +192,8 @@ def inside_interval(score: Mapping[str, Any] | None, printed: float, measure: Me
     return "yes" if in_print(score["low"], measure) <= printed <= in_print(score["high"], measure) else "no"
 
 
-def _marked_name(outcome: Outcome, *, tied: bool, over: bool) -> str:
+def marked_name(outcome: Outcome, *, tied: bool, over: bool) -> str:
+    """A system with the signs that notes explain."""
     marks = (" †", outcome.given_device), (" §", outcome.made_elsewhere), (" ¶", over), (" ≈", tied)
     return outcome.system + "".join(mark for mark, holds in marks if holds)
 

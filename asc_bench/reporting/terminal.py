@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from asc_bench.names import count
 from asc_bench.reporting.brief import BriefTable
+from asc_bench.reporting.columns import over_limits
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.results import computed_on
 from asc_bench.reporting.setting import SMOKE, SYNTHETIC, Setting
 from asc_bench.reporting.table import Table
-from asc_bench.reporting.text import MISSING, SOURCE_ONLY, difference_in, p_value
+from asc_bench.reporting.text import MISSING, SOURCE_ONLY, difference_in, p_value, with_interval
 from asc_bench.scoring.measure import PROBABILITY_MEASURES, Measure
 
 if TYPE_CHECKING:
@@ -102,6 +104,10 @@ def _facts(evaluation: Evaluation, ranked: Sequence[Outcome], primary: Measure) 
         marks.append("≈ not significantly different from the best system.")
     if any(o.given_device for o in ranked):
         marks.append("† given the recording device.")
+    if any(o.made_elsewhere for o in ranked):
+        marks.append("§ predictions made elsewhere.")
+    if any(over_limits(o, evaluation.limits) for o in ranked):
+        marks.append("¶ over a limit of the challenge.")
     if evaluation.source_only:
         marks.append(f"{SOURCE_ONLY[0].upper()}{SOURCE_ONLY[1:]}: no audio.")
     if marks:
@@ -164,9 +170,7 @@ def _cells(pairs: pd.DataFrame, system: str, reference: str, measure: Measure) -
         found = pairs[(pairs["system_a"] == a) & (pairs["system_b"] == b)]
         if len(found):
             row = found.iloc[0]
-            shown = difference_in(sign * row["difference"], measure.unit)
-            if not math.isnan(row["low"]):
-                low, high = sorted((sign * row["low"], sign * row["high"]))
-                shown += f" [{difference_in(low, measure.unit)}, {difference_in(high, measure.unit)}]"
-            return shown, p_value(row["p_bootstrap_holm"])
+            low, high = sorted((sign * row["low"], sign * row["high"]))
+            signed = partial(difference_in, unit=measure.unit)
+            return with_interval(sign * row["difference"], low, high, signed), p_value(row["p_bootstrap_holm"])
     return MISSING, MISSING

@@ -62,7 +62,7 @@ def tidy_results(
                     "budget": setting.budget,
                     "selection": setting.selection,
                     "augmentation": setting.augmentation,
-                    "runs": " ".join(str(m["key"]) for m in outcome.manifests),
+                    "runs": " ".join(str(m["key"]) for m in outcome.manifests if m["status"] != "skipped"),
                 }
             )
     frame = pd.DataFrame(rows)

@@ -119,6 +119,7 @@ def store_external(
         **({"sources": list(dataset.sources)} if dataset.sources else {}),
         **({"data_caveats": list(dataset.caveats)} if dataset.caveats else {}),
         **({"unofficial_split": True} if dataset.unofficial_split else {}),
+        **({"unofficial_files": True} if dataset.unofficial_files else {}),
         **({} if kept is None else {DEFINITION: kept}),
         "synthetic": dataset.synthetic,
         "synthetic_size": dataset.root.parent.name if dataset.synthetic else "",

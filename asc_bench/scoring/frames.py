@@ -224,8 +224,13 @@ def tied_with_best(
     `significance_table`.
     """
     table = significance_table(predictions, measure, n_resamples=n_resamples, seed=seed)
+    return tied_in(table) or frozenset(_by_system(predictions))
+
+
+def tied_in(table: pd.DataFrame) -> frozenset[str]:
+    """As `tied_with_best`, from a ``significance_table`` of all pairs by one measure; empty if that is."""
     if table.empty:
-        return frozenset(_by_system(predictions))
+        return frozenset()
     best = table["system_a"].iloc[0]
     tied = table[(table["system_a"] == best) & (table["p_bootstrap_holm"] > SIGNIFICANT)]
     return frozenset([best, *tied["system_b"]])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asc_bench.errors import ConfigError
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
-from asc_bench.reporting.comparisons import equivalence_notes, per_run_table, significance_text_table
+from asc_bench.reporting.comparisons import equivalence_notes, significance_text_table
 from asc_bench.reporting.results import published_table, results_table
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import latex, one_line, p_value, points, quantity, seconds
@@ -244,24 +244,6 @@ def test_the_probability_of_a_difference_that_matters_is_said_of_a_pair() -> Non
 def test_no_pair_is_an_empty_table_that_says_so() -> None:
     table = significance_text_table(significance().iloc[:0], RUNS, measures=MEASURES[:1])
     assert "There is no pair to test." in table.to_text()
-
-
-def test_runs_show_status_seconds_and_memory() -> None:
-    table = per_run_table(
-        [manifest("svm"), failed("broken", repeat=1, peak_memory_bytes=None, durations_s={"features": 2})]
-    )
-    assert table.rows[0] == (
-        "broken",
-        "fold1",
-        "1",
-        "failed",
-        "2.0",
-        "–",
-        "–",
-        "–",
-        "ValueError: bad shape (3, 4) second line",
-    )
-    assert table.rows[1] == ("svm", "fold1", "0", "done", "1.5", "312", "3.2", "1,024", "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from asc_bench.errors import StoreError
 from asc_bench.registry import protocols
 from asc_bench.reporting import report as report_module
+from asc_bench.runs.runner import skipped
+from asc_bench.runs.settings import Settings
 from asc_bench.runs.store import MANIFEST, PREDICTIONS, ResultsStore
 from asc_bench.stored_results import load_results
 from asc_bench.verification import Finding, verify
@@ -42,7 +45,9 @@ def test_what_was_stored_is_verified_and_left_alone(root: Path) -> None:
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()} == before
 
 
-@pytest.mark.parametrize("name", ["results.md", "results.tex", "significance.md", "significance.tex"])
+@pytest.mark.parametrize(
+    "name", ["results.md", "results.tex", "results.txt", "significance.md", "significance.tex"]
+)
 def test_a_digit_of_a_printed_table(root: Path, name: str) -> None:
     path = one(root, name)
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -100,17 +105,32 @@ def test_another_version_of_the_protocol_is_not_verified(root: Path, monkeypatch
     assert found.state == "not verified" and "this asc-bench has version 99" in found.text
 
 
-def test_a_made_up_row_and_one_of_a_skipped_system(root: Path) -> None:
+def test_rows_in_another_order(root: Path) -> None:
+    path = one(root, "results.md")
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    first, second = (i for i, line in enumerate(lines) if line.startswith(("| sb-cnn", "| logmel-svm")))
+    lines[first], lines[second] = lines[second], lines[first]
+    path.write_text("".join(lines), encoding="utf-8")
+    assert "its rows stand in another order" in faults(root)[0].text
+
+
+def test_a_made_up_row(root: Path) -> None:
     path = one(root, "results.csv")
     header, first, *_ = lines = path.read_text(encoding="utf-8").splitlines()
     of = dict(zip(header.split(","), first.split(","), strict=True)) | {"system": "mine", "runs": ""}
     path.write_text("\n".join([*lines, ",".join(of.values())]) + "\n", encoding="utf-8")
     (found,) = faults(root)
     assert (found.state, found.text) == ("wrong", "results.csv: a score of mine stands there, and no run")
-    empty = of | dict.fromkeys(("value", "low", "high"), "") | {"status": "skipped"}
-    path.write_text("\n".join([*lines, ",".join(empty.values())]) + "\n", encoding="utf-8")
+
+
+def test_a_table_with_a_skipped_system_is_verified_in_its_csv_files(root: Path) -> None:
+    """Nothing is stored of it."""
+    whole, bench = load_results(root, "dcase2018", budget="paper"), made_bench()
+    spec = replace(specs_of(bench, "mla")[0], refusal="it does not suit")
+    replace(whole, runs=(*whole.runs, skipped(spec, bench, Settings(cache=root)))).report()
     (found,) = faults(root)
-    assert found.state == "not verified" and "also show mine, skipped" in found.text
+    assert found.state == "not verified"
+    assert "printed tables also show mla, skipped" in found.text
 
 
 def test_a_folder_without_runs(tmp_path: Path) -> None:

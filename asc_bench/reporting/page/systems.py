@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from asc_bench.reporting.cards import SystemCard
-from asc_bench.reporting.columns import COLUMNS, Row, beside, printed_value
+from asc_bench.reporting.columns import COLUMNS, Row, beside, over_limits, printed_value
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.outcome import Outcome
-from asc_bench.reporting.results import inside_interval, measured
+from asc_bench.reporting.results import inside_interval, marked_name, measured
 from asc_bench.reporting.text import in_unit
 from asc_bench.scoring.measure import Measure
 
@@ -27,6 +27,11 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         {
             "name": outcome.system,
+            "marked": marked_name(
+                outcome,
+                tied=place > 0 and outcome.scored and outcome.system in evaluation.tied,
+                over=bool(over_limits(outcome, evaluation.limits)),
+            ),
             "letters": letters.get(outcome.system, ""),
             "tied": outcome.scored and outcome.system in evaluation.tied,
             "status": outcome.status,
@@ -45,7 +50,7 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             "settings": {str(k): str(v) for k, v in (outcome.manifests[0].get("params") or {}).items()},
             "card": _card(evaluation.cards.get(str(outcome.manifests[0]["system"]))),
         }
-        for outcome in evaluation.outcomes
+        for place, outcome in enumerate(evaluation.outcomes)
     ]
 
 

@@ -123,10 +123,6 @@ function shownColumns() {
   return columns.filter(({ key }) => !tableState.hidden.has(key) && (key !== "reference" || state.reference));
 }
 
-function marked(system) {
-  return system.name + (system.needs_device === "test" ? " †" : "") + (system.tied && system !== scored[0] ? " ≈" : "");
-}
-
 function filtered() {
   const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const show = byId("show").value;
@@ -185,7 +181,7 @@ function drawTable() {
     el(
       "tr",
       { class: system.name === state.reference ? "is-reference" : null },
-      el("th", { scope: "row" }, marked(system)),
+      el("th", { scope: "row" }, system.marked),
       ...shown.map((column) => bodyCell(column, system)),
     ),
   );
