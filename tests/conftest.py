@@ -11,6 +11,7 @@ import pytest
 
 from asc_bench.bench.bench import Bench
 from asc_bench.bench.source import Source
+from tests import forked_command
 from tests.reliability.helpers import environment_of
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,8 @@ def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
     """Run ``asc-bench`` in an empty folder, as a user would."""
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        if not any(map(forked_command.is_read_at_start, extra)):
+            return forked_command.run(arguments, {**environment, **extra}, tmp_path, seconds=1800)
         return subprocess.run(
             [sys.executable, "-m", "asc_bench.cli.main", *arguments],
             cwd=tmp_path,
