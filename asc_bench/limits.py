@@ -8,13 +8,15 @@ from typing import Literal
 
 from asc_bench.errors import ConfigError
 
-COSTS = ("n_parameters", "n_multiply_adds", "n_macs_dcase", "n_stored", "n_nonzero", "n_device_models")
+COUNTED = ("n_stored", "n_nonzero", "n_nonzero_outside_batch_norm")
+COSTS = ("n_parameters", "n_multiply_adds", "n_macs_dcase", *COUNTED, "n_device_models")
 """What may be known of a system's cost.
 
 ``n_parameters``: trainable parameters. ``n_multiply_adds``: of predicting one clip. ``n_macs_dcase``: the same as
 the DCASE challenges count it (``asc_bench.training.complexity``). ``n_stored``: parameters, trainable or not.
 ``n_nonzero``: numbers other than zero among parameters and the statistics of normalisations; before a training, all
-of them. ``n_device_models``: networks of equal size of which the recording device of a clip chooses one."""
+of them. ``n_nonzero_outside_batch_norm``: the same without batch normalisations. ``n_device_models``: networks of
+equal size of which the recording device of a clip chooses one."""
 
 BYTES_OF = {"float32": 4, "float16": 2, "int8": 1}
 """Bytes of one number."""
@@ -33,7 +35,7 @@ class Limits:
     n_parameters, n_bytes, n_macs : int or None
         Of parameters, of the bytes that they take in the precision that a system predicts in, and of
         multiply-accumulates for one clip by the rule of the DCASE challenges; None where there is no limit.
-    counted : {"n_stored", "n_nonzero"}
+    counted : {"n_stored", "n_nonzero", "n_nonzero_outside_batch_norm"}
         Which of ``COSTS`` parameters and bytes are counted by.
     per_device_model : bool
         Whether each network of a system that has one for each recording device is held to the limits by itself.
@@ -51,7 +53,7 @@ class Limits:
     n_parameters: int | None = None
     n_bytes: int | None = None
     n_macs: int | None = None
-    counted: Literal["n_stored", "n_nonzero"] = "n_stored"
+    counted: Literal["n_stored", "n_nonzero", "n_nonzero_outside_batch_norm"] = "n_stored"
     per_device_model: bool = False
     remark: str = ""
     source: str = ""
@@ -62,12 +64,12 @@ class Limits:
         for quantity, limit in self.values().items():
             if limit < 1:
                 raise ConfigError(f"limits: at most {limit} {quantity}, must be at least 1")
-        if self.counted not in ("n_stored", "n_nonzero"):
-            raise ConfigError(f"limits: counted is {self.counted!r}, must be n_stored or n_nonzero")
+        if self.counted not in COUNTED:
+            raise ConfigError(f"limits: counted is {self.counted!r}, must be one of {', '.join(COUNTED)}")
 
     def __str__(self) -> str:
         """``at most 128,000 bytes and 30,000,000 MACs (DCASE) per clip``."""
-        zeros = "non-zero " if self.counted == "n_nonzero" else ""
+        zeros = "" if self.counted == "n_stored" else "non-zero "
         named = [
             f"{limit:,} {'' if quantity == 'MACs (DCASE)' else zeros}{quantity}"
             for quantity, limit in self.values().items()

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asc_bench.api import Dataset, Fold, LabelSpace, Measure, Protocol, official_folds, tut_mobile, urban
+from asc_bench.api import Dataset, Fold, LabelSpace, Limits, Measure, Protocol, official_folds, tut_mobile, urban
 
 from ._references import PublishedReferences
 
 VALIDATION_FRACTION = 0.15
 TABLES = ("dcase_urban_baselines", "dcase_systems")
 """Published numbers of the official baselines, and of other systems on the development folds."""
+
+LIMITS = Limits(
+    n_bytes=500 * 1024,
+    counted="n_nonzero_outside_batch_norm",
+    remark="That a kilobyte was 1,024 bytes is a guess. Batch normalisations and front ends did not count.",
+    source="DCASE 2020 Task 1B; model_size_calculation.py of github.com/toni-heittola/dcase2020_task1_baseline",
+)
 
 
 def by_scene(*scenes: str) -> Iterator[Measure]:
@@ -56,7 +63,7 @@ class Dcase2019A(_UrbanProtocol):
 
 
 class Dcase2020ThreeClass(_UrbanProtocol):
-    """The fold of 2019 with three classes; models had 500 KB of non-zero parameters at most, not enforced here."""
+    """The fold of 2019 with three classes; models had 500 KB of non-zero parameters at most."""
 
     name = "dcase2020-3class"
     title = "DCASE 2020 Task 1B, three classes, development fold 1"
@@ -71,6 +78,7 @@ class Dcase2020ThreeClass(_UrbanProtocol):
             for label in urban.THREE_CLASSES
         ),
     )
+    limits = LIMITS
     references = PublishedReferences(*TABLES, protocol="dcase2020-3class")
     notes = (
         "Accuracy: mean over the three class accuracies; log loss: mean over clips. Binaural recordings are mixed "

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from asc_bench.clips import UNKNOWN_DEVICE, Clips, LabelledClips
 from asc_bench.errors import ConfigError, StoreError, SystemFailure
 from asc_bench.labels import FINE
+from asc_bench.limits import COUNTED
 from asc_bench.systems.base import AnyParams, Context, DeviceUse, Params, Probabilities, Reason
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.wrapper import WrapperSystem
@@ -239,7 +240,7 @@ class DeviceSpecificSystem(WrapperSystem):
         """What all networks store, and what the one that predicts a clip computes."""
         one = self._network.complexity()
         n_models = len(self._models) if self._models else len(self.devices) + 1
-        stored = {key: n_models * one[key] for key in ("n_parameters", "n_stored", "n_nonzero") if key in one}
+        stored = {key: n_models * one[key] for key in ("n_parameters", *COUNTED) if key in one}
         return {**one, **stored, "n_device_models": n_models}
 
     def _fitted(self) -> dict[str, nn.Module]:

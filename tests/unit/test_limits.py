@@ -53,6 +53,16 @@ def test_2021_counts_what_is_not_zero() -> None:
     assert limits("dcase2021").exceeded(COST | {"n_nonzero": 64_001}, precision="float16") == ("bytes",)
 
 
+def test_2020_with_three_classes_counts_nothing_of_batch_normalisations() -> None:
+    """128,000 numbers of four bytes are 500 kB of 1,024."""
+    counted = COST | {"n_nonzero_outside_batch_norm": 128_000}
+    assert limits("dcase2020-3class").count(counted)["bytes"] == 512_000
+    assert limits("dcase2020-3class").exceeded(counted) == ()
+    more = COST | {"n_nonzero_outside_batch_norm": 128_001}
+    assert limits("dcase2020-3class").exceeded(more) == ("bytes",)
+    assert limits("dcase2020-3class").exceeded(more, precision="float16") == ()
+
+
 def test_2025_holds_each_devices_network_to_the_limit_and_other_years_all_together() -> None:
     seven = COST | {"n_stored": 7 * 61_148, "n_device_models": 7}
     assert limits("dcase2025").exceeded(seven, precision="float16") == ()
@@ -74,7 +84,7 @@ def test_senseless_limits_are_refused() -> None:
         Limits()
     with pytest.raises(ConfigError, match="at most 0 bytes, must be at least 1"):
         Limits(n_bytes=0)
-    with pytest.raises(ConfigError, match="counted is 'all', must be n_stored or n_nonzero"):
+    with pytest.raises(ConfigError, match="counted is 'all', must be one of n_stored, n_nonzero, "):
         Limits(n_bytes=1, counted="all")  # type: ignore[arg-type]
 
 
