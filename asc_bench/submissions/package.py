@@ -232,4 +232,9 @@ def _logits(
     if not np.isfinite(values).all():
         n = int((~np.isfinite(values)).any(axis=1).sum())
         raise SystemFailure(f"{package.name} gave logits that are not finite for {n} of {n_files} files")
+    if (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+        raise SystemFailure(
+            f"{package.name} gave probabilities, no logits: none is negative and each row sums to 1, so that "
+            "another softmax would make them nearly equal; let predict return what goes into its softmax"
+        )
     return values

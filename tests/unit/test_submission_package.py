@@ -64,7 +64,7 @@ def test_modules_of_the_package_are_not_hidden_by_ours(tmp_path: Path) -> None:
     place.mkdir()
     (place / "Doe_TUNI_task1_1.py").write_text(code)
     found = run_package(
-        Package.of(place), [Path("/1.wav")], ["a"], CLASSES, folder=tmp_path / "kept", time_limit_s=60
+        Package.of(place), [Path("/2.wav")], ["a"], CLASSES, folder=tmp_path / "kept", time_limit_s=60
     )
     assert found.shape == (1, 3)
 
@@ -92,6 +92,7 @@ def test_modules_of_the_package_are_not_hidden_by_ours(tmp_path: Path) -> None:
         ("range(3)", "range(2)", "gave 2 logits for a file, and there are 3 classes"),
         ("file_paths, device_ids)]", "file_paths[1:], device_ids)]", "predicted 2 of 3 files"),
         ("float(known", "float('nan') * float(known", "gave logits that are not finite for 3 of 3 files"),
+        ('* float(f.rpartition("/")[2][0])', "* 0.7 + 0.1", "gave probabilities, no logits: none is negative"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
