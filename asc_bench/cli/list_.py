@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo, terminal_width
+from asc_bench.cli.printing import echo, text_table
 
 if TYPE_CHECKING:
     from asc_bench.papers.item import PaperItem
     from asc_bench.protocol import Protocol
     from asc_bench.registry import Registry
-
-_WIDEST, _NARROWEST = 60, 10
-"""Characters of a column but the first."""
 
 Item = TypeVar("Item", bound="PaperItem")
 
@@ -46,23 +43,6 @@ def command(
         echo(kinds[name]())
 
 
-def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> str:
-    from tabulate import tabulate
-
-    widths = column_widths([headers, *rows], terminal_width())
-    return tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=widths)
-
-
-def column_widths(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
-    """How wide each column may be, so that all fit: that of names stays whole, and the widest give way."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths[1:] = [min(size, _WIDEST) for size in widths[1:]]
-    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[1:], default=0) > _NARROWEST:
-        widest = widths.index(max(widths[1:]), 1)
-        widths[widest] -= 1
-    return widths
-
-
 def _systems() -> str:
     from asc_bench.registry import remark, systems
 
@@ -70,7 +50,7 @@ def _systems() -> str:
     named = [found.found[n] for n in found.names()]
     rows = [(cls.card.name, cls.card.title, cls.card.input, remark(cls)) for cls in named]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
-    return _table(rows, ("system", "title", "input", "note"))
+    return text_table(rows, ("system", "title", "input", "note"))
 
 
 def _transforms() -> str:
@@ -87,7 +67,7 @@ def _transforms() -> str:
         )
         for name, transform in TRANSFORMS.items()
     ]
-    return _table(rows, ("transform", "parameters", "what it does in training"))
+    return text_table(rows, ("transform", "parameters", "what it does in training"))
 
 
 def _protocols() -> str:
@@ -96,7 +76,7 @@ def _protocols() -> str:
     found = protocols()
     rows = [(n, p.title, _data(p), _note(p)) for n in found.names() for p in (found.found[n],)]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
-    return _table(rows, ("protocol", "title", "data set", "note"))
+    return text_table(rows, ("protocol", "title", "data set", "note"))
 
 
 def _note(protocol: type[Protocol]) -> str:
@@ -127,7 +107,7 @@ def _figures() -> str:
 def _papers(found: Registry[type[Item]]) -> str:
     rows = [(n, found.found[n].title, found.found[n].protocol, "") for n in found.names()]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
-    return _table(rows, (found.kind, "title", "protocol", "note"))
+    return text_table(rows, (found.kind, "title", "protocol", "note"))
 
 
 def datasets(data: list[Path] | None) -> str:
@@ -143,7 +123,7 @@ def datasets(data: list[Path] | None) -> str:
             place = f"computed from {' or '.join(layout.derived_from)}: {place}"
         rows.append((name, layout.title, layout.licence, place))
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(layouts().unavailable.items())]
-    return _table(rows, ("data set", "title", "licence", "place"))
+    return text_table(rows, ("data set", "title", "licence", "place"))
 
 
 def _place(name: str, roots: Sequence[Path]) -> str:

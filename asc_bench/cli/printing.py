@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from asc_bench.reporting.report_runs import Report
     from asc_bench.reporting.table import Table
 
+_WIDEST, _NARROWEST = 60, 10
+"""Characters of a column of a table, but the first."""
+
 
 def echo(text: object = "", *, err: bool = False) -> None:
     """Print text on stdout, or stderr, with whatever would steer the terminal made visible."""
@@ -27,6 +30,30 @@ def echo(text: object = "", *, err: bool = False) -> None:
 def terminal_width() -> int:
     """Columns of the terminal, or what ``COLUMNS`` says; 100 where the output is no terminal."""
     return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
+
+
+def text_table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...], *, numbers: Sequence[str] = ()) -> str:
+    """A table as wide as the terminal at most, with the columns ``numbers`` to the right."""
+    from tabulate import tabulate
+
+    return tabulate(
+        rows,
+        headers=headers,
+        tablefmt="simple",
+        disable_numparse=True,
+        maxcolwidths=column_widths([headers, *rows], terminal_width()),
+        colalign=["right" if title in numbers else "left" for title in headers] if rows else None,
+    )
+
+
+def column_widths(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """How wide each column may be, so that all fit: that of names stays whole, and the widest give way."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[1:] = [min(size, _WIDEST) for size in widths[1:]]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[1:], default=0) > _NARROWEST:
+        widest = widths.index(max(widths[1:]), 1)
+        widths[widest] -= 1
+    return widths
 
 
 def echo_report(report: Report) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, text_table
 from asc_bench.cli.shared import Planned, takes
 
 
@@ -23,8 +23,6 @@ def command(
     given: Planned,
 ) -> None:
     """Show what is done, failed and left of a `run` command."""
-    from tabulate import tabulate
-
     from asc_bench.runs.heartbeat import HEARTBEAT, read_heartbeat
     from asc_bench.runs.plan import plan
     from asc_bench.runs.store import ResultsStore
@@ -66,7 +64,7 @@ def command(
         elif run is None and (beat := read_heartbeat(store.scratch(spec) / HEARTBEAT)):
             notes[name] = f"{spec.fold}: {beat[0]:.0%} {beat[1]}"
     states = ("done", "failed", "left", "skipped")
-    rows = [(n, *(c[s] for s in states), notes.get(n, "")) for n, c in counts.items()]
-    echo(tabulate(rows, headers=("system", *states, "note"), tablefmt="simple"))
+    rows = [(n, *(str(c[s]) for s in states), notes.get(n, "")) for n, c in counts.items()]
+    echo(text_table(rows, ("system", *states, "note"), numbers=states))
     for fault in bench.faults():
         echo(f"incomplete: {fault}")

@@ -342,7 +342,7 @@ def _parse_choices(system: type[System], text: str) -> dict[str, list[object]]:
         named = typing.get_origin(hints[key]) is typing.Literal
         if value == "*" and not named:
             raise ConfigError(f"{name}: {key} has no list of choices that * could stand for")
-        texts = [str(c) for c in typing.get_args(hints[key])] if value == "*" else [value]
-        texts = [t.strip() for t in value.split("|")] if named and "|" in value else texts
+        texts = split_items(value, "|") or [value]
+        texts = [str(c) for c in typing.get_args(hints[key])] if value == "*" else texts
         values[key] = [to_value(f"{name}: {key}", t, hints[key]) for t in texts]
     return values

@@ -162,7 +162,7 @@ def test_what_is_stored_is_printed_again(tmp_path: Path) -> None:
 
 
 def test_lists_give_way_in_their_widest_columns() -> None:
-    from asc_bench.cli.list_ import column_widths
+    from asc_bench.cli.printing import column_widths
 
     rows = [("n" * 20, "t" * 90, "x" * 30, "")]
     assert column_widths(rows, 200) == [20, 60, 30, 0], "as wide as before where there is room"

@@ -71,6 +71,23 @@ def test_star_and_bar_stand_for_choices() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("cp-mobile[width=8|16]", ["cp-mobile[width=8]", "cp-mobile[width=16]"]),
+        ("sb-cnn[bn=true|false]", ["sb-cnn[bn=true]", "sb-cnn"]),
+        ("sb-cnn[plan.epochs=5|6]", ["sb-cnn[plan.epochs=5]", "sb-cnn[plan.epochs=6]"]),
+        ("fusion[members=sb-cnn+mla|sb-cnn+nac]", ["fusion[members=mla+sb-cnn]", "fusion[members=nac+sb-cnn]"]),
+        (
+            "vggish-svm[weights=a.pt|b.pt]",
+            ["vggish-svm[weights=a.pt]", "vggish-svm[weights=b.pt]"],
+        ),
+    ],
+)
+def test_a_bar_stands_for_choices_of_any_setting(text: str, names: list[str]) -> None:
+    assert [str(v) for v in parse_variants(text)] == names
+
+
 def test_grid_leaves_out_what_the_system_refuses_unless_all_is() -> None:
     assert len(parse_variants("caa-net[topology=*,pooling=*]")) == 14
     assert len(parse_variants("caa-net[topology=*,pooling=*,training=*,condition_layer=*]")) == 14 * (1 + 1 + 4 + 4)
@@ -82,6 +99,7 @@ def test_grid_leaves_out_what_the_system_refuses_unless_all_is() -> None:
     ("text", "message"),
     [
         ("caa-net[weights=*]", "weights has no list of choices that \\* could stand for"),
+        ("cp-mobile[width=8|x]", "width is 'x', which is not a whole number"),
         ("caa-net[pooling=max|avrg]", "pooling is 'avrg', but must be one of"),
     ],
 )
