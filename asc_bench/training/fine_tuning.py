@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asc_bench.training.plan import Cosine, Step, TrainingPlan
+from asc_bench.training.plan import MOST_WARMUP, Cosine, Step, TrainingPlan
 from asc_bench.training.transforms.blends import FreqMixStyle
-
-MOST_WARMUP = 0.5
-"""Share of a device's steps: 200 of the 400 that the source takes on its rarest devices."""
 
 
 def fine_tuning(
@@ -42,8 +39,10 @@ def fine_tuning(
         changed = replace(plan, iterations=max(1, round(share * plan.iterations)))
     before, now = plan.n_steps(n_clips), changed.n_steps(n_of_device)
     schedule = plan.schedule
-    if isinstance(schedule, Cosine) and schedule.warmup:
-        schedule = replace(schedule, warmup=min(rate * schedule.warmup * before / now, MOST_WARMUP))
+    if isinstance(schedule, Cosine):
+        n_warm = rate * schedule.warmup_steps or rate * schedule.warmup * before
+        # Half at most: 200 of the 400 steps that the source takes on its rarest devices.
+        schedule = replace(schedule, warmup=min(n_warm / now, MOST_WARMUP), warmup_steps=0)
     elif isinstance(schedule, Step):
         schedule = replace(schedule, every=max(1, round(schedule.every * now / before)))
     return replace(

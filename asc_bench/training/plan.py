@@ -19,9 +19,15 @@ class Constant:
         return 1.0
 
 
+MOST_WARMUP = 0.5
+"""Share of all steps that a rise of so many steps takes at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
     """Linear rise over the first ``warmup`` share of the steps, then half a cosine down to zero.
+
+    ``warmup_steps`` are steps instead of a share: so many, but half of all steps at most.
 
     With several ``cycles`` the cosine starts again where it has reached zero; each cycle is twice as long as the
     one before (Loshchilov and Hutter, SGDR, ICLR 2017, with a factor of 2).
@@ -29,16 +35,25 @@ class Cosine:
 
     warmup: float = 0.0
     cycles: int = 1
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"cosine schedule: warmup is a share of the steps, 0 to 1, got {self.warmup}")
+        if self.warmup_steps < 0 or (self.warmup_steps and self.warmup):
+            raise ConfigError(
+                f"cosine schedule: give warmup ({self.warmup}) or warmup_steps ({self.warmup_steps}), none negative"
+            )
         if self.cycles < 1:
             raise ConfigError(f"cosine schedule: cycles is {self.cycles}, must be at least 1")
 
+    def n_warm(self, n_steps: int) -> float:
+        """Steps of the rise, of ``n_steps`` in all."""
+        return min(self.warmup_steps, MOST_WARMUP * n_steps) if self.warmup_steps else self.warmup * n_steps
+
     def factor(self, step: int, n_steps: int) -> float:
         """Multiplier of the learning rate at ``step`` of ``n_steps``."""
-        n_warm = self.warmup * n_steps
+        n_warm = self.n_warm(n_steps)
         if step < n_warm:
             return (step + 1) / (n_warm + 1)
         done, length = step - n_warm, max(n_steps - n_warm, 1)

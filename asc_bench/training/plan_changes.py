@@ -96,7 +96,7 @@ def read_change(where: str, key: str, text: str) -> object:
     >>> read_change("sb-cnn", "augment", "mixup(0.2)+roll")
     (Mixup(alpha=0.2), TimeRoll(seconds=0.1))
     >>> read_change("sb-cnn", "plan.schedule", "cosine(warmup=0.1)")
-    Cosine(warmup=0.1, cycles=1)
+    Cosine(warmup=0.1, cycles=1, warmup_steps=0)
     """
     name, where = KEYS[key], f"{where}: {key}"
     if name == AUGMENT:

@@ -52,7 +52,7 @@ def test_the_plan_is_that_of_the_source():
         optimiser="adamw",
         learning_rate=5e-3,
         weight_decay=1e-4,
-        schedule=Cosine(warmup=2_000 / 20_550),
+        schedule=Cosine(warmup_steps=2_000),
         augment=(TimeRoll(seconds=0.1), FreqMixStyle(p=0.4, alpha=0.3)),
         short_batches=True,
     )

@@ -449,6 +449,11 @@ def test_schedules_by_hand():
     assert Cosine().factor(5, 10) == pytest.approx(0.5)
     assert Cosine().factor(9, 10) == pytest.approx(0.5 * (1 + math.cos(0.9 * math.pi)))
     assert Cosine(warmup=0.4).factor(1, 10) == pytest.approx(2 / 5)
+    assert Cosine(warmup_steps=4).factor(1, 10) == pytest.approx(2 / 5)
+    assert Cosine(warmup_steps=4).factor(1, 6) == pytest.approx(2 / 4), "three of six steps"
+    for wrong in ({"warmup_steps": -1}, {"warmup_steps": 4, "warmup": 0.1}):
+        with pytest.raises(ConfigError, match=r"give warmup .* or warmup_steps .*, none negative"):
+            Cosine(**wrong)
     falling = Linear(start=0.2, end=0.6, floor=0.1)
     assert [falling.factor(s, 10) for s in (0, 2, 4, 6, 9)] == pytest.approx([1, 1, 0.55, 0.1, 0.1])
     with pytest.raises(ConfigError, match=r"0 <= start < end <= 1, got start 0.7 and end 0.7"):
