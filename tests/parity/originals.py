@@ -4,10 +4,12 @@ Usage, once in each environment::
 
     pip install tensorflow-cpu==2.15.1 'numpy<2' pyyaml;  python -m tests.parity.originals keras SOURCES
     pip install torch torchvision;                        python -m tests.parity.originals torch SOURCES
+    pip install torch;                                    python -m tests.parity.originals vggish SOURCES
 
-``SOURCES`` holds clones of the repositories in ``REPOSITORIES``, at these commits. Their texts are changed where
-today's Python, Keras or torch would not run them, and nowhere else. Only outputs are kept, and nothing is copied:
-resemul, dcase2024_task1_baseline and cpjku_dcase20 carry no licence.
+``SOURCES`` holds clones of the repositories in ``REPOSITORIES``, at these commits, or for VGGish the archive of
+torchvggish 0.2 from PyPI (Apache-2.0), unpacked. Their texts are changed where today's Python, Keras or torch would
+not run them, and nowhere else. Only outputs are kept, and nothing is copied: resemul, dcase2024_task1_baseline and
+cpjku_dcase20 carry no licence.
 """
 
 from __future__ import annotations
@@ -211,9 +213,22 @@ def torch_outputs(sources: Path) -> Outputs:
     return found
 
 
+def vggish_outputs(sources: Path) -> Outputs:
+    """VGGish without the rectification at its end."""
+    import torch
+
+    from tests.parity.filling import fill
+
+    vggish = load(sources / "torchvggish-0.2" / "torchvggish" / "torchvggish.py", {})
+    network = fill(vggish.VGG(vggish.make_layers(), postprocess=False))
+    network.embeddings = network.embeddings[:-1]
+    with torch.inference_mode():
+        return {"vggish": network(torch.from_numpy(drawn("examples", (2, 1, 96, 64)))).numpy()}
+
+
 def main(library: str, sources: Path) -> None:
     """Replace the outputs of one library's networks, to seven digits."""
-    found = {"keras": keras_outputs, "torch": torch_outputs}[library](sources)
+    found = {"keras": keras_outputs, "torch": torch_outputs, "vggish": vggish_outputs}[library](sources)
     kept = json.loads(OUTPUTS.read_text(encoding="utf-8")) if OUTPUTS.exists() else {}
     rounded = {name: [[float(f"{x:.7g}") for x in row] for row in rows.tolist()] for name, rows in found.items()}
     lines = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in sorted({**kept, **rounded}.items())]

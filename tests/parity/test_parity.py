@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from asc_bench.baselines._vggish_network import VggishNetwork
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from asc_bench.baselines.dcase2018_baseline import Dcase2018Baseline
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline
 from asc_bench.baselines.n_cnn import NCnn
 from asc_bench.baselines.raw_cnn import RawCnn, RawCnnParams
 from asc_bench.baselines.sample_cnn import SampleCnn, SampleCnnParams
+from asc_bench.baselines.vggish_svm import VggishSvm
 from asc_bench.proposed.caa_net import BEST_LAYER, CaaNet, CaaNetParams
 from torch import Tensor, nn
 
@@ -118,6 +120,13 @@ def test_cp_resnet(outputs, rho):
     module = fill(CpResnet(TEN, CpResnetParams(rho=rho), Budget.PAPER).build())
     decibels = drawn("decibels", (2, 1, 256, 43))[:, 0].transpose(0, 2, 1)
     assert largest_difference(module, decibels, outputs[f"cp-resnet rho={rho}"]) < TOLERANCE
+
+
+def test_vggish(outputs):
+    """torchvggish 0.2, without the rectification at its end."""
+    module = fill(VggishNetwork(VggishSvm.widths))
+    examples = drawn("examples", (2, 1, 96, 64))[:, 0]
+    assert largest_difference(module, examples, outputs["vggish"]) < TOLERANCE
 
 
 @pytest.mark.parametrize(("topology", "pooling"), list(BEST_LAYER))
