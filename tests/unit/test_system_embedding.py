@@ -33,6 +33,8 @@ SIZES = {
     "n-cnn": 64,
     "nac": 16 * 4 * 4,
     "nac[head=proto]": 10,
+    "panns": 512 // 8,
+    "panns[network=mobilenet-v1]": 1_024 // 8,
     "raw-cnn": 64,
     "sample-cnn": 64,
     "sb-cnn": 64,
