@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -89,7 +89,12 @@ class FineTunedSystem(TorchSystem):
             state = self.published_tensors(load_foreign_state(path))
         except StoreError as error:
             raise StoreError(f"{self.card.name}: {error}") from error
-        _load_all_but(module, state, fresh=fresh, source=f"{self.card.name}: {path}", title=repr(self.params))
+        fault = _difference(module.state_dict(), state, fresh=fresh)
+        if fault:
+            own = {f.name for f in fields(self.params)} - {f.name for f in fields(FineTuningParams)}
+            named = ", ".join([self.card.title, *(f"{key}={getattr(self.params, key)}" for key in sorted(own))])
+            raise StoreError(f"{self.card.name}: {path}: no checkpoint of {named}: {fault}")
+        module.load_state_dict({name: t for name, t in state.items() if name not in fresh}, strict=False)
         if self.params.layers == "classifier":
             freeze(module, trained=fresh)
         return module
@@ -106,19 +111,14 @@ class FineTunedSystem(TorchSystem):
         return super().train_network(train, validation, context, part=part).requires_grad_()
 
 
-def _load_all_but(
-    module: nn.Module, state: Mapping[str, Tensor], *, fresh: set[str], source: str, title: str
-) -> None:
-    """Load every tensor but the ``fresh`` ones, or raise StoreError with the first difference in one sentence."""
-    wanted = module.state_dict()
-    faults = [f"it lacks {name}" for name in wanted if name not in state]
-    faults += [f"{name} belongs to another network" for name in state if name not in wanted]
+def _difference(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], *, fresh: Set[str]) -> str:
+    """What keeps a state from being loaded but for the ``fresh`` tensors, in one phrase; empty if nothing does."""
+    faults = [f"it lacks {name}" for name in wanted if name not in given]
+    faults += [f"{name} belongs to another network" for name in given if name not in wanted]
     faults += [
-        f"{name} has the shape {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+        f"{name} has the shape {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
         for name, tensor in wanted.items()
-        if name in state and name not in fresh and state[name].shape != tensor.shape
+        if name in given and name not in fresh and given[name].shape != tensor.shape
     ]
-    if faults:
-        more = f", and {len(faults) - 1} more tensors differ" if len(faults) > 1 else ""
-        raise StoreError(f"{source}: no checkpoint of {title}: {faults[0]}{more}")
-    module.load_state_dict({name: wanted[name] if name in fresh else state[name] for name in wanted})
+    more = f", and {len(faults) - 1} more tensors differ" if len(faults) > 1 else ""
+    return f"{faults[0]}{more}" if faults else ""

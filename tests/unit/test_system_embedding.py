@@ -28,6 +28,7 @@ SIZES = {
     "cp-resnet-128k": 24,
     "dcase2018-baseline": 100,
     "dcase2024-baseline": 24,
+    "efficientat": 1_280 // 10,
     "hierarchical-cnn": 128 // 8,
     "mla": 1_024 // 8,
     "n-cnn": 64,
