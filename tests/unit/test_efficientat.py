@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from asc_bench.baselines._efficientat_network import ROWS, Block, Row, SqueezeExcitation
+from asc_bench.baselines.device_specific import DeviceSpecific
 from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from torch import Tensor
 
-from asc_bench.api import FINE, Budget, ConfigError, Crop, StoreError
+from asc_bench.api import FINE, Budget, ConfigError, Crop, DeviceSpecificParams, StoreError
+from asc_bench.training import checkpoint
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 CLASSIFIER = {"classifier.5.weight", "classifier.5.bias"}
@@ -138,6 +140,19 @@ def test_what_is_trained_from_a_checkpoint(layers, tmp_path, monkeypatch):
     assert system.module.classifier[-1].bias.detach().any()
 
 
+def test_networks_of_devices_start_from_the_general_one_and_not_from_the_file(tmp_path, monkeypatch):
+    torch.save(released(), tmp_path / "mn01.pt")
+    inner = starting_from(tmp_path / "mn01.pt")
+    plan = replace(inner.training_plan(), iterations=3, batch_size=4, crop=Crop(length=32, n_test=1))
+    monkeypatch.setattr(inner, "training_plan", lambda: plan)
+    read, load = [], checkpoint.load_foreign_state
+    monkeypatch.setattr(checkpoint, "load_foreign_state", lambda path: read.append(path) or load(path))
+    system = DeviceSpecific(task(3, devices=("A", "B")), DeviceSpecificParams(of="efficientat"), Budget.SMOKE)
+    system.inner = inner
+    system.fit(replace(tones(4, (100, 128)), device=np.array([0, 1] * 6)), None, context(tmp_path))
+    assert system.complexity()["n_device_models"] == 3 and read == [tmp_path / "mn01.pt"]
+
+
 def test_checkpoints_of_other_networks_are_refused(tmp_path):
     path = tmp_path / "mn01.pt"
     torch.save(released(), path)
@@ -172,6 +187,7 @@ def test_paper_budget_is_the_recipe_for_tau_2020():
     assert {(m.eps, m.momentum) for m in norms} == {(1e-3, 0.01)}
 
 
+@pytest.mark.slow
 def test_learns_separable_clips(tmp_path):
     train, test = (tones(n, (100, 128), seed=n) for n in (16, 4))
     train, test = (clips((c.features.load() + 40) / 3, c.labels[FINE]) for c in (train, test))
