@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from asc_bench.errors import StoreError as StoreError
     from asc_bench.errors import SystemFailure as SystemFailure
     from asc_bench.features.encoders.base import Encoder as Encoder
+    from asc_bench.features.encoders.cnn14 import panns_log_mel as panns_log_mel
     from asc_bench.features.encoders.table import ENCODERS as ENCODERS
     from asc_bench.features.encoders.table import encoder as encoder
     from asc_bench.features.frontends import FrontEnd as FrontEnd
@@ -129,6 +130,8 @@ if TYPE_CHECKING:
     from asc_bench.systems.calibration import log_probabilities as log_probabilities
     from asc_bench.systems.device_specific import DeviceSpecificParams as DeviceSpecificParams
     from asc_bench.systems.device_specific import DeviceSpecificSystem as DeviceSpecificSystem
+    from asc_bench.systems.fine_tuned import FineTunedSystem as FineTunedSystem
+    from asc_bench.systems.fine_tuned import FineTuningParams as FineTuningParams
     from asc_bench.systems.frozen_system import FrozenSystem as FrozenSystem
     from asc_bench.systems.frozen_system import Pooling as Pooling
     from asc_bench.systems.frozen_system import pooled as pooled
@@ -188,6 +191,7 @@ _NAMES: Mapping[str, str] = {
         "System, Task"
     ),
     "asc_bench.systems.torch_system": "TorchSystem",
+    "asc_bench.systems.fine_tuned": "FineTunedSystem, FineTuningParams",
     "asc_bench.systems.sklearn_system": "SklearnSystem",
     "asc_bench.systems.frozen_system": "FrozenSystem, Pooling, pooled",
     "asc_bench.systems.linear_system": "LinearSystem",
@@ -203,6 +207,7 @@ _NAMES: Mapping[str, str] = {
     # A system: what it hears
     "asc_bench.features.frontends": "FrontEnd, LogMel, Waveform, caa_net_log_mel",
     "asc_bench.features.encoders.base": "Encoder",
+    "asc_bench.features.encoders.cnn14": "panns_log_mel",
     "asc_bench.features.encoders.table": "ENCODERS, encoder",
     "asc_bench.features.spectral": "SpectralFrontEnd",
     "asc_bench.features.hpss": "SeparatedLogMel",

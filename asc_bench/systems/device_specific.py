@@ -252,12 +252,13 @@ class DeviceSpecificSystem(WrapperSystem):
 @contextmanager
 def _starting_from(network: TorchSystem, general: nn.Module, plan: TrainingPlan) -> Iterator[None]:
     """Let a system train by another plan, from a copy of trained weights."""
-    build, own_plan = network.build, network.training_plan
-    network.build, network.training_plan = lambda: deepcopy(general), lambda: plan  # type: ignore[method-assign]
+    start, own_plan = network.starting_network, network.training_plan
+    network.starting_network = lambda: deepcopy(general)  # type: ignore[method-assign]
+    network.training_plan = lambda: plan  # type: ignore[method-assign]
     try:
         yield
     finally:
-        network.build, network.training_plan = build, own_plan  # type: ignore[method-assign]
+        network.starting_network, network.training_plan = start, own_plan  # type: ignore[method-assign]
 
 
 def _reported(context: Context, what: str, done: float, share: float) -> Context:

@@ -10,8 +10,8 @@ from asc_bench.registry import remark, systems
 
 HEAVY = (
     "bc-resnet", "bc-resnet-mod", "caa-net", "cnn-ensemble-member", "cnn-ivector", "cp-mobile", "cp-resnet",
-    "cp-resnet-128k", "dcase2021-baseline", "dcase2024-baseline", "dcase2025-baseline", "mla", "nac", "raw-cnn",
-    "sample-cnn", "tf-sepnet",
+    "cp-resnet-128k", "dcase2021-baseline", "dcase2024-baseline", "dcase2025-baseline", "efficientat", "mla", "nac",
+    "panns", "raw-cnn", "sample-cnn", "tf-sepnet",
 )  # fmt: skip
 """A quarter of a minute or more each, and no longer contracts than those of the others."""
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.parity.values import bias, drawn, kernel, normalisation
+from tests.parity.values import bias, drawn, kernel, normalisation, uneven
 
 OUTPUTS = Path(__file__).parent / "outputs.json"
 
@@ -36,6 +36,8 @@ REPOSITORIES = {
     "dcase2024_task1_baseline": ("github.com/CPJKU/dcase2024_task1_baseline", "9948d19"),
     "cpjku_dcase20": ("github.com/kkoutini/cpjku_dcase20", "792ab5d"),
     "CAANet_DCASE_ASC": ("github.com/EIHW/CAANet_DCASE_ASC", "eaaf9b3"),
+    "audioset_tagging_cnn": ("github.com/qiuqiangkong/audioset_tagging_cnn", "d2f4b8c"),
+    "EfficientAT": ("github.com/fschmid56/EfficientAT", "a425fdc"),
 }
 """Folder, address and commit."""
 
@@ -63,17 +65,20 @@ CAA_NET_CLASSES: Mapping[str, Mapping[str, tuple[str, int]]] = {
 }
 """Class and layer of the condition, by topology and pooling."""
 
+PANNS_CLASSES = {"cnn6": "Cnn6", "cnn10": "Cnn10", "cnn14": "Cnn14", "mobilenet-v1": "MobileNetV1"}
+
 Outputs = dict[str, npt.NDArray[Any]]
 
 
-def load(path: Path, changes: Mapping[str, str]) -> ModuleType:
-    """The module in a file, with parts of its text replaced."""
+def load(path: Path, changes: Mapping[str, str], given: Mapping[str, Any] | None = None) -> ModuleType:
+    """The module in a file, with parts of its text replaced, and some names known to it."""
     text = path.read_text(encoding="utf-8").expandtabs(8)
     for old, new in changes.items():
         if old not in text:
             raise ValueError(f"{path}: {old!r} is not in it; is this the commit that REPOSITORIES names?")
         text = text.replace(old, new)
     module = ModuleType(path.stem)
+    vars(module).update({name: value for name, value in (given or {}).items() if not name.startswith("__")})
     exec(compile(text, str(path), "exec"), vars(module))  # what this file is for
     return module
 
@@ -210,6 +215,76 @@ def torch_outputs(sources: Path) -> Outputs:
             with torch.inference_mode():
                 name = f"caa-net topology={topology} pooling={pooling} condition_layer={layer}"
                 found[name] = torch.cat(network(frames), dim=1).numpy()
+    return {**found, **panns_outputs(sources), **efficientat_outputs(sources)}
+
+
+def panns_outputs(sources: Path) -> Outputs:
+    """Logits of the networks of PANNs from decibels; their front end is left out, and so is torchlibrosa."""
+    import torch
+
+    from tests.parity.filling import fill_by_key
+
+    changes = {
+        "from torchlibrosa.stft import Spectrogram, LogmelFilterBank": "Spectrogram = LogmelFilterBank = dict",
+        "from torchlibrosa.augmentation import SpecAugmentation": "SpecAugmentation = dict",
+        "from pytorch_utils import do_mixup, interpolate, pad_framewise_output": "",
+        "x = self.spectrogram_extractor(input)": "x = input.unsqueeze(1)",
+        "x = self.logmel_extractor(x)": "",
+        "torch.sigmoid(self.fc_audioset(x))": "self.fc_audioset(x)",
+    }
+    networks = load(sources / "audioset_tagging_cnn" / "pytorch" / "models.py", changes)
+    frames = torch.from_numpy(uneven(64))
+    found: Outputs = {}
+    for name, kind in PANNS_CLASSES.items():
+        network = fill_by_key(getattr(networks, kind)(32_000, 1_024, 320, 64, 50, 14_000, 10))
+        with torch.inference_mode():
+            found[f"panns network={name}"] = network(frames)["clipwise_output"].numpy()
+    return found
+
+
+def efficientat_outputs(sources: Path) -> Outputs:
+    """Logits of EfficientAT's networks of two widths; torchvision's convolution with norm is written out here."""
+    import torch
+    from torch import nn
+
+    from tests.parity.filling import fill_by_key
+
+    def convolution(
+        n_in: int,
+        n_out: int,
+        kernel_size: int,
+        stride: int = 1,
+        *,
+        norm_layer: Callable[[int], nn.Module],
+        activation_layer: Callable[[], nn.Module] | None,
+        **rest: int,
+    ) -> nn.Sequential:
+        inner = nn.Conv2d(n_in, n_out, kernel_size, stride, (kernel_size - 1) // 2, bias=False, **rest)
+        return nn.Sequential(inner, norm_layer(n_out), *([activation_layer()] if activation_layer else []))
+
+    folder = sources / "EfficientAT" / "models" / "mn"
+    torchvision = "from torchvision.ops.misc import ConvNormActivation"
+    utils = load(folder / "utils.py", {})
+    blocks = load(
+        folder / "block_types.py",
+        {torchvision: "", "from models.mn.utils import make_divisible, cnn_out_size": ""},
+        {"ConvNormActivation": convolution, **vars(utils)},
+    )
+    changes = {
+        torchvision: "",
+        "from models.mn.utils import cnn_out_size": "",
+        "from models.mn.block_types import InvertedResidualConfig, InvertedResidual": "",
+        "from models.mn.attention_pooling import MultiHeadAttentionPooling": "",
+        "from helpers.utils import NAME_TO_WIDTH": "",
+        "print(m)": "",
+    }
+    get_model = load(folder / "model.py", changes, vars(blocks)).get_model
+    frames = torch.from_numpy(uneven(128))
+    found: Outputs = {}
+    for width in (0.4, 1.0):
+        network = fill_by_key(get_model(num_classes=10, width_mult=width))
+        with torch.inference_mode():
+            found[f"efficientat width={width}"] = network(frames.transpose(1, 2).unsqueeze(1))[0].numpy()
     return found
 
 

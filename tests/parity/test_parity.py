@@ -16,7 +16,9 @@ from asc_bench.baselines._vggish_network import VggishNetwork
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from asc_bench.baselines.dcase2018_baseline import Dcase2018Baseline
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline
+from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from asc_bench.baselines.n_cnn import NCnn
+from asc_bench.baselines.panns import Panns, PannsParams
 from asc_bench.baselines.raw_cnn import RawCnn, RawCnnParams
 from asc_bench.baselines.sample_cnn import SampleCnn, SampleCnnParams
 from asc_bench.baselines.vggish_svm import VggishSvm
@@ -25,7 +27,7 @@ from torch import Tensor, nn
 
 from asc_bench.api import Budget
 from tests.parity.filling import fill, fill_by_key
-from tests.parity.values import drawn
+from tests.parity.values import drawn, uneven
 from tests.unit.small_sets import task
 
 pytestmark = pytest.mark.parity
@@ -139,6 +141,22 @@ def test_caa_net(outputs, topology, pooling):
     n_frames = 320 if pooling in ("flatten", "roi") else 32
     frames = drawn(f"{n_frames} frames", (len(expected), n_frames, 64))
     assert largest_difference(module, frames, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("network", ["cnn6", "cnn10", "cnn14", "mobilenet-v1"])
+def test_panns(outputs, network):
+    """github.com/qiuqiangkong/audioset_tagging_cnn, pytorch/models.py, from decibels to logits."""
+    module = fill_by_key(Panns(TEN, PannsParams(network=network), Budget.PAPER).build())
+    expected = outputs[f"panns network={network}"]
+    assert largest_difference(module, uneven(64), expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("width", [0.4, 1.0])
+def test_efficientat(outputs, width):
+    """github.com/fschmid56/EfficientAT, models/mn, from normalised bands to logits."""
+    module = fill_by_key(Efficientat(TEN, EfficientatParams(width=width), Budget.PAPER).build())
+    expected = outputs[f"efficientat width={width}"]
+    assert largest_difference(module, uneven(128), expected) < TOLERANCE
 
 
 def test_another_constant_of_normalisation_is_noticed(outputs):

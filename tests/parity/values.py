@@ -18,6 +18,11 @@ def drawn(name: str, shape: tuple[int, ...]) -> Array:
     return np.random.RandomState(zlib.crc32(name.encode())).normal(size=shape).astype(np.float32)
 
 
+def uneven(n_bands: int) -> Array:
+    """Two clips of 100 frames whose bands differ in level: deep networks average plain noise to nearly the same."""
+    return 10 * drawn(f"{n_bands} levels", (2, 1, n_bands)) + drawn("100 frames", (2, 100, n_bands))
+
+
 def kernel(name: str, shape: tuple[int, ...]) -> Array:
     """Weights in torch's layout, (n_out, n_in, ...), small enough that no level grows out of range."""
     return drawn(name, shape) * np.float32(np.sqrt(0.5 / np.prod(shape[1:])))

@@ -50,7 +50,7 @@ def test_cnn14_is_that_of_panns(panns: Any, tmp_path: Path) -> None:
     with torch.inference_mode():
         frames = original.logmel_extractor(original.spectrogram_extractor(given))[0, 0].numpy()
         expected = original(given)["embedding"].numpy()
-    np.testing.assert_allclose(cnn14.log_mel()(waveform), frames, atol=1e-3)
+    np.testing.assert_allclose(cnn14.panns_log_mel()(waveform), frames, atol=1e-3)
     made = encoder("panns-cnn14", weights=str(tmp_path / "cnn14.pth"))
     np.testing.assert_allclose(made.embed(waveform[np.newaxis])[0], expected, rtol=1e-3, atol=1e-5 * expected.max())
     of_others = sum(p.numel() for p in original.fc_audioset.parameters())
@@ -78,7 +78,7 @@ def test_files_that_are_no_cnn14(tmp_path: Path) -> None:
     torch.save({"model": {"bn0.weight": torch.zeros(64)}}, path)
     with pytest.raises(StoreError, match=r"x.pth: no checkpoint of CNN14, it lacks bn0.bias and \d+ more tensors"):
         made(sound(1.0, 32_000))
-    other = {"logmel_extractor.melW": torch.from_numpy(cnn14.log_mel().mel_filters()).roll(1, 0)}
+    other = {"logmel_extractor.melW": torch.from_numpy(cnn14.panns_log_mel().mel_filters()).roll(1, 0)}
     with pytest.raises(StoreError, match=r"x.pth: another front end than 64 bands at 32 kHz"):
         cnn14.refuse_other_front_end(path, other)
     with pytest.raises(DataError, match="9600 samples, at least 9920 are needed"):

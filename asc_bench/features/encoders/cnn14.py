@@ -18,8 +18,7 @@ from asc_bench.features.frontends import LogMel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_BANDS, _HOP_LENGTH = 64, 320
-_WIDTHS = (64, 128, 256, 512, 1_024, 2_048)
+_BANDS, _HOP_LENGTH, _DIMENSIONS = 64, 320, 2_048
 _LEAST_FRAMES = 32
 """Five poolings halve the frames."""
 
@@ -64,7 +63,7 @@ class Cnn14(Encoder):
         if 1 + n_samples // _HOP_LENGTH < _LEAST_FRAMES:
             least = (_LEAST_FRAMES - 1) * _HOP_LENGTH
             raise DataError(f"{self.title}: {n_samples} samples, at least {least} are needed")
-        return _WIDTHS[-1]
+        return _DIMENSIONS
 
     def embed(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """See ``Encoder.embed``: (n, 1, 2,048).
@@ -77,7 +76,7 @@ class Cnn14(Encoder):
         import torch
 
         self.dimensions(windows.shape[1])
-        frames = torch.from_numpy(np.stack([log_mel()(window) for window in windows]))
+        frames = torch.from_numpy(np.stack([panns_log_mel()(window) for window in windows]))
         path = Path(self.weights)
         with _RUNNING, torch.inference_mode():
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -86,7 +85,7 @@ class Cnn14(Encoder):
         return found[:, np.newaxis]
 
 
-def log_mel() -> LogMel:
+def panns_log_mel() -> LogMel:
     """64 mel bands of the power from 50 to 14,000 Hz in decibels, windows of 32 ms every 10 ms."""
     return LogMel(
         sample_rate_hz=32_000,
@@ -132,44 +131,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 def refuse_other_front_end(path: Path, content: dict[str, Tensor]) -> None:
     """Checkpoints hold the mel matrix: those of 8 and 16 kHz, or of more bands, have another one."""
     given = content.get("logmel_extractor.melW")
-    expected = log_mel().mel_filters()
+    expected = panns_log_mel().mel_filters()
     if given is not None and (given.shape != expected.shape or np.abs(given.numpy() - expected).max() > 1e-4):
-        raise StoreError(f"{path}: another front end than 64 bands at 32 kHz; take Cnn14_mAP=0.431.pth")
+        raise StoreError(f"{path}: another front end than 64 bands at 32 kHz; take a checkpoint of that")
 
 
 def build() -> nn.Module:
     """The network without weights: decibels, (n, n_frames, 64), to (n, 2,048)."""
-    import torch
-    from torch import nn
+    from asc_bench.features.encoders.panns_network import Backbone
 
-    class Block(nn.Module):
-        def __init__(self, n_in: int, n_out: int, pool: int) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)
-            self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
-            self.bn1 = nn.BatchNorm2d(n_out)
-            self.bn2 = nn.BatchNorm2d(n_out)
-            self.pool = pool
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.bn1(self.conv1(x)).relu()
-            x = self.bn2(self.conv2(x)).relu()
-            return nn.functional.avg_pool2d(x, self.pool)
-
-    class Network(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.bn0 = nn.BatchNorm2d(_BANDS)
-            for i, (n_in, n_out) in enumerate(zip((1, *_WIDTHS), _WIDTHS, strict=False), start=1):
-                self.add_module(f"conv_block{i}", Block(n_in, n_out, pool=1 if i == len(_WIDTHS) else 2))
-            self.fc1 = nn.Linear(_WIDTHS[-1], _WIDTHS[-1])
-
-        def forward(self, frames: Tensor) -> Tensor:
-            x = self.bn0(frames.unsqueeze(1).transpose(1, 3)).transpose(1, 3)
-            for i in range(1, len(_WIDTHS) + 1):
-                x = self.get_submodule(f"conv_block{i}")(x)
-            x = x.mean(dim=3)
-            embedding: Tensor = self.fc1(torch.amax(x, dim=2) + x.mean(dim=2)).relu()
-            return embedding
-
-    return Network()
+    return Backbone("cnn14")

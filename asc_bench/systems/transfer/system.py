@@ -157,13 +157,13 @@ class TransferredSystem(WrapperSystem):
         from asc_bench.systems.transfer.weights import class_tensors, freeze, take_over
 
         inner, source = cast(TorchSystem, self.inner), self.source()
-        plan, build, of_classes = inner.training_plan(), inner.build, class_tensors(inner)
+        plan, start, of_classes = inner.training_plan(), inner.starting_network, class_tensors(inner)
         everything = self.params.layers == "all"
         if everything:
             plan = replace(plan, learning_rate=FINE_TUNING_FACTOR * plan.learning_rate)
 
         def started() -> nn.Module:
-            module = build()
+            module = inner.build()
             assert source.module is not None
             fresh = take_over(module, source.module.cpu(), fresh=of_classes, title=self.params.system)
             self._n_fresh = len(fresh)
@@ -172,10 +172,10 @@ class TransferredSystem(WrapperSystem):
             return module
 
         # The inner system trains itself; only what it starts from, its rate and its scale are the source's.
-        inner.build, inner.training_plan = started, lambda: plan  # type: ignore[method-assign]
+        inner.starting_network, inner.training_plan = started, lambda: plan  # type: ignore[method-assign]
         inner._device, inner._statistics = context.device, source._statistics
         inner.module = inner.train_network(train, validation, context).requires_grad_()
-        inner.build = build  # type: ignore[method-assign]
+        inner.starting_network = start  # type: ignore[method-assign]
 
     def _fit_probe(self, train: LabelledClips, context: Context) -> None:
         self.source().move_to(context.device)
