@@ -115,6 +115,7 @@ class Experiment:
                 n_threads=given["n_threads"],
                 keep_weights=given["keep_weights"],
                 precision=asked_for(one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
+                measure_inference=given["measure_inference"],
             ),
             selection=Selection(one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,

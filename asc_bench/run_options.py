@@ -62,6 +62,9 @@ class Options(TypedDict, total=False):
         Folder for results.
     keep_weights : bool
         Keep the fitted systems.
+    measure_inference : bool
+        Time front end and prediction of single clips on one core at the end of each run, for at most two seconds
+        (longer where seven clips take longer). Stored runs without are not computed again.
     only : {"", "missing", "failed"}
         Leave the other runs alone.
     force, strict_code : bool
@@ -90,6 +93,7 @@ class Options(TypedDict, total=False):
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
+    measure_inference: bool
     only: str
     force: bool
     strict_code: bool
@@ -118,6 +122,7 @@ DEFAULTS: Options = {
     "cache": None,
     "results": "results",
     "keep_weights": False,
+    "measure_inference": False,
     "only": "",
     "force": False,
     "strict_code": False,

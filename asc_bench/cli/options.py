@@ -158,6 +158,14 @@ KeepWeights = Annotated[
     typer.Option("--keep-weights", help="Keep the fitted systems; runs without are computed again."),
 ]
 
+MeasureInference = Annotated[
+    bool,
+    typer.Option(
+        "--measure-inference",
+        help="Time predictions of single clips on one core at the end of each run that is computed now.",
+    ),
+]
+
 
 AsPublished = Annotated[
     bool,

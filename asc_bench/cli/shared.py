@@ -86,6 +86,7 @@ class Training(Computing):
     hold_out: options.HoldOut = False
     augment: options.Augment = ""
     keep_weights: options.KeepWeights = False
+    measure_inference: options.MeasureInference = False
 
 
 @dataclass(frozen=True, kw_only=True)

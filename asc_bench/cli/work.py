@@ -67,6 +67,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         cache=given.cache,
         results=given.results,
         keep_weights=keep_weights or training.keep_weights,
+        measure_inference=training.measure_inference,
         only=given.only,
         force=given.force,
         strict_code=given.strict_code,

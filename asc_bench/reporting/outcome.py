@@ -67,6 +67,18 @@ class Outcome:
         times = [m["durations_s"]["fit"] for m in done]
         return sum(times) / len(times) if times else None
 
+    def inference_ms(self, part: str = "total_ms") -> float | None:
+        """Mean time of one clip over the runs that were timed: ``total_ms``, ``front_end_ms`` or ``predict_ms``."""
+        timed = [m.get("inference") or {} for m in self.manifests if m["status"] == "done"]
+        times = [float(each[part]) for each in timed if part in each]
+        return sum(times) / len(times) if times else None
+
+    @property
+    def timed_on(self) -> tuple[str, ...]:
+        """Processors of the machines on which single clips were timed."""
+        timed = [m.get("inference") or {} for m in self.manifests if m["status"] == "done"]
+        return tuple(dict.fromkeys(str(each["processor"]) for each in timed if "total_ms" in each))
+
     @property
     def status(self) -> str:
         """Empty when all is well; else what failed, with its error's first line, or what is missing."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
-from asc_bench.reporting.columns import COLUMNS, Row, beside, in_print, over_limits, printed_value
+from asc_bench.reporting.columns import CLIP_TIME, COLUMNS, Row, beside, in_print, over_limits, printed_value
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -268,7 +268,21 @@ def _notes(
     hosts = computed_on(ranked)
     if hosts:
         notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")
+    if timed := clip_time_note(ranked):
+        notes.append(timed)
     return notes
+
+
+def clip_time_note(ranked: Sequence[Outcome]) -> str:
+    """What the times of a clip are; empty if no run was timed."""
+    processors = dict.fromkeys(name for o in ranked for name in o.timed_on)
+    if not processors:
+        return ""
+    return (
+        f"{CLIP_TIME}: processor time of a single clip on one core of "
+        f"{', '.join(processors)}, with that of front end + prediction in brackets; medians over clips, means over "
+        "runs."
+    )
 
 
 def computed_on(ranked: Sequence[Outcome]) -> str:
