@@ -23,6 +23,7 @@ from asc_bench.runs.durations import TimeLeft, expectation, stored_durations
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
 from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.trackers import check_trackers
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
@@ -116,6 +117,7 @@ class Experiment:
                 keep_weights=given["keep_weights"],
                 precision=asked_for(one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
                 measure_inference=given["measure_inference"],
+                log=check_trackers(texts(given["log"])),
             ),
             selection=Selection(one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,

@@ -65,6 +65,9 @@ class Options(TypedDict, total=False):
     measure_inference : bool
         Time front end and prediction of single clips on one core at the end of each run, for at most two seconds
         (longer where seven clips take longer). Stored runs without are not computed again.
+    log : str or sequence of str
+        Logs that runs write while they are computed, into ``logs`` of the results: of ``csv``, ``tensorboard``,
+        ``wandb``.
     only : {"", "missing", "failed"}
         Leave the other runs alone.
     force, strict_code : bool
@@ -94,6 +97,7 @@ class Options(TypedDict, total=False):
     results: PathLike
     keep_weights: bool
     measure_inference: bool
+    log: str | Iterable[str]
     only: str
     force: bool
     strict_code: bool
@@ -123,6 +127,7 @@ DEFAULTS: Options = {
     "results": "results",
     "keep_weights": False,
     "measure_inference": False,
+    "log": (),
     "only": "",
     "force": False,
     "strict_code": False,

@@ -166,6 +166,11 @@ MeasureInference = Annotated[
     ),
 ]
 
+Log = Annotated[
+    str,
+    typer.Option(help="Log runs that are computed now: csv, tensorboard, wandb, separated by commas."),
+]
+
 
 AsPublished = Annotated[
     bool,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from asc_bench.files import writing
 from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
+from asc_bench.runs.durations import Stopwatch
 from asc_bench.runs.fitted import loaded
 from asc_bench.runs.fusion import fuse
 from asc_bench.runs.inference_time import INFERENCE, inference_time
@@ -33,12 +33,14 @@ from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
 from asc_bench.runs.settings import Progress, Settings, limit_threads
 from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.runs.trackers import RunLog
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
 from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
+from asc_bench.training.history import History
 
 _log = logging.getLogger("asc_bench")
 
@@ -65,7 +67,10 @@ def run_once(
             stored = store.load(spec, with_weights=settings.keep_weights)
             if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
-            return _compute(spec, bench, store, settings, progress)
+            with RunLog(settings.log, store.root, spec) as log:
+                run = _compute(spec, bench, store, settings, progress, log)
+                log.finished(run, bench.protocol)
+            return run
     except Timeout:
         return None
 
@@ -115,11 +120,13 @@ def lost(
         return stored if stored is not None and stored.done else _failed(spec, store, manifest, message)
 
 
-def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
+def _compute(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, log: RunLog
+) -> StoredRun:
     started, memory = datetime.now(UTC), PeakMemory()
     # Only here is the device one of this machine: elsewhere it is what was asked for, such as cuda:*.
     manifest = _header(spec, bench, settings, started) | {"host": host_facts(settings.device)}
-    watch = Stopwatch()
+    watch, history = Stopwatch(), History(log.row)
     system: System | None = None
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
@@ -129,7 +136,7 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
             frame, facts = fuse(spec, bench, store)
             weights = None
         else:
-            system, frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
+            system, frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch, history)
     except (Exception, SystemExit) as error:
         if isinstance(error, StoreError) and error.is_below(store.root, settings.cache):
             raise  # the next run would meet it as well
@@ -152,6 +159,7 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
         predictions=None if several else frame,
         segments=frame if several else None,
         labels=bench.protocol.labels,
+        history=history.frame(),
         weights=weights,
     )
 
@@ -170,7 +178,13 @@ def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], 
 
 
 def _fit_and_predict(
-    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, watch: Stopwatch
+    spec: RunSpec,
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Progress,
+    watch: Stopwatch,
+    history: History,
 ) -> tuple[System, pd.DataFrame, dict[str, object], Path | None]:
     official = next(f for f in bench.folds if f.name == spec.fold)
     task = bench.task(official)
@@ -193,7 +207,12 @@ def _fit_and_predict(
             )
     scratch = store.scratch(spec)
     context = Context(
-        seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
+        seed=spec.seed,
+        folder=scratch,
+        device=settings.device,
+        progress=progress,
+        precision=settings.precision,
+        history=history,
     )
     limit_threads(settings.n_threads)
     with watch("fit"):
@@ -266,25 +285,6 @@ def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]
     if not any(path.is_file() for path in folder.rglob("*")):
         raise SystemFailure(f"{system.card.name}: save wrote no file")
     return folder, {}
-
-
-class Stopwatch:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.durations_s: dict[str, float] = {}
-        self._phase = ""
-        self._since = 0.0
-
-    def __call__(self, phase: str) -> Stopwatch:
-        self._phase = phase
-        return self
-
-    def __enter__(self) -> None:
-        self._since = time.perf_counter()
-
-    def __exit__(self, *exc: object) -> None:
-        self.durations_s[self._phase] = round(time.perf_counter() - self._since, 4)
 
 
 def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) -> dict[str, Any]:
