@@ -20,6 +20,7 @@ from asc_bench.registry import ProtocolLike, protocol_set
 from asc_bench.results import Results, tables_folder
 from asc_bench.run_options import Options, complete, one_of
 from asc_bench.runs.durations import TimeLeft, expectation, stored_durations
+from asc_bench.runs.energy import check_country
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
 from asc_bench.runs.store import ResultsStore
@@ -117,6 +118,7 @@ class Experiment:
                 keep_weights=given["keep_weights"],
                 precision=asked_for(one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
                 measure_inference=given["measure_inference"],
+                energy=check_country(given["energy"]),
                 log=check_trackers(texts(given["log"])),
             ),
             selection=Selection(one_of("selection", given["selection"], list(Selection))),

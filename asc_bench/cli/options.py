@@ -166,6 +166,10 @@ MeasureInference = Annotated[
     ),
 ]
 
+Energy = Annotated[
+    str,
+    typer.Option(help="Electricity of runs that are computed now; the ISO code of your country, such as DEU."),
+]
 Log = Annotated[
     str,
     typer.Option(help="Log runs that are computed now: csv, tensorboard, wandb, separated by commas."),

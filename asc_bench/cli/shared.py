@@ -87,6 +87,7 @@ class Training(Computing):
     augment: options.Augment = ""
     keep_weights: options.KeepWeights = False
     measure_inference: options.MeasureInference = False
+    energy: options.Energy = ""
     log: options.Log = ""
 
 

@@ -68,6 +68,7 @@ def experiment_of(given: Computing, *, folds: str = "", keep_weights: bool = Fal
         results=given.results,
         keep_weights=keep_weights or training.keep_weights,
         measure_inference=training.measure_inference,
+        energy=training.energy,
         log=options.split(training.log),
         only=given.only,
         force=given.force,

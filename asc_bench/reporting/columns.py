@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from asc_bench.limits import DEFAULT_PRECISION, Limits, Quantity
 from asc_bench.reporting.outcome import Outcome
 from asc_bench.reporting.setting import Manifest
-from asc_bench.reporting.text import MISSING, difference_in, in_unit, milliseconds, quantity, seconds
+from asc_bench.reporting.text import MISSING, difference_in, in_unit, milliseconds, quantity, seconds, watt_hours
 from asc_bench.scoring.measure import Measure
 
 
@@ -125,8 +125,19 @@ def _clip_cell(row: Row) -> str:
 def _clip_time(title: str, key: str, part: str, cell: Callable[[Row], str] = lambda row: MISSING) -> Column:
     """A column of the time of one clip; without a cell it is in CSV only."""
 
+    return _where_known(title, key, lambda outcome: outcome.inference_ms(part), cell)
+
+
+def _where_known(
+    title: str,
+    key: str,
+    known: Callable[[Outcome], float | None],
+    cell: Callable[[Row], str] = lambda row: MISSING,
+) -> Column:
+    """A column that is left out where no run has a value; without a cell it is in CSV only."""
+
     def value(row: Row) -> float:
-        found = row.outcome.inference_ms(part)
+        found = known(row.outcome)
         return math.nan if found is None else found
 
     return Column(lambda primary: title, cell, optional=True, key=key, value=value, where_known=True)
@@ -182,6 +193,8 @@ def _top(values: Collection[float]) -> str:
 
 CLIP_TIME = "ms per clip"
 """Title of the column of the time that one clip takes."""
+ENERGY = "energy (Wh)"
+"""Title of the column of the energy that a run takes."""
 
 COLUMNS = (
     Column(
@@ -215,6 +228,8 @@ COLUMNS = (
     _clip_time(CLIP_TIME, "clip_ms", "total_ms", _clip_cell),
     _clip_time("ms of the front end", "clip_front_end_ms", "front_end_ms"),
     _clip_time("ms of the prediction", "clip_predict_ms", "predict_ms"),
+    _where_known(ENERGY, "energy_wh", Outcome.energy, lambda row: watt_hours(row.outcome.energy())),
+    _where_known("grams of carbon dioxide", "co2_g", lambda outcome: outcome.energy("co2_g")),
     Column(
         lambda primary: "status",
         lambda row: row.outcome.status,

@@ -11,9 +11,9 @@ import pandas as pd
 
 from asc_bench.names import count
 from asc_bench.reporting.brief import BriefTable
-from asc_bench.reporting.columns import CLIP_TIME, over_limits
+from asc_bench.reporting.columns import CLIP_TIME, ENERGY, over_limits
 from asc_bench.reporting.outcome import Outcome, outcomes
-from asc_bench.reporting.results import clip_time_note, computed_on
+from asc_bench.reporting.results import clip_time_note, computed_on, energy_note
 from asc_bench.reporting.setting import SMOKE, SYNTHETIC, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, difference_in, p_value, with_interval
@@ -28,7 +28,7 @@ _SHORT = {
 }
 _STATUS = "status"
 _TIME = "train time (s)"
-_LAST = ("parameters", "MACs", _TIME, CLIP_TIME, "n", "n_locations")
+_LAST = ("parameters", "MACs", _TIME, CLIP_TIME, ENERGY, "n", "n_locations")
 """Columns that go first where there is no room, from the right."""
 
 
@@ -64,6 +64,7 @@ def _results(evaluation: Evaluation, ranked: Sequence[Outcome], compared: Sequen
     notes_of = {
         _TIME: f"Train time: mean over runs, on {hosts}." if hosts else "",
         CLIP_TIME: clip_time_note(ranked),
+        ENERGY: energy_note(ranked),
     }
     return BriefTable(
         table.caption,

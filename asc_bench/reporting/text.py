@@ -144,6 +144,11 @@ def milliseconds(duration_ms: float | None) -> str:
     return f"{duration_ms:.{digits}f}"
 
 
+def watt_hours(energy_wh: float | None) -> str:
+    """Three significant figures."""
+    return MISSING if energy_wh is None or math.isnan(energy_wh) else f"{energy_wh:#.3g}".rstrip(".")
+
+
 def seconds(duration_s: float | None) -> str:
     """Whole seconds from 100 on, one decimal below."""
     if duration_s is None or math.isnan(duration_s):

@@ -26,6 +26,7 @@ from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
 from asc_bench.runs.durations import Stopwatch
+from asc_bench.runs.energy import ENERGY, energy_of
 from asc_bench.runs.fitted import loaded
 from asc_bench.runs.fusion import fuse
 from asc_bench.runs.inference_time import INFERENCE, inference_time
@@ -136,7 +137,10 @@ def _compute(
             frame, facts = fuse(spec, bench, store)
             weights = None
         else:
-            system, frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch, history)
+            with energy_of(settings.energy) as energy:
+                found = _fit_and_predict(spec, bench, store, settings, progress, watch, history)
+            system, frame, facts, weights = found
+            facts |= {ENERGY: energy} if energy else {}
     except (Exception, SystemExit) as error:
         if isinstance(error, StoreError) and error.is_below(store.root, settings.cache):
             raise  # the next run would meet it as well
@@ -159,7 +163,7 @@ def _compute(
         predictions=None if several else frame,
         segments=frame if several else None,
         labels=bench.protocol.labels,
-        history=history.frame(),
+        history=history.frame() if history.parts else None,
         weights=weights,
     )
 

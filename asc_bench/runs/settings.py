@@ -40,6 +40,8 @@ class Settings:
         Arithmetic of training networks; decided where a run is computed if not given.
     measure_inference : bool
         Time predictions of single clips at the end of each run; stored runs without are not computed again.
+    energy : str
+        ISO code of the country whose electricity counts; empty to measure no energy.
     log : tuple of str
         Kinds of logs that runs write while they are computed, see ``asc_bench.runs.trackers``.
     """
@@ -50,6 +52,7 @@ class Settings:
     keep_weights: bool = False
     precision: Decision | None = None
     measure_inference: bool = False
+    energy: str = ""
     log: tuple[str, ...] = ()
 
     def accept(self, manifest: Mapping[str, Any]) -> bool:
