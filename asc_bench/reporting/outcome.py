@@ -84,7 +84,8 @@ class Outcome:
     def energy_by(self) -> tuple[str, ...]:
         """How the energy was found."""
         known = [e for e in self._entries("energy") if "total_wh" in e]
-        return tuple(dict.fromkeys(f"codecarbon {e['codecarbon']}, CPU {e['cpu']}" for e in known))
+        methods = (f"codecarbon {e['codecarbon']}: CPU {e['cpu']}, memory {e['ram']}" for e in known)
+        return tuple(dict.fromkeys(methods))
 
     def _entries(self, name: str) -> list[Mapping[str, Any]]:
         return [m.get(name) or {} for m in self.manifests if m["status"] == "done"]

@@ -21,6 +21,9 @@ SHORTEST_S = 20.0
 EVERY_S = 5.0
 """Seconds between two samples of the power."""
 
+RAM = "estimated from its size"
+"""How the energy of the memory comes about, always: that of all of it, whoever uses it."""
+
 _METHODS = {
     "intel_rapl": "measured by RAPL, the whole processor",
     "cpu_load": "estimated from TDP and the load of the process",
@@ -61,8 +64,8 @@ def energy_of(country: str) -> Iterator[dict[str, object]]:
     ------
     dict
         The manifest entry, filled on leaving: ``total_wh``, ``cpu_wh``, ``gpu_wh``, ``ram_wh``, ``co2_g`` (as
-        carbon dioxide, by the country's mix), ``country``, ``duration_s``, ``cpu`` (measured or estimated, and how)
-        and the version of ``codecarbon``; or ``not_measured``, the reason.
+        carbon dioxide, by the country's mix), ``country``, ``duration_s``, ``cpu`` and ``ram`` (measured or
+        estimated, and how) and the version of ``codecarbon``; or ``not_measured``, the reason.
     """
     found: dict[str, object] = {}
     if not country:
@@ -72,7 +75,7 @@ def energy_of(country: str) -> Iterator[dict[str, object]]:
     try:
         tracker = _started(country)
     except Exception as error:  # noqa: BLE001 - a run must not depend on how this machine tells its power
-        found[NOT_MEASURED] = f"{type(error).__name__}: {error}"
+        found |= _failed(error)
     try:
         yield found
     finally:
@@ -81,9 +84,13 @@ def energy_of(country: str) -> Iterator[dict[str, object]]:
                 tracker.stop()
                 found |= entry(tracker.final_emissions_data, _method(tracker))
             except Exception as error:  # noqa: BLE001 - likewise
-                found[NOT_MEASURED] = f"{type(error).__name__}: {error}"
-        if NOT_MEASURED in found:
-            _log.warning("energy was not measured: %s", found[NOT_MEASURED])
+                found |= _failed(error)
+
+
+def _failed(error: Exception) -> dict[str, object]:
+    reason = f"{type(error).__name__}: {error}"
+    _log.warning("energy was not measured: %s", reason)
+    return {NOT_MEASURED: reason}
 
 
 def _started(country: str) -> Any:
@@ -131,5 +138,6 @@ def entry(data: Any, method: str) -> dict[str, object]:
         "country": data.country_iso_code,
         "duration_s": round(data.duration, 3),
         "cpu": method,
+        "ram": RAM,
         "codecarbon": data.codecarbon_version,
     }

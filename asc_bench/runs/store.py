@@ -124,7 +124,7 @@ class Place(Protocol):
 
 
 class ResultsStore:
-    """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/`` and ``quarantine/``.
+    """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/``, ``quarantine/``, ``logs/``.
 
     Parameters
     ----------

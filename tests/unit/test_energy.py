@@ -43,6 +43,7 @@ ENTRY = {
     "country": "DEU",
     "duration_s": 3600.0,
     "cpu": "estimated from TDP and the load of the process",
+    "ram": "estimated from its size",
     "codecarbon": "3.3.2",
 }
 
@@ -119,10 +120,14 @@ def test_it_ends_with_a_run_that_fails(fake: type[Fake]) -> None:
     assert fake.made[0].calls == ["start", "stop"]
 
 
-def test_a_run_of_seconds_has_no_value() -> None:
-    short = SimpleNamespace(**{**vars(FOUND), "duration": 3.21})
-    found = energy.entry(short, "estimated from TDP")
+def test_a_run_of_seconds_has_no_value_and_no_warning(
+    fake: type[Fake], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(FOUND, "duration", 3.21)
+    with energy.energy_of("DEU") as found:
+        pass
     assert found == {"not_measured": "the run took 3.2 s; of less than 20 s too little is seen"}
+    assert not caplog.records
 
 
 def test_countries_that_there_are_not_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +174,7 @@ def test_tables_show_it_where_it_is_known() -> None:
     table = made.results()
     column = {row[0].split()[0]: row[table.columns.index("energy (Wh)")] for row in table.rows}
     assert column == {"s0": "–", "s1": "3.50"}
-    assert "energy (Wh): mean over runs, by codecarbon 3.3.2, CPU estimated from TDP" in " ".join(table.notes)
+    assert "energy (Wh): mean over runs, by codecarbon 3.3.2: CPU estimated from TDP" in " ".join(table.notes)
     tidy = made.tidy().set_index("system")
     assert tuple(tidy.loc["s1", ["energy_wh", "co2_g"]]) == (3.5, 1.25)
     assert pd.isna(tidy.loc["s0", "energy_wh"])
