@@ -20,9 +20,11 @@ from asc_bench.registry import ProtocolLike, protocol_set
 from asc_bench.results import Results, tables_folder
 from asc_bench.run_options import Options, complete, one_of
 from asc_bench.runs.durations import TimeLeft, expectation, stored_durations
+from asc_bench.runs.energy import check_country
 from asc_bench.runs.plan import RunSpec, plan
 from asc_bench.runs.settings import Backend, Settings, Workers
 from asc_bench.runs.store import ResultsStore
+from asc_bench.runs.trackers import check_trackers
 from asc_bench.runs.variant import SystemLike, Variant, variants_of
 from asc_bench.runs.work import Work, compute, prepare, survey
 from asc_bench.screen import Unwatched, Watcher, screen
@@ -115,6 +117,9 @@ class Experiment:
                 n_threads=given["n_threads"],
                 keep_weights=given["keep_weights"],
                 precision=asked_for(one_of("precision", given["precision"], ("auto", *ARITHMETICS))),
+                measure_inference=given["measure_inference"],
+                energy=check_country(given["energy"]),
+                log=check_trackers(texts(given["log"])),
             ),
             selection=Selection(one_of("selection", given["selection"], list(Selection))),
             augmentation=Augmentation.parse(str(given["augment"])) if given["augment"] else None,

@@ -62,6 +62,15 @@ class Options(TypedDict, total=False):
         Folder for results.
     keep_weights : bool
         Keep the fitted systems.
+    measure_inference : bool
+        Time front end and prediction of single clips on one core at the end of each run, for at most two seconds
+        (longer where seven clips take longer). Stored runs without are not computed again.
+    energy : str
+        ISO code of a country, such as ``DEU``: measure the electricity of each run, or estimate it, and the carbon
+        dioxide by the country's mix. Stored runs without are not computed again.
+    log : str or sequence of str
+        Logs that runs write while they are computed, into ``logs`` of the results: of ``csv``, ``tensorboard``,
+        ``wandb``.
     only : {"", "missing", "failed"}
         Leave the other runs alone.
     force, strict_code : bool
@@ -90,6 +99,9 @@ class Options(TypedDict, total=False):
     cache: PathLike | None
     results: PathLike
     keep_weights: bool
+    measure_inference: bool
+    energy: str
+    log: str | Iterable[str]
     only: str
     force: bool
     strict_code: bool
@@ -118,6 +130,9 @@ DEFAULTS: Options = {
     "cache": None,
     "results": "results",
     "keep_weights": False,
+    "measure_inference": False,
+    "energy": "",
+    "log": (),
     "only": "",
     "force": False,
     "strict_code": False,

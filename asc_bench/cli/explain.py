@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +38,8 @@ def command(
     echo(f"  key      {m['key']}\n  folder   {found.folder}\n  status   {m['status']}, finished {m['finished']}")
     seconds = ", ".join(f"{phase} {s:.1f} s" for phase, s in m["durations_s"].items())
     echo(f"  took     {seconds}; peak memory {m['peak_memory_bytes'] / 2**20:.0f} MiB; {m['n_threads']} threads")
+    if timed := m.get("inference"):
+        echo(f"  a clip   {_one_clip(timed)}")
     if m.get("selection", "own") != "own":
         echo(f"  choice   selection {m['selection']}")
     if m.get("augmentation"):
@@ -54,6 +57,15 @@ def command(
         echo("  nothing it depends on has changed: the same command reuses it")
     for part in changed:
         echo(f"  changed  {part}")
+
+
+def _one_clip(timed: Mapping[str, Any]) -> str:
+    from asc_bench.reporting.text import milliseconds
+
+    if "total_ms" not in timed:
+        return f"not timed: {timed['not_measured']}"
+    total, front_end, predict = (milliseconds(timed[f"{part}_ms"]) for part in ("total", "front_end", "predict"))
+    return f"{total} ms on one core of {timed['processor']} (front end {front_end}, prediction {predict})"
 
 
 def _find(results: Path, text: str) -> StoredRun:

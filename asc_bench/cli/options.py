@@ -158,6 +158,23 @@ KeepWeights = Annotated[
     typer.Option("--keep-weights", help="Keep the fitted systems; runs without are computed again."),
 ]
 
+MeasureInference = Annotated[
+    bool,
+    typer.Option(
+        "--measure-inference",
+        help="Time predictions of single clips on one core at the end of each run that is computed now.",
+    ),
+]
+
+Energy = Annotated[
+    str,
+    typer.Option(help="Electricity of runs that are computed now; the ISO code of your country, such as DEU."),
+]
+Log = Annotated[
+    str,
+    typer.Option(help="Log runs that are computed now: csv, tensorboard, wandb, separated by commas."),
+]
+
 
 AsPublished = Annotated[
     bool,

@@ -86,6 +86,9 @@ class Training(Computing):
     hold_out: options.HoldOut = False
     augment: options.Augment = ""
     keep_weights: options.KeepWeights = False
+    measure_inference: options.MeasureInference = False
+    energy: options.Energy = ""
+    log: options.Log = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,16 +56,14 @@ def clip_features(
     SystemFailure
         If the front end gives another shape than it announces, or values that are not finite.
     """
-    from asc_bench.data.audio import read_audio
-    from asc_bench.data.views import read_view
-
-    rate_hz = front_end.sample_rate_hz
-    heard_s = duration_s if heard_s is None else heard_s
-    if view:
-        waveform = read_view(path, view, sample_rate_hz=rate_hz, start_s=start_s, duration_s=heard_s)
-    else:
-        waveform = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, duration_s=heard_s)
-    waveform = np.pad(waveform, (0, max(0, round(duration_s * rate_hz) - len(waveform))))
+    waveform = clip_waveform(
+        path,
+        sample_rate_hz=front_end.sample_rate_hz,
+        start_s=start_s,
+        duration_s=duration_s,
+        heard_s=heard_s,
+        view=view,
+    )
     try:
         if deformation is not None:
             waveform = deformation(waveform, sample_rate_hz=front_end.sample_rate_hz)
@@ -80,3 +78,24 @@ def clip_features(
             f"{shape} and gave {features.dtype} of shape {features.shape}, {n_bad} values not finite"
         )
     return features
+
+
+def clip_waveform(
+    path: Path,
+    *,
+    sample_rate_hz: int,
+    start_s: float,
+    duration_s: float,
+    heard_s: float | None = None,
+    view: str = "",
+) -> npt.NDArray[np.float32]:
+    """One clip decoded and brought to a rate, (n_samples,), mono; parameters and errors as for `clip_features`."""
+    from asc_bench.data.audio import read_audio
+    from asc_bench.data.views import read_view
+
+    heard_s = duration_s if heard_s is None else heard_s
+    if view:
+        waveform = read_view(path, view, sample_rate_hz=sample_rate_hz, start_s=start_s, duration_s=heard_s)
+    else:
+        waveform = read_audio(path, sample_rate_hz=sample_rate_hz, start_s=start_s, duration_s=heard_s)
+    return np.pad(waveform, (0, max(0, round(duration_s * sample_rate_hz) - len(waveform))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from asc_bench.limits import DEFAULT_PRECISION, Limits, Quantity
 from asc_bench.reporting.outcome import Outcome
 from asc_bench.reporting.setting import Manifest
-from asc_bench.reporting.text import MISSING, difference_in, in_unit, quantity, seconds
+from asc_bench.reporting.text import MISSING, difference_in, in_unit, milliseconds, quantity, seconds, watt_hours
 from asc_bench.scoring.measure import Measure
 
 
@@ -51,6 +51,8 @@ class Column:
         Name of the column in CSV; empty for one that is only printed.
     value : callable, optional
         What stands there, at full precision: percent as fractions, NaN where there is nothing to say.
+    where_known : bool
+        Leave the column out of CSV, too, where no row has a value.
     """
 
     title: Callable[[Measure], str]
@@ -58,6 +60,7 @@ class Column:
     optional: bool = False
     key: str = ""
     value: Callable[[Row], object] | None = None
+    where_known: bool = False
 
 
 def in_print(value: float, measure: Measure) -> float:
@@ -110,6 +113,36 @@ def _train_s(row: Row) -> float:
     return math.nan if row.outcome.train_s is None else row.outcome.train_s
 
 
+def _clip_cell(row: Row) -> str:
+    outcome = row.outcome
+    total, parts = (
+        outcome.inference_ms(),
+        (outcome.inference_ms("front_end_ms"), outcome.inference_ms("predict_ms")),
+    )
+    return MISSING if total is None else f"{milliseconds(total)} ({' + '.join(map(milliseconds, parts))})"
+
+
+def _clip_time(title: str, key: str, part: str, cell: Callable[[Row], str] = lambda row: MISSING) -> Column:
+    """A column of the time of one clip; without a cell it is in CSV only."""
+
+    return _where_known(title, key, lambda outcome: outcome.inference_ms(part), cell)
+
+
+def _where_known(
+    title: str,
+    key: str,
+    known: Callable[[Outcome], float | None],
+    cell: Callable[[Row], str] = lambda row: MISSING,
+) -> Column:
+    """A column that is left out where no run has a value; without a cell it is in CSV only."""
+
+    def value(row: Row) -> float:
+        found = known(row.outcome)
+        return math.nan if found is None else found
+
+    return Column(lambda primary: title, cell, optional=True, key=key, value=value, where_known=True)
+
+
 def _largest(key: str) -> Callable[[Row], str]:
     return lambda row: largest(row.outcome.manifests, key)
 
@@ -158,6 +191,11 @@ def _top(values: Collection[float]) -> str:
     return ("≤ " if len(values) > 1 else "") + quantity(max(values))
 
 
+CLIP_TIME = "ms per clip"
+"""Title of the column of the time that one clip takes."""
+ENERGY = "energy (Wh)"
+"""Title of the column of the energy that a run takes."""
+
 COLUMNS = (
     Column(
         lambda primary: f"{primary.name}, published",
@@ -187,6 +225,11 @@ COLUMNS = (
     Column(
         lambda primary: "train time (s)", lambda row: seconds(row.outcome.train_s), key="train_s", value=_train_s
     ),
+    _clip_time(CLIP_TIME, "clip_ms", "total_ms", _clip_cell),
+    _clip_time("ms of the front end", "clip_front_end_ms", "front_end_ms"),
+    _clip_time("ms of the prediction", "clip_predict_ms", "predict_ms"),
+    _where_known(ENERGY, "energy_wh", Outcome.energy, lambda row: watt_hours(row.outcome.energy())),
+    _where_known("grams of carbon dioxide", "co2_g", lambda outcome: outcome.energy("co2_g")),
     Column(
         lambda primary: "status",
         lambda row: row.outcome.status,

@@ -67,6 +67,33 @@ class Outcome:
         times = [m["durations_s"]["fit"] for m in done]
         return sum(times) / len(times) if times else None
 
+    def inference_ms(self, part: str = "total_ms") -> float | None:
+        """Mean time of one clip over the runs that were timed: ``total_ms``, ``front_end_ms`` or ``predict_ms``."""
+        return self._mean_of("inference", part)
+
+    def energy(self, part: str = "total_wh") -> float | None:
+        """Mean over the runs of which it is known: ``total_wh`` or ``co2_g``."""
+        return self._mean_of("energy", part)
+
+    @property
+    def timed_on(self) -> tuple[str, ...]:
+        """Processors of the machines on which single clips were timed."""
+        return tuple(dict.fromkeys(str(e["processor"]) for e in self._entries("inference") if "total_ms" in e))
+
+    @property
+    def energy_by(self) -> tuple[str, ...]:
+        """How the energy was found."""
+        known = [e for e in self._entries("energy") if "total_wh" in e]
+        methods = (f"codecarbon {e['codecarbon']}: CPU {e['cpu']}, memory {e['ram']}" for e in known)
+        return tuple(dict.fromkeys(methods))
+
+    def _entries(self, name: str) -> list[Mapping[str, Any]]:
+        return [m.get(name) or {} for m in self.manifests if m["status"] == "done"]
+
+    def _mean_of(self, name: str, part: str) -> float | None:
+        values = [float(each[part]) for each in self._entries(name) if part in each]
+        return sum(values) / len(values) if values else None
+
     @property
     def status(self) -> str:
         """Empty when all is well; else what failed, with its error's first line, or what is missing."""

@@ -10,7 +10,16 @@ import pandas as pd
 
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
-from asc_bench.reporting.columns import COLUMNS, Row, beside, in_print, over_limits, printed_value
+from asc_bench.reporting.columns import (
+    CLIP_TIME,
+    COLUMNS,
+    ENERGY,
+    Row,
+    beside,
+    in_print,
+    over_limits,
+    printed_value,
+)
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -216,6 +225,12 @@ def limit_notes(ranked: Sequence[Outcome], limits: Limits) -> list[str]:
     return notes
 
 
+def energy_note(ranked: Sequence[Outcome]) -> str:
+    """How the energy was found; empty if it is known of no run."""
+    methods = dict.fromkeys(method for o in ranked for method in o.energy_by)
+    return f"{ENERGY}: mean over runs, by {'; '.join(methods)}." if methods else ""
+
+
 def _best(ranked: Sequence[Outcome], measures: Sequence[Measure]) -> frozenset[tuple[int, int]]:
     """Cells of the best printed value of each measure, where at least two systems have one."""
     cells = set()
@@ -268,7 +283,19 @@ def _notes(
     hosts = computed_on(ranked)
     if hosts:
         notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")
-    return notes
+    return [*notes, *filter(None, (clip_time_note(ranked), energy_note(ranked)))]
+
+
+def clip_time_note(ranked: Sequence[Outcome]) -> str:
+    """What the times of a clip are; empty if no run was timed."""
+    processors = dict.fromkeys(name for o in ranked for name in o.timed_on)
+    if not processors:
+        return ""
+    return (
+        f"{CLIP_TIME}: processor time of a single clip on one core of "
+        f"{', '.join(processors)}, with that of front end + prediction in brackets; medians over clips, means over "
+        "runs."
+    )
 
 
 def computed_on(ranked: Sequence[Outcome]) -> str:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from asc_bench.names import count
 from asc_bench.reporting.brief import BriefTable
-from asc_bench.reporting.columns import over_limits
+from asc_bench.reporting.columns import CLIP_TIME, ENERGY, over_limits
 from asc_bench.reporting.outcome import Outcome, outcomes
-from asc_bench.reporting.results import computed_on
+from asc_bench.reporting.results import clip_time_note, computed_on, energy_note
 from asc_bench.reporting.setting import SMOKE, SYNTHETIC, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, difference_in, p_value, with_interval
@@ -28,7 +28,7 @@ _SHORT = {
 }
 _STATUS = "status"
 _TIME = "train time (s)"
-_LAST = ("parameters", "MACs", _TIME, "n", "n_locations")
+_LAST = ("parameters", "MACs", _TIME, CLIP_TIME, ENERGY, "n", "n_locations")
 """Columns that go first where there is no room, from the right."""
 
 
@@ -61,6 +61,11 @@ def _results(evaluation: Evaluation, ranked: Sequence[Outcome], compared: Sequen
     between = [c for c in columns[1:] if c not in (*names, *_LAST)]  # published, difference, SD over seeds
     keep = [*own, *loss[:1], *between, *loss[1:], *(c for c in _LAST if c in columns)]
     hosts = computed_on(ranked)
+    notes_of = {
+        _TIME: f"Train time: mean over runs, on {hosts}." if hosts else "",
+        CLIP_TIME: clip_time_note(ranked),
+        ENERGY: energy_note(ranked),
+    }
     return BriefTable(
         table.caption,
         columns,
@@ -69,7 +74,7 @@ def _results(evaluation: Evaluation, ranked: Sequence[Outcome], compared: Sequen
         apart=table.apart,
         remarks=tuple(remarks),
         notes=(*_caveats(setting), *_facts(evaluation, ranked, measures[0])),
-        notes_of={_TIME: f"Train time: mean over runs, on {hosts}."} if hosts else {},
+        notes_of={title: note for title, note in notes_of.items() if note},
         units={m.name: {"nats": "in nats", "ratio": "as a ratio"}[m.unit] for m in measures if m.unit != "percent"},
         lower=tuple(m.name for m in measures if not m.higher_is_better),
         complete_in="results.md",

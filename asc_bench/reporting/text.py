@@ -134,6 +134,21 @@ def quantity(number: float | None) -> str:
     return f"{number:.0f}"
 
 
+def milliseconds(duration_ms: float | None) -> str:
+    """Three significant figures, and whole ones from 100 on."""
+    if duration_ms is None or math.isnan(duration_ms):
+        return MISSING
+    if duration_ms >= 99.95:
+        return f"{duration_ms:,.0f}"
+    digits = 1 if duration_ms >= 9.995 else 2 if duration_ms >= 0.9995 else 3
+    return f"{duration_ms:.{digits}f}"
+
+
+def watt_hours(energy_wh: float | None) -> str:
+    """Three significant figures."""
+    return MISSING if energy_wh is None or math.isnan(energy_wh) else f"{energy_wh:#.3g}".rstrip(".")
+
+
 def seconds(duration_s: float | None) -> str:
     """Whole seconds from 100 on, one decimal below."""
     if duration_s is None or math.isnan(duration_s):

@@ -33,9 +33,9 @@ def tidy_results(
     DataFrame
         ``system, measure, unit, higher_is_better``, ``value, low, high, n_repeats`` of the score table (percent as
         fractions), the columns of the printed table by their ``key`` (``published`` is empty where nothing is
-        comparable, ``status`` when all is well), ``over_limits`` (quantities, where there are limits),
-        ``source_alone`` (``source_only`` of the measure, where there is one), the setting, and ``runs``: the keys
-        of the runs behind the row.
+        comparable, ``status`` when all is well; times of a clip are there if any run was timed), ``over_limits``
+        (quantities, where there are limits), ``source_alone`` (``source_only`` of the measure, where there is one),
+        the setting, and ``runs``: the keys of the runs behind the row.
     """
     setting = Setting.of(manifests)
     rows = []
@@ -66,6 +66,8 @@ def tidy_results(
                 }
             )
     frame = pd.DataFrame(rows)
+    unknown = [column.key for column in COLUMNS if column.where_known and frame[column.key].isna().all()]
+    frame = frame.drop(columns=unknown)
     return frame.astype(dict.fromkeys(("n", "n_locations", "n_repeats"), "Int64"))
 
 

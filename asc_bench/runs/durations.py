@@ -1,4 +1,4 @@
-"""How long runs will take: by stored runs of the same system, and by those of the command that is under way."""
+"""How long runs took, and will take: by stored runs of the same system, and by those of the command under way."""
 
 from __future__ import annotations
 
@@ -174,3 +174,22 @@ class TimeLeft:
         expected = sum(expected for _, expected in both)
         pace = sum(seconds for seconds, _ in both) / expected if expected else 1.0
         return pace if math.isfinite(pace) and pace > 0 else 1.0
+
+
+class Stopwatch:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.durations_s: dict[str, float] = {}
+        self._phase = ""
+        self._since = 0.0
+
+    def __call__(self, phase: str) -> Stopwatch:
+        self._phase = phase
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        self.durations_s[self._phase] = round(time.perf_counter() - self._since, 4)

@@ -15,6 +15,7 @@ from asc_bench.labels import FINE, LabelSpace
 from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold
 from asc_bench.registry import systems
+from asc_bench.runs.inference_time import INFERENCE
 from asc_bench.runs.plan import RunSpec
 from asc_bench.runs.store import NOT_SAVED, ResultsStore, StoredRun
 from asc_bench.runs.variant import Variant, parse_variants
@@ -128,8 +129,19 @@ def _facts(system: FusedSystem, fold: Fold, runs: Sequence[StoredRun]) -> Facts:
             phase: round(sum(float(m["durations_s"].get(phase, 0.0)) for m in manifests), 4)
             for phase in ("fit", "predict")
         },
+        **_inference(manifests),
         NOT_SAVED: f"{system.card.name} has no weights of its own; its members keep theirs",
     }
+
+
+def _inference(manifests: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The times of all members together, where each was timed, on CPUs of one kind."""
+    timed = [m.get(INFERENCE, {}) for m in manifests]
+    if not all("total_ms" in each for each in timed) or len({each["processor"] for each in timed}) > 1:
+        return {}
+    sums = {key: round(sum(each[key] for each in timed), 4) for key in ("total_ms", "front_end_ms", "predict_ms")}
+    fewest = min(each["n_clips"] for each in timed)
+    return {INFERENCE: {**sums, "n_clips": fewest, "processor": timed[0]["processor"]}}
 
 
 def _precision(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:

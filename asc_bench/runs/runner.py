@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from filelock import Timeout
@@ -27,21 +25,23 @@ from asc_bench.files import writing
 from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
+from asc_bench.runs.durations import Stopwatch
+from asc_bench.runs.energy import ENERGY, energy_of
 from asc_bench.runs.fitted import loaded
 from asc_bench.runs.fusion import fuse
+from asc_bench.runs.inference_time import INFERENCE, inference_time
 from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
-from asc_bench.runs.settings import Progress, Settings
+from asc_bench.runs.settings import Progress, Settings, limit_threads
 from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.runs.trackers import RunLog
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
 from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from asc_bench.training.history import History
 
 _log = logging.getLogger("asc_bench")
 
@@ -68,7 +68,10 @@ def run_once(
             stored = store.load(spec, with_weights=settings.keep_weights)
             if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
-            return _compute(spec, bench, store, settings, progress)
+            with RunLog(settings.log, store.root, spec) as log:
+                run = _compute(spec, bench, store, settings, progress, log)
+                log.finished(run, bench.protocol)
+            return run
     except Timeout:
         return None
 
@@ -118,11 +121,14 @@ def lost(
         return stored if stored is not None and stored.done else _failed(spec, store, manifest, message)
 
 
-def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress) -> StoredRun:
+def _compute(
+    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, log: RunLog
+) -> StoredRun:
     started, memory = datetime.now(UTC), PeakMemory()
     # Only here is the device one of this machine: elsewhere it is what was asked for, such as cuda:*.
     manifest = _header(spec, bench, settings, started) | {"host": host_facts(settings.device)}
-    watch = Stopwatch()
+    watch, history = Stopwatch(), History(log.row)
+    system: System | None = None
     try:
         # The one broad except: whatever a system raises becomes a failed row, and the others go on.
         if spec.fault:
@@ -131,7 +137,10 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
             frame, facts = fuse(spec, bench, store)
             weights = None
         else:
-            frame, facts, weights = _fit_and_predict(spec, bench, store, settings, progress, watch)
+            with energy_of(settings.energy) as energy:
+                found = _fit_and_predict(spec, bench, store, settings, progress, watch, history)
+            system, frame, facts, weights = found
+            facts |= {ENERGY: energy} if energy else {}
     except (Exception, SystemExit) as error:
         if isinstance(error, StoreError) and error.is_below(store.root, settings.cache):
             raise  # the next run would meet it as well
@@ -142,6 +151,11 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
         }
         return _failed(spec, store, manifest, traceback.format_exc())
     manifest |= {"status": "done", **_footer(watch, memory), **facts}
+    if system is not None and settings.measure_inference:
+        # Last of all, so that it moves neither a number, nor a weight, nor the peak of memory.
+        progress(1.0, "timing single clips")
+        test = next(f for f in bench.folds if f.name == spec.fold).test
+        manifest[INFERENCE] = inference_time(system, bench, test, settings, spec.budget)
     several = bench.protocol.multi_label
     return store.publish(
         spec,
@@ -149,6 +163,7 @@ def _compute(spec: RunSpec, bench: Bench, store: ResultsStore, settings: Setting
         predictions=None if several else frame,
         segments=frame if several else None,
         labels=bench.protocol.labels,
+        history=history.frame() if history.parts else None,
         weights=weights,
     )
 
@@ -167,8 +182,14 @@ def _failed(spec: RunSpec, store: ResultsStore, manifest: Mapping[str, object], 
 
 
 def _fit_and_predict(
-    spec: RunSpec, bench: Bench, store: ResultsStore, settings: Settings, progress: Progress, watch: Stopwatch
-) -> tuple[pd.DataFrame, dict[str, object], Path | None]:
+    spec: RunSpec,
+    bench: Bench,
+    store: ResultsStore,
+    settings: Settings,
+    progress: Progress,
+    watch: Stopwatch,
+    history: History,
+) -> tuple[System, pd.DataFrame, dict[str, object], Path | None]:
     official = next(f for f in bench.folds if f.name == spec.fold)
     task = bench.task(official)
     system = spec.variant.build(task, spec.budget)
@@ -190,7 +211,12 @@ def _fit_and_predict(
             )
     scratch = store.scratch(spec)
     context = Context(
-        seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
+        seed=spec.seed,
+        folder=scratch,
+        device=settings.device,
+        progress=progress,
+        precision=settings.precision,
+        history=history,
     )
     limit_threads(settings.n_threads)
     with watch("fit"):
@@ -223,7 +249,7 @@ def _fit_and_predict(
         with watch("save"):
             weights, note = _save(system, scratch / WEIGHTS)
         facts |= note
-    return pd.concat(frames, ignore_index=True), facts, weights
+    return system, pd.concat(frames, ignore_index=True), facts, weights
 
 
 def _pretrained(origin: Origin, store: ResultsStore) -> TorchSystem:
@@ -263,40 +289,6 @@ def _save(system: System, folder: Path) -> tuple[Path | None, dict[str, object]]
     if not any(path.is_file() for path in folder.rglob("*")):
         raise SystemFailure(f"{system.card.name}: save wrote no file")
     return folder, {}
-
-
-def limit_threads(n_threads: int) -> None:
-    """Keep the numerical libraries of this process to so many threads."""
-    _thread_pools(len(sys.modules)).limit(limits=n_threads)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(n_threads)
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(n_modules: int) -> ThreadpoolController:
-    """The libraries loaded so far, which are searched for again only once modules were imported since."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-class Stopwatch:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.durations_s: dict[str, float] = {}
-        self._phase = ""
-        self._since = 0.0
-
-    def __call__(self, phase: str) -> Stopwatch:
-        self._phase = phase
-        return self
-
-    def __enter__(self) -> None:
-        self._since = time.perf_counter()
-
-    def __exit__(self, *exc: object) -> None:
-        self.durations_s[self._phase] = round(time.perf_counter() - self._since, 4)
 
 
 def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) -> dict[str, Any]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from asc_bench.bench.host import n_cores
 from asc_bench.data.store import CACHE_VARIABLE, cache_root
 from asc_bench.training.precision import Decision
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Progress = Callable[[float, str], None]
 Backend = Literal["loky", "dask"]
@@ -33,6 +38,12 @@ class Settings:
         Store what ``System.save`` writes beside the predictions; a stored run without it is computed again.
     precision : Decision, optional
         Arithmetic of training networks; decided where a run is computed if not given.
+    measure_inference : bool
+        Time predictions of single clips at the end of each run; stored runs without are not computed again.
+    energy : str
+        ISO code of the country whose electricity counts; empty to measure no energy.
+    log : tuple of str
+        Kinds of logs that runs write while they are computed, see ``asc_bench.runs.trackers``.
     """
 
     cache: Path
@@ -40,6 +51,9 @@ class Settings:
     n_threads: int = 1
     keep_weights: bool = False
     precision: Decision | None = None
+    measure_inference: bool = False
+    energy: str = ""
+    log: tuple[str, ...] = ()
 
     def accept(self, manifest: Mapping[str, Any]) -> bool:
         """Whether a stored run was trained in the arithmetic that is asked for, if one is and it trained."""
@@ -111,3 +125,18 @@ class Planner:
         """The cache to use: that of the planner, unless another machine has ``$ASC_BENCH_CACHE`` of its own."""
         named = not self.is_here and os.environ.get(CACHE_VARIABLE)
         return cache_root() if named else self.cache
+
+
+def limit_threads(n_threads: int) -> None:
+    """Keep the numerical libraries of this process to so many threads."""
+    _thread_pools(len(sys.modules)).limit(limits=n_threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(n_threads)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """The libraries loaded so far, which are searched for again only once modules were imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

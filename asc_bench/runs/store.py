@@ -31,11 +31,13 @@ from asc_bench.names import require_text
 from asc_bench.runs.plan import RunSpec
 from asc_bench.scoring.predictions import read_predictions, write_predictions
 from asc_bench.scoring.segment_predictions import read_segment_predictions, write_segment_predictions
+from asc_bench.training.history import HISTORY_COLUMNS
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.parquet"
 SEGMENTS = "segments.parquet"
+HISTORY = "history.csv"
 TRACEBACK = "traceback.txt"
 WEIGHTS = "weights"
 NOT_SAVED = "not_saved"
@@ -75,6 +77,15 @@ class StoredRun:
         """Of a run on clips with several labels: one row per split, level, clip and segment; as ``predictions``."""
         return read_segment_predictions(self._sound(SEGMENTS))
 
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """How its networks were trained, columns `HISTORY_COLUMNS`; empty if it trained none or noted nothing."""
+        if HISTORY not in self.manifest.get("files", {}):
+            return pd.DataFrame(columns=list(HISTORY_COLUMNS))
+        read = pd.read_csv(self._sound(HISTORY), dtype=str)  # numbers that pandas reads itself may lose a digit
+        kinds = dict.fromkeys(HISTORY_COLUMNS[1:], float) | {"step": int, "epoch": int}
+        return read.astype(kinds)
+
     @property
     def traceback(self) -> str:
         """Of a failed run; empty for any other, and where it cannot be read."""
@@ -113,7 +124,7 @@ class Place(Protocol):
 
 
 class ResultsStore:
-    """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/`` and ``quarantine/``.
+    """The folder ``results``: ``runs/`` (kept), ``scratch/`` (checkpoints), ``locks/``, ``quarantine/``, ``logs/``.
 
     Parameters
     ----------
@@ -187,6 +198,7 @@ class ResultsStore:
         predictions: pd.DataFrame | None = None,
         segments: pd.DataFrame | None = None,
         labels: LabelSpace | None = None,
+        history: pd.DataFrame | None = None,
         traceback: str | None = None,
         weights: Path | None = None,
     ) -> StoredRun:
@@ -208,6 +220,8 @@ class ResultsStore:
                     write_predictions(predictions, temporary / PREDICTIONS, labels)
                 if segments is not None and labels is not None:
                     write_segment_predictions(segments, temporary / SEGMENTS, labels)
+                if history is not None and len(history):
+                    history.to_csv(temporary / HISTORY, index=False)
                 if traceback is not None:
                     (temporary / TRACEBACK).write_text(traceback, encoding="utf-8", errors="backslashreplace")
                 if weights is not None:

@@ -16,6 +16,7 @@ from asc_bench.clips import Clips, LabelledClips
 from asc_bench.data.tags import SEGMENT_S
 from asc_bench.errors import ConfigError
 from asc_bench.labels import LabelSpace
+from asc_bench.training.history import History
 
 if TYPE_CHECKING:
     from asc_bench.features.frontends import FrontEnd
@@ -133,6 +134,8 @@ class Context:
     """Arithmetic of training networks; decided by each training if not given."""
     progress: Callable[[float, str], None] = _ignore
     """Call with the fraction done (0 to 1) and a few words."""
+    history: History = field(default_factory=History)
+    """Where trainings by the common loop note how they go."""
 
     def rng(self) -> np.random.Generator:
         """A generator seeded for this run; two calls give equal generators."""

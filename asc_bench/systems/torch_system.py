@@ -215,6 +215,7 @@ class TorchSystem(System):
             checkpoint_every_s=self.checkpoint_every_s,
             progress=context.progress,
             precision=context.precision,
+            history=context.history.part(part),
         )
         return module
 

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,11 @@ from asc_bench.training.batches import Batch, ClipStore
 from asc_bench.training.checkpoint import read_tensors, write_tensors
 from asc_bench.training.device import in_layout, reproducible
 from asc_bench.training.evaluate import Learner, as_float32, evaluate
+from asc_bench.training.history import MOST_EPOCHS, HistoryRow, PartHistory
 from asc_bench.training.plan import Plateau, TrainingPlan
 from asc_bench.training.precision import Decision, for_plan, resumed_in
 from asc_bench.training.sampling import batch_rows, crop_starts, torch_seed
+from asc_bench.training.step_losses import StepLosses
 from asc_bench.training.transforms.base import applied, first_fault
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def train(
     checkpoint_every_s: float = 20.0,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     precision: Decision | None = None,
+    history: PartHistory | None = None,
 ) -> Decision:
     """Train ``module`` in place, taking up a matching checkpoint where there is one.
 
@@ -83,6 +86,9 @@ def train(
         Seconds between checkpoints; 0 writes one after each epoch instead.
     precision : Decision, optional
         What "auto" in the plan stands for; decided here if not given.
+    history : PartHistory, optional
+        Given a row at the end of each epoch and after each validation. A training that is taken up gives those
+        before its checkpoint first, so that an interrupted one gives the same rows as one that was not.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def train(
             "uses_validation return True"
         )
     with reproducible(data.device):
-        training = _Training(module, learner, data, validation, plan, seed, front_end, precision)
+        training = _Training(module, learner, data, validation, plan, seed, front_end, precision, history)
         training.run(checkpoint, checkpoint_every_s, progress)
     return training.precision
 
@@ -118,6 +124,7 @@ class _Training:
         seed: int,
         front_end: FrontEnd | None,
         precision: Decision | None,
+        history: PartHistory | None = None,
     ) -> None:
         self.module, self.learner, self.data, self.validation = in_layout(module, plan), learner, data, validation
         self.plan, self.seed = plan, seed
@@ -127,7 +134,10 @@ class _Training:
         self.precision = for_plan(plan.precision, data.device, precision)
         self.at = _Progress()
         self.best: dict[str, Tensor] = {}
-        self.guard = _FiniteGuard(data.device)
+        self.history = PartHistory() if history is None else history
+        self.noted_epochs = -(-self._epoch(self.n_steps) // MOST_EPOCHS)
+        self.rate = 0.0
+        self.losses = StepLosses(data.device)
         self.given = given_of(data, plan, front_end, seed)
         if fault := first_fault(plan.augment, self.given):
             raise SystemFailure(f"augmentation by {fault}")
@@ -141,24 +151,25 @@ class _Training:
             loss = self._step()
             epoch_done = self._epoch(self.at.step) > self._epoch(self.at.step - 1)
             last = self.at.step == self.n_steps
-            if self._validation_due(epoch_done or last):
-                self._validate()
+            validated = self._validate() if self._validation_due(epoch_done or last) else {}
+            if validated or last or (epoch_done and self._epoch(self.at.step) % max(1, self.noted_epochs) == 0):
+                self._note(validated)
             now = time.monotonic()
             if checkpoint is not None and (now - saved >= every_s if every_s else epoch_done):
-                self.guard.check()
+                self.losses.check()
                 self._save(checkpoint)
                 saved = now
             if epoch_done or last or now - reported >= REPORT_EVERY_S:
-                self.guard.check()
+                self.losses.check()
                 report(self.at.step / self.n_steps, self._message(float(loss)))
                 reported = now
-        self.guard.check()
+        self.losses.check()
         if self.plan.select == "best" and self.best:
             self.module.load_state_dict(self.best)
 
     def _step(self) -> Tensor:
         plan, step, device = self.plan, self.at.step, self.data.device
-        rate = self._learning_rate()
+        self.rate = rate = self._learning_rate()
         torch.manual_seed(torch_seed(self.seed, step))
         batch = self._batch(step)
         self.module.train()
@@ -173,7 +184,7 @@ class _Training:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip_gradient_norm or float("inf"))
-        self.guard.watch(step, loss.detach(), norm, rate)
+        self.losses.watch(step, loss.detach(), norm, rate)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["rate_factor"]
         self.optimiser.step()
@@ -228,7 +239,13 @@ class _Training:
             return False
         return (epoch_done or self.plan.iterations is not None) and done % self.plan.validate_every == 0
 
-    def _validate(self) -> None:
+    def _note(self, validated: Mapping[str, float]) -> None:
+        loss, step = self.losses.mean(), self.at.step
+        row = HistoryRow(step=step, epoch=self._epoch(step), learning_rate=self.rate, train_loss=loss, **validated)
+        self.history.add(row)
+
+    def _validate(self) -> dict[str, float]:
+        """Validate and act on it; returns the loss, and the accuracy where it is what the plan monitors."""
         assert self.validation is not None
         result = evaluate(self.module, self.learner, self.validation, self.plan, with_loss=True)
         self.learner.validated(self.module, result)
@@ -238,6 +255,12 @@ class _Training:
                 f"validation loss is {result.loss} after step {self.at.step}; lower the learning rate"
             )
         value = result.macro_accuracy() if self.plan.monitor == "accuracy" else -result.loss
+        self._decide(value)
+        accuracy = {"validation_accuracy": value} if self.plan.monitor == "accuracy" else {}
+        return {"validation_loss": result.loss, **accuracy}
+
+    def _decide(self, value: float) -> None:
+        """Keep the weights, lower the learning rate or stop, by the value of a validation: higher is better."""
         if self.at.best is None or value > self.at.best:
             self.at.best, self.at.n_without_gain, self.at.n_in_stage = value, 0, 0
             if self.plan.select == "best" or self._restarts:
@@ -284,7 +307,13 @@ class _Training:
         tensors |= {f"best/{name}": t for name, t in self.best.items()}
         for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{slot}": t for slot, t in slots.items() if t is not None}
-        facts = {"identity": self.identity, "precision": self.precision.precision, "progress": asdict(self.at)}
+        facts = {
+            "identity": self.identity,
+            "precision": self.precision.precision,
+            "progress": asdict(self.at),
+            "history": [asdict(row) for row in self.history.rows],
+            "losses": self.losses.state(),
+        }
         write_tensors(path, tensors, facts)
 
     def _resume(self, path: Path) -> None:
@@ -315,31 +344,6 @@ class _Training:
             state.setdefault(int(index), {})[slot] = tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
         self.at = _Progress(**facts["progress"])
-
-
-class _FiniteGuard:
-    """Notices a loss or gradient that is not finite: at once on a CPU, at the next look on a GPU."""
-
-    def __init__(self, device: str) -> None:
-        self._at_once = device == "cpu"
-        self._seen: list[tuple[int, Tensor, Tensor, float]] = []
-
-    def watch(self, step: int, loss: Tensor, gradient_norm: Tensor, rate: float) -> None:
-        self._seen.append((step, loss, gradient_norm, rate))
-        if self._at_once:
-            self.check()
-
-    def check(self) -> None:
-        if not self._seen:
-            return
-        values = torch.stack([torch.stack([loss.float(), norm.float()]) for _, loss, norm, _ in self._seen]).cpu()
-        bad = ~values.isfinite().all(dim=1)
-        if bad.any():
-            first = int(bad.nonzero()[0])
-            step, _, _, rate = self._seen[first]
-            raise SystemFailure(
-                f"training diverged at step {step}: loss {float(values[first, 0]):g}, gradient norm "
-                f"{float(values[first, 1]):g}, learning rate {rate:g}; lower the learning rate, set "
-                "clip_gradient_norm, or train in float32"
-            )
-        self._seen.clear()
+        # Checkpoints of before there was a history lack both.
+        self.history.restore(HistoryRow(**row) for row in facts.get("history", ()))
+        self.losses.restore(facts.get("losses", (0.0, 0)))

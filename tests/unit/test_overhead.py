@@ -26,8 +26,7 @@ from asc_bench.runs import job
 from asc_bench.runs.job import PackedBench
 from asc_bench.runs.parallel import execute
 from asc_bench.runs.plan import RunSpec, plan
-from asc_bench.runs.runner import limit_threads
-from asc_bench.runs.settings import Settings, Workers
+from asc_bench.runs.settings import Settings, Workers, limit_threads
 from asc_bench.runs.store import ResultsStore
 from asc_bench.runs.variant import variant_of
 from asc_bench.training.device import choose_device

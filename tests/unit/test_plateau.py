@@ -60,7 +60,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             value = next(coming)
             return Seen(loss=value, value=value)
 
-        watch = "asc_bench.training.loop._FiniteGuard.watch"
+        watch = "asc_bench.training.step_losses.StepLosses.watch"
         monkeypatch.setattr(watch, lambda self, step, loss, norm, rate: rates.append(rate))
         monkeypatch.setattr("asc_bench.training.loop.evaluate", evaluate)
         system = Watched(replace(plan, epochs=len(values)))

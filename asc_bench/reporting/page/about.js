@@ -19,6 +19,7 @@ function cardOf(system) {
     ["parameters", system.costs.n_parameters.text],
     ["MACs per clip", system.costs.macs.text],
     ["training (s)", system.costs.train_s.text],
+    ["ms per clip on one core (front end + prediction)", system.costs.clip_ms.value === null ? "" : system.costs.clip_ms.text],
     ["device label", DEVICE_USE[system.needs_device]],
   ]);
   const title = card ? `${system.name}: ${card.title}` : system.name;

@@ -14,7 +14,7 @@ from asc_bench.reporting.results import inside_interval, marked_name, measured
 from asc_bench.reporting.text import in_unit
 from asc_bench.scoring.measure import Measure
 
-_COSTS = ("n_parameters", "macs", "train_s")
+_COSTS = ("n_parameters", "macs", "train_s", "clip_ms")
 """Keys of columns that accuracy is set against."""
 
 

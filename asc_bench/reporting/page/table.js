@@ -103,6 +103,7 @@ function allColumns() {
     costColumn("n_parameters", "parameters"),
     costColumn("macs", "MACs"),
     costColumn("train_s", "training (s)"),
+    any((s) => s.costs.clip_ms.value !== null) && costColumn("clip_ms", "ms per clip"),
     any((s) => s.needs_device && s.needs_device !== "no") &&
       textColumn("device", "device label", (system) => {
         const text = DEVICE_USE[system.needs_device] ?? MISSING;

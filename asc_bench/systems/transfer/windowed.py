@@ -212,6 +212,7 @@ def _train_all(
         checkpoint_every_s=model.system.checkpoint_every_s,
         progress=context.progress,
         precision=context.precision,
+        history=context.history.part(),
     )
 
 
@@ -236,6 +237,7 @@ def _train_head(
         checkpoint=context.folder / "training.safetensors",
         progress=lambda fraction, text: context.progress(0.5 + fraction / 2, text),
         precision=context.precision,
+        history=context.history.part("head"),
     )
 
 
