@@ -35,7 +35,7 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,docs,slurm]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,dask,docs,energy,slurm,tensorboard,wandb]'
 	touch $@
 
 demo: install
