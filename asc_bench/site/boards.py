@@ -15,6 +15,7 @@ from asc_bench.names import count, slug
 from asc_bench.protocol import Protocol
 from asc_bench.registry import protocol_set
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.installed import commands_of
 from asc_bench.reporting.outcome import Outcome
 from asc_bench.reporting.page.systems import system_rows
 from asc_bench.reporting.setting import Setting, agreed
@@ -105,8 +106,8 @@ def boards(folders: Sequence[ResultsFolder], *, evaluate: Evaluate) -> tuple[lis
             for label in table.folders:
                 left_out.setdefault(label, []).append(f"runs/{table.tag}: {error}")
             continue
-        if len(folders) > 1:  # a command reads one folder of results
-            evaluation = replace(evaluation, commands=())
+        if len(folders) > 1:
+            evaluation = replace(evaluation, commands=_commands(table))
         stem = f"{table.tag}-{table.budget}"
         taken[stem] += 1
         name = slug(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
@@ -210,6 +211,21 @@ def _agree(runs: Sequence[StoredRun]) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def _commands(table: _Table) -> tuple[str, ...]:
+    """What makes a table of one folder again; a command reads no more than one, and knows no folder in a name."""
+    label, *others = table.folders
+    if others:
+        return ()
+    return tuple(
+        commands_of(
+            [
+                {**run.manifest, "variant": str(run.manifest["variant"]).removesuffix(f" ({label})")}
+                for run in table.runs
+            ]
+        )
+    )
 
 
 def _tag(run: StoredRun) -> str:

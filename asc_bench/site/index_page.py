@@ -101,6 +101,7 @@ def _column(board: Board) -> dict[str, Any]:
         "synthetic": board.setting.synthetic,
         "measure": measure_in_words(primary),
         "higher": primary.higher_is_better,
+        "folders": ", ".join(board.folders),
     }
 
 

@@ -144,6 +144,9 @@ def test_the_page_of_a_protocol_is_the_results_page(site: Path) -> None:
     assert [s["page"] for s in page.data["systems"]][:2] == ["../systems/sb-cnn.html", "../systems/logmel-svm.html"]
     assert "Runs from alice, bob." in page.data["notes"]
     assert page.data["origin"]["commands"] == [], "a command reads one folder"
+    (path,) = (p for p in (site / "protocols").glob("*.html") if "synthetic" in p.name)
+    commands = Page(path.read_text(encoding="utf-8")).data["origin"]["commands"]
+    assert commands[0].startswith("asc-bench run -p dcase2018 -s raw-cnn --budget paper --synthetic")
 
 
 def test_the_page_of_a_system(site: Path) -> None:
@@ -270,6 +273,30 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     build_site([tmp_path / "x" / "results", tmp_path / "y" / "results"], tmp_path / "site")
     found = rows(tmp_path / "site" / "index.html", "across")
     assert list(found) == ["system", "logmel-svm (x/results)", "logmel-svm (y/results)"]
+
+
+def test_a_failed_system_has_no_score_and_says_why(alone: Path, tmp_path: Path) -> None:
+    bench = made_bench()
+    publish(ResultsStore(alone), bench, specs_of(bench, "mla")[0], error="out of memory")
+    build_site([alone], tmp_path / "site")
+    assert rows(tmp_path / "site" / "index.html", "across")["mla"] == ["no score"]
+    text = (tmp_path / "site" / "systems" / "mla.html").read_text(encoding="utf-8")
+    assert "failed: ValueError: out of memory" in text
+    assert "3, 1 of them without a score" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+def test_other_recordings_have_a_page_of_their_own(home: Path, alone: Path, tmp_path: Path) -> None:
+    for path in alone.rglob(MANIFEST):
+        parts = json.loads(path.read_bytes())["key_parts"]
+        rewrite(path, key_parts=parts | {"data": "0" * 64})
+    shutil.rmtree(alone / "tables")
+    other = alone.rename(tmp_path / "converted")
+    build_site([home / "alice", other], tmp_path / "site")
+    assert len(list((tmp_path / "site" / "protocols").glob("*.html"))) == 2
+    found = rows(tmp_path / "site" / "index.html", "across")
+    shown = {name: [cell.partition(" ")[0] for cell in cells] for name, cells in found.items()}
+    assert sorted(shown["sb-cnn (alice)"]) == sorted(shown["sb-cnn (converted)"]) == ["90.0", "–"]
+    assert shown["sb-cnn (alice)"] != shown["sb-cnn (converted)"], "never in one column"
 
 
 def test_a_folder_of_other_things_is_left_alone(home: Path, tmp_path: Path) -> None:
