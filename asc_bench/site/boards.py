@@ -40,13 +40,18 @@ class Board:
         Of its page, without ending.
     evaluation : Evaluation
         Its numbers.
-    folders : tuple of str
-        Labels of the folders that its runs come from.
+    origins : mapping
+        System with settings, as it is named there, to the label of the folder that its runs come from.
     """
 
     name: str
     evaluation: Evaluation
-    folders: tuple[str, ...]
+    origins: Mapping[str, str]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Labels of all these folders."""
+        return tuple(dict.fromkeys(self.origins.values()))
 
     @cached_property
     def setting(self) -> Setting:
@@ -70,7 +75,11 @@ class _Table:
     budget: str
     protocol: Protocol
     runs: tuple[StoredRun, ...]
-    folders: tuple[str, ...]
+    origins: Mapping[str, str]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.origins.values()))
 
 
 def boards(folders: Sequence[ResultsFolder], *, evaluate: Evaluate) -> tuple[list[Board], dict[str, list[str]]]:
@@ -111,7 +120,7 @@ def boards(folders: Sequence[ResultsFolder], *, evaluate: Evaluate) -> tuple[lis
         stem = f"{table.tag}-{table.budget}"
         taken[stem] += 1
         name = slug(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
-        found.append(Board(name=name, evaluation=evaluation, folders=table.folders))
+        found.append(Board(name=name, evaluation=evaluation, origins=table.origins))
     return sorted(found, key=lambda b: (b.setting.synthetic, b.setting.title, b.name)), left_out
 
 
@@ -164,15 +173,15 @@ def _tables(runs_of: Mapping[str, Sequence[StoredRun]]) -> tuple[list[_Table], d
     left_out: dict[str, list[str]] = {}
     for (tag, budget, _), members in groups.items():
         in_order = sorted((run for _, run in members), key=lambda run: str(run.manifest["finished"]))
-        labels = tuple(dict.fromkeys(label for label, _ in members))
+        origins = {str(run.manifest["variant"]): label for label, run in members}
         try:
             protocol, _ = protocol_of_runs(in_order)
         except AscBenchError as error:
-            for label in labels:
+            for label in dict.fromkeys(origins.values()):
                 n = sum(of == label for of, _ in members)
                 left_out.setdefault(label, []).append(f"{count(n, 'run')} of runs/{tag}: {error}")
             continue
-        found.append(_Table(tag, budget, protocol, tuple(in_order), labels))
+        found.append(_Table(tag, budget, protocol, tuple(in_order), origins))
     return found, left_out
 
 
@@ -197,10 +206,10 @@ def _joint(tables: Sequence[_Table]) -> list[_Table]:
             for protocol in ordered
         }
         for tag, joint in joint_results(name, results, Path(), budget=budget, table="").items():
-            labels = tuple(dict.fromkeys(label for t in own for label in t.folders))
+            origins = {variant: label for t in own for variant, label in t.origins.items()}
             runs = tuple(sorted(joint.runs, key=lambda run: str(run.manifest["finished"])))
             if _agree(runs):
-                found.append(_Table(tag, budget, joint.protocol, runs, labels))
+                found.append(_Table(tag, budget, joint.protocol, runs, origins))
     return found
 
 

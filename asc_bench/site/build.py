@@ -85,10 +85,12 @@ def build_site(
     _check_address(documentation)
     remembered = remembering(evaluate)
     folders = read_folders([Path(path) for path in results], evaluate=remembered)
+    if not allow_unverified:
+        refuse_faults(folders)
     tables, left_out = boards(folders, evaluate=remembered)
     folders = [replace(folder, left_out=tuple(left_out.get(folder.label, ()))) for folder in folders]
     if not allow_unverified:
-        refuse_faults(folders)
+        refuse_faults(folders)  # of runs that are whole, but cannot be shown
     if not tables:
         raise StoreError(f"no run can be shown: {'; '.join(f'{f.label}: {f.state}' for f in folders)}")
     files = _files([_noted(board, folders) for board in tables], folders, documentation)
@@ -121,7 +123,7 @@ def _files(tables: Sequence[Board], folders: Sequence[ResultsFolder], documentat
         )
         files[address_of(board)] = html_page(board.evaluation, files=texts, place=place)
     for name, address in systems.items():
-        files[address] = _page("system.html.j2", system_content(name, tables), Place(links=below))
+        files[address] = _page("system.html.j2", system_content(name, tables, folders), Place(links=below))
     return files
 
 

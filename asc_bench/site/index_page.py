@@ -33,7 +33,7 @@ def index_content(
     return {
         "boards": [_board(board, systems) for board in boards],
         "columns": [_column(board) for board in boards],
-        "rows": _across(boards, systems),
+        "rows": _across(boards, systems, unsound(folders)),
         "folders": [_folder(folder) for folder in folders],
         "n_systems": len(systems),
     }
@@ -105,16 +105,25 @@ def _column(board: Board) -> dict[str, Any]:
     }
 
 
-def _across(boards: Sequence[Board], systems: Mapping[str, str]) -> list[dict[str, Any]]:
+def unsound(folders: Sequence[ResultsFolder]) -> dict[str, str]:
+    """Folders that do not verify as a whole, with what is wrong."""
+    return {folder.label: folder.state for folder in folders if folder.faults}
+
+
+def _across(
+    boards: Sequence[Board], systems: Mapping[str, str], doubted: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """A row for each system with settings, by name; cells in the order of the boards, None where it has no run."""
     by_board = [{outcome.system: outcome for outcome in board.outcomes} for board in boards]
     names: dict[str, str] = {}
+    origins = {name: label for board in boards for name, label in board.origins.items()}
     for outcomes in by_board:
         names |= {name: system_of(outcome) for name, outcome in outcomes.items()}
     return [
         {
             "name": one_line(name),
             "address": systems[names[name]],
+            "doubted": origins.get(name) in doubted,
             "cells": [_cell(board, outcomes.get(name)) for board, outcomes in zip(boards, by_board, strict=True)],
         }
         for name in sorted(names, key=lambda name: (names[name], name))

@@ -11,10 +11,11 @@ from asc_bench.reporting.system_facts import row_named, settings_of, table_named
 from asc_bench.reporting.text import MISSING, one_line
 from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
 from asc_bench.site.boards import Board
-from asc_bench.site.index_page import address_of, conditions, measure_in_words, system_of
+from asc_bench.site.folders import ResultsFolder
+from asc_bench.site.index_page import address_of, conditions, measure_in_words, system_of, unsound
 
 
-def system_content(name: str, boards: Sequence[Board]) -> dict[str, Any]:
+def system_content(name: str, boards: Sequence[Board], folders: Sequence[ResultsFolder]) -> dict[str, Any]:
     """Everything that the page of a system shows.
 
     Parameters
@@ -23,6 +24,8 @@ def system_content(name: str, boards: Sequence[Board]) -> dict[str, Any]:
         Of the system, without settings.
     boards : sequence of Board
         All tables of the site.
+    folders : sequence of ResultsFolder
+        All that the site is made of.
     """
     cls = systems().found.get(name)
     shown = [
@@ -31,6 +34,7 @@ def system_content(name: str, boards: Sequence[Board]) -> dict[str, Any]:
         for place, (outcome, row) in enumerate(zip(board.outcomes, board.rows, strict=True), start=1)
         if system_of(outcome) == name
     ]
+    doubted = unsound(folders)
     manifests = [m for board, place, _ in shown for m in board.outcomes[place - 1].manifests]
     return {
         "name": one_line(name),
@@ -38,6 +42,11 @@ def system_content(name: str, boards: Sequence[Board]) -> dict[str, Any]:
         "card": None if cls is None else _card(cls.card),
         "elsewhere": _origin(manifests),
         "results": [_result(board, place, row) for board, place, row in shown],
+        "doubts": {
+            label: doubted[label]
+            for label in dict.fromkeys(board.origins.get(row["name"], "") for board, _, row in shown)
+            if label in doubted
+        },
         "synthetic": any(board.setting.synthetic for board, *_ in shown),
         "published": [entry for board, _, row in shown for entry in _published(board, row)],
         "settings": [] if cls is None else _settings(cls),
