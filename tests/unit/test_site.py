@@ -16,6 +16,7 @@ from asc_bench.bench.keys import digest
 from asc_bench.errors import ConfigError, StoreError
 from asc_bench.registry import protocols
 from asc_bench.reporting import report as report_module
+from asc_bench.reporting.page import content
 from asc_bench.reporting.report_runs import evaluate
 from asc_bench.runs.made_elsewhere import store_external
 from asc_bench.runs.store import MANIFEST, PREDICTIONS, ResultsStore
@@ -345,3 +346,17 @@ def test_it_is_built_without_torch(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "bob: 4 of 4 runs verified"
     assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_what_is_too_large_for_a_page_lies_beside_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (content, build):
+        monkeypatch.setattr(module, "LARGEST_FILE", 1500)
+    build_site([home / "alice"], tmp_path / "site")
+    (path,) = (tmp_path / "site" / "protocols").glob("*.html")
+    data = Page(path.read_text(encoding="utf-8")).data
+    large = {name for name, text in data["files"].items() if text is None}
+    assert "results.csv" in large and set(data["beside"]) == large
+    table = next((home / "alice").rglob("results.csv"))
+    assert (path.parent / data["beside"]["results.csv"]).read_bytes() == table.read_bytes()
