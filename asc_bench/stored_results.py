@@ -188,7 +188,7 @@ def _external(
     return found
 
 
-def _same_data(tag: str, data: str) -> bool:
+def same_data(tag: str, data: str) -> bool:
     """Whether runs of a tag are on this data, whatever was chosen or deformed there."""
     return tag == data or tag.startswith((f"{data}-selection-", f"{data}-augment-"))
 
@@ -277,7 +277,7 @@ def stored_results(
         tags.setdefault(tag, []).append(run)
     own = list(tags)
     for (data, *_), run in external.items():
-        for tag in [tag for tag in own if _same_data(tag, data)] or [data]:
+        for tag in [tag for tag in own if same_data(tag, data)] or [data]:
             tags.setdefault(tag, []).append(run)
     return {
         tag: Results(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from asc_bench.joint_protocol import JointProtocol
 from asc_bench.joint_results import of_set
 from asc_bench.protocol import Protocol
 from asc_bench.registry import protocol_set, protocols
+from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.report import text_files
 from asc_bench.reporting.report_runs import TEXT, evaluate
 from asc_bench.results import TABLE
@@ -31,6 +32,11 @@ NO_NUMBERS = ("runs.csv", "references.bib")
 """Facts of the manifests, whose digests are compared, and of the systems that are installed."""
 
 State = Literal["verified", "wrong", "not verified"]
+Evaluate = Callable[..., Evaluation]
+"""As `asc_bench.reporting.report_runs.evaluate`."""
+
+_NEEDED = ("key", "status", "protocol", "protocol_version", "system", "variant", "fold", "repeat", "finished")
+"""Entries that the manifest of every run has."""
 
 
 @dataclass(frozen=True)
@@ -83,24 +89,50 @@ def verify(results: Path | str) -> Iterator[Finding]:
     {'verified'}
     """
     root = Path(results)
+    sound: list[StoredRun] = []
+    for finding, run in verify_runs(root):
+        yield finding
+        sound += [] if run is None else [run]
+    yield from verify_tables(root, sound)
+
+
+def verify_runs(root: Path) -> Iterator[tuple[Finding, StoredRun | None]]:
+    """What is found of each run, and the run where it is right; raises as `verify`."""
     folders = sorted(path.parent for path in (root / "runs").glob(f"*/*/*/*/{MANIFEST}"))
     if not folders:
         raise StoreError(f"{root}: no run is stored there; name the folder that holds runs/ and tables/")
-    sound: dict[str, StoredRun] = {}
     for folder in folders:
         place = folder.relative_to(root).as_posix()
         try:
             run = read_run(folder, whole=True)
         except (DamagedRunError, StoreError) as error:
-            yield Finding("wrong", "run", place, str(error))
+            yield Finding("wrong", "run", place, str(error)), None
             continue
-        sound[str(run.manifest["key"])] = run
-        yield Finding("verified", "run", place)
+        lacking = [name for name in _NEEDED if name not in run.manifest]
+        if lacking:
+            yield Finding("wrong", "run", place, f"its manifest has no {lacking[0]!r}"), None
+        else:
+            yield Finding("verified", "run", place), run
+
+
+def verify_tables(root: Path, runs: Sequence[StoredRun], *, evaluate: Evaluate = evaluate) -> Iterator[Finding]:
+    """What is found of each table of a folder.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of results.
+    runs : sequence of StoredRun
+        Those of the folder that were found right.
+    evaluate : callable
+        What computes the numbers, for a caller that needs them again.
+    """
+    sound = {str(run.manifest["key"]): run for run in runs}
     for path in sorted((root / "tables").rglob(TABLE)):
-        yield _of_table(path.parent, path.parent.relative_to(root).as_posix(), sound)
+        yield _of_table(path.parent, path.parent.relative_to(root).as_posix(), sound, evaluate)
 
 
-def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Finding:
+def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun], evaluate: Evaluate) -> Finding:
     try:
         made_of = json.loads((folder / TABLE).read_bytes())
         shown = pd.read_csv(folder / "results.csv", dtype={"runs": str})
@@ -122,7 +154,7 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
         return Finding("wrong" if missing else "not verified", "table", place, which)
     runs = sorted((sound[key] for key in keys), key=lambda run: str(run.manifest["finished"]))
     try:
-        protocol, runs = _protocol(runs)
+        protocol, runs = protocol_of_runs(runs)
         evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
         files = {**text_files(evaluation), TEXT: evaluation.text()}
     except AscBenchError as error:
@@ -146,8 +178,16 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun]) -> Findi
     return Finding("verified", "table", place)
 
 
-def _protocol(runs: Sequence[StoredRun]) -> tuple[Protocol, list[StoredRun]]:
-    """What they were scored under; runs of several protocols as those of the set that a joint table is made of."""
+def protocol_of_runs(runs: Sequence[StoredRun]) -> tuple[Protocol, list[StoredRun]]:
+    """What they were scored under; runs of several protocols as those of the set that a joint table is made of.
+
+    Raises
+    ------
+    ConfigError
+        For a protocol that is not known here, with the near names.
+    StoreError
+        If they were made under another version of it, or belong to several protocols that are no set.
+    """
     by_name = {str(run.manifest["protocol"]): run.manifest for run in runs}
     members = [_member(manifest) for manifest in by_name.values()]
     for run in runs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 from asc_bench.budget import Budget
 from asc_bench.errors import AscBenchError
 from asc_bench.registry import systems
+from asc_bench.reporting.system_facts import settings_of
+from asc_bench.reporting.text import percent, with_interval
 from asc_bench.runs.describe import DEFAULT_PROTOCOL, Description, describe
 from asc_bench.systems.base import System
 
@@ -80,19 +81,13 @@ def _size(found: Description | AscBenchError) -> Iterator[str]:
 
 
 def _settings(cls: type[System]) -> Iterator[str]:
-    fields = dataclasses.fields(cls.Params)
-    if not fields:
+    settings = settings_of(cls)
+    if not settings:
         return
     yield from ("## Settings", "", "| setting | default | type |", "| --- | --- | --- |")
-    for field in fields:
-        default = (
-            "required"
-            if field.default is dataclasses.MISSING
-            else f"`{field.default}`"
-            if field.default != ""
-            else "empty"
-        )
-        yield f"| `{field.name}` | {default} | `{str(field.type).replace('|', 'or')}` |"
+    for setting in settings:
+        default = "required" if setting.required else f"`{setting.default}`" if setting.default != "" else "empty"
+        yield f"| `{setting.name}` | {default} | `{setting.kind.replace('|', 'or')}` |"
     yield ""
 
 
@@ -112,10 +107,9 @@ def _measured(name: str) -> Iterator[str]:
         "| --- | --- | --- | ---: | ---: |",
     )
     for data, row in rows:
-        yield (
-            f"| {data} | `{row['system']}` | {row['measure']} | {100 * float(row['value']):.1f} "
-            f"[{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}] | {row.get('n_repeats', '')} |"
-        )
+        value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+        score = with_interval(value, low, high, percent)
+        yield f"| {data} | `{row['system']}` | {row['measure']} | {score} | {row.get('n_repeats', '')} |"
     yield ""
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import shutil
 import textwrap
-import typing
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -100,32 +99,22 @@ def _width() -> int:
 
 def _settings(cls: type[System], params: Params | None) -> Iterator[str]:
     """Name, value and choices of each; the default where another value was asked for."""
+    from asc_bench.reporting.system_facts import settings_of
+
     yield "  settings"
-    hints = typing.get_type_hints(cls.Params)
-    settings = dataclasses.fields(cls.Params)
+    settings = settings_of(cls)
     for setting in settings:
-        default = _default(setting)
-        value = getattr(params, setting.name) if params else default
-        notes = [_kind(hints[setting.name])]
-        if value != default:
-            notes.append(f"default {_shown(default)}")
+        value = getattr(params, setting.name) if params else setting.default
+        notes = [setting.kind]
+        if value != setting.default:
+            notes.append(f"default {_shown(setting.default)}")
         yield from wrapped(f"{_shown(value)}   ({'; '.join(notes)})", f"    {setting.name} = ", " " * 8)
     if not settings:
         yield "    none"
 
 
-def _default(setting: dataclasses.Field[object]) -> object:
-    return setting.default if setting.default_factory is dataclasses.MISSING else setting.default_factory()
-
-
 def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) and not value else str(value)
-
-
-def _kind(hint: object) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return " | ".join(str(choice) for choice in typing.get_args(hint))
-    return getattr(hint, "__name__", str(hint))
 
 
 def _plan(about: Description) -> Iterator[str]:
@@ -207,6 +196,8 @@ def _published(
     """A table of protocol, measure, value, settings and a numbered source; the sources below it."""
     from tabulate import tabulate
 
+    from asc_bench.reporting.system_facts import row_named, table_named
+
     of = " and ".join([protocol] * bool(protocol) + ["these settings"] * (params is not None))
     if not numbers:
         if cls.card.published:
@@ -214,9 +205,12 @@ def _published(
             yield from field("published numbers", f"none of {of}; {command} shows others")
         return
     shown = numbers if everything else numbers[:ROWS_SHOWN]
-    sources = list(dict.fromkeys(_source(number) for number in shown))
+    sources = list(dict.fromkeys(table_named(number) for number in shown))
     headers = ("protocol", "measure", "value", "settings", "source")
-    rows = [(n.protocol, n.measure, n.printed, _where(n, cls), f"[{sources.index(_source(n)) + 1}]") for n in shown]
+    rows = [
+        (n.protocol, n.measure, n.printed, row_named(n, cls), f"[{sources.index(table_named(n)) + 1}]")
+        for n in shown
+    ]
     widths = _column_widths([headers, *rows], _width() - 2)
     # Titles given as such would make their columns two wider than they are.
     table = tabulate(
@@ -232,20 +226,6 @@ def _published(
         yield from wrapped(source, f"  [{i + 1}] ", " " * 6)
     if len(shown) < len(numbers):
         yield f"  {len(numbers) - len(shown)} more: --all shows them"
-
-
-def _where(number: PublishedNumber, cls: type[System]) -> str:
-    """Its row in the table, and what else must be set to compare it with."""
-    entry = number.entry
-    defaults = {setting.name: str(_default(setting)) for setting in dataclasses.fields(cls.Params)}
-    needed = {k: v for k, v in entry.when.items() if v != defaults.get(k)}
-    stated = {k: v for k, v in {**entry.where, **needed}.items() if k != "protocol"}  # that has a column of its own
-    settings = ", ".join(f"{k}={v}" for k, v in stated.items())
-    return "; ".join(filter(None, (settings, entry.comment)))
-
-
-def _source(number: PublishedNumber) -> str:
-    return f"results/published/{number.entry.table}.csv" + (f": {number.source}" if number.source else "")
 
 
 def _column_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -31,6 +31,7 @@ VERBS = {
     "fuse": "fuse",
     "transfer": "transfer",
     "verify": "verify",
+    "site": "site",
     "explain": "explain",
     "explain-clip": "explain_clip",
     "embed": "embed",

@@ -25,6 +25,7 @@ _MUST_AGREE = (
     "data_caveats",
     "missing_training",
 )
+_MARKS = ("unofficial_split", "unofficial_files")
 
 SYNTHETIC = "Synthetic dataset, not the named recordings: these numbers say nothing about any system on real data."
 SMOKE = "Smoke budget: narrowed and barely trained systems, not comparable with anything."
@@ -95,11 +96,9 @@ class Setting:
         """
         if not manifests:
             raise ConfigError("no run to report: there is no manifest at all")
-        for key in _MUST_AGREE:
-            _agree(key, [m.get(key) for m in manifests])
-        for key in ("unofficial_split", "unofficial_files"):
-            _agree(key, [bool(m.get(key)) for m in manifests])
-        _agree("data", [(m.get("key_parts") or {}).get("data") for m in manifests])
+        shared = [agreed(m) for m in manifests]
+        for key in (*_MUST_AGREE, "data", *_MARKS):
+            _agree(key, [entries.get(key) for entries in shared])
         # What was made elsewhere has no budget and fits every one.
         one = next((m for m in manifests if m.get("budget")), manifests[0])
         days = sorted(_day(m["started"]) for m in manifests if m.get("started"))
@@ -211,6 +210,14 @@ class Setting:
             return text
         days = self.first if self.first == self.last else f"{self.first} to {self.last}"
         return f"{text} Runs started {days} (UTC)."
+
+
+def agreed(manifest: Manifest) -> dict[str, str]:
+    """What a run must share with all others of its table, as text; what is not stated is left out."""
+    found = {key: manifest.get(key) for key in _MUST_AGREE}
+    found["data"] = (manifest.get("key_parts") or {}).get("data")
+    found |= {key: bool(manifest.get(key)) for key in _MARKS}
+    return {key: str(value) for key, value in found.items() if value is not None}
 
 
 def _missing(counts: Sequence[int] | None) -> str:

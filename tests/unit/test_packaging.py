@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -39,3 +42,17 @@ def test_every_data_file_of_a_package_is_in_its_wheel() -> None:
         data = {path.name for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".md")}
         left_out += [name for name in data if not any(fnmatch(name, p) for p in patterns.get(package, ()))]
     assert left_out == []
+
+
+def test_the_files_of_citation_and_packaging_agree() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    meta = json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    project = PROJECT["project"]
+    assert project["name"] == meta["name"] == cited["title"].partition(":")[0]
+    assert project["version"] == meta["version"] == cited["version"]
+    assert project["license"] == cited["license"] == meta["license"].removeprefix("https://spdx.org/licenses/")
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{cited['license']} License")
+    assert [a["name"] for a in meta["author"]] == [a["name"] for a in cited["authors"]]
+    assert meta["description"] == project["description"]
+    assert meta["keywords"] == project["keywords"]
+    assert meta["runtimePlatform"] == f"Python {project['requires-python']}"

@@ -49,6 +49,7 @@ function drawRuns() {
 const TYPES = { csv: "text/csv", md: "text/markdown", tex: "application/x-tex", bib: "application/x-bibtex" };
 
 function fileItem([name, text]) {
+  if (text === null && data.beside[name]) return el("li", {}, el("a", { href: data.beside[name] }, name));
   if (text === null) return el("li", {}, `${name}: too large for this page; it is in the folder of the report`);
   const blob = new Blob([text], { type: `${TYPES[name.split(".").pop()]};charset=utf-8` });
   const size = `${Math.max(1, Math.round(blob.size / 1024))} kB`;

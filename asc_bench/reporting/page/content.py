@@ -12,6 +12,7 @@ from asc_bench.reporting.columns import printed_value
 from asc_bench.reporting.comparisons import adjusted_p
 from asc_bench.reporting.evaluation import ALL_CLIPS, Evaluation
 from asc_bench.reporting.page.origin import failures, run_rows, sources_of_numbers
+from asc_bench.reporting.page.place import ALONE, Place
 from asc_bench.reporting.page.systems import finite, system_rows
 from asc_bench.reporting.text import SOURCE_ONLY, decimals, difference_in, in_unit, percent, with_interval
 from asc_bench.scoring.measure import Measure
@@ -32,12 +33,12 @@ _OF_CLASSES = (
 )
 
 
-def content(evaluation: Evaluation, *, files: Mapping[str, str]) -> dict[str, Any]:
+def content(evaluation: Evaluation, *, files: Mapping[str, str], place: Place = ALONE) -> dict[str, Any]:
     """Everything that the page shows.
 
     Parameters
     ----------
-    evaluation, files
+    evaluation, files, place
         As in ``html_page``.
 
     Returns
@@ -55,7 +56,7 @@ def content(evaluation: Evaluation, *, files: Mapping[str, str]) -> dict[str, An
         "measures": [_measure(m, evaluation) for m in evaluation.all_measures],
         "compared": [m.name for m in evaluation.compared or evaluation.measures[:1]],
         "by": evaluation.by,
-        "systems": system_rows(evaluation),
+        "systems": [row | {"page": place.systems.get(row["system"], "")} for row in system_rows(evaluation)],
         "references": _references(evaluation) if setting.comparable else [],
         "source_only": _source_only(evaluation),
         "pairs": _pairs(evaluation),
@@ -66,6 +67,7 @@ def content(evaluation: Evaluation, *, files: Mapping[str, str]) -> dict[str, An
         "failures": failures(evaluation),
         "origin": sources_of_numbers(evaluation),
         "files": {name: text if len(text) <= LARGEST_FILE else None for name, text in files.items()},
+        "beside": dict(place.files),
     }
 
 

@@ -27,6 +27,7 @@ def system_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         {
             "name": outcome.system,
+            "system": str(outcome.manifests[0]["system"]),
             "marked": marked_name(
                 outcome,
                 tied=place > 0 and outcome.scored and outcome.system in evaluation.tied,

@@ -182,7 +182,7 @@ function drawTable() {
     el(
       "tr",
       { class: system.name === state.reference ? "is-reference" : null },
-      el("th", { scope: "row" }, system.marked),
+      el("th", { scope: "row" }, system.page ? el("a", { href: system.page }, system.marked) : system.marked),
       ...shown.map((column) => bodyCell(column, system)),
     ),
   );
