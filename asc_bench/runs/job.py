@@ -177,7 +177,7 @@ def _refuse_other_numbers(spec: RunSpec, bench: Bench) -> None:
     """Plan the run once more: code, libraries, files or data of this process may be others."""
     origin = spec.origin
     (again,) = plan(
-        bench,
+        spec.bench_in(bench),
         [spec.variant],
         budget=spec.budget,
         repeats=[spec.repeat],

@@ -19,8 +19,10 @@ from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import near, slug
 from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
+from asc_bench.runs.teachers import School, school_of
 from asc_bench.runs.variant import Variant, inner_variant, parse_variants
 from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
+from asc_bench.systems.distilled import DistilledParams
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import TransferParams
@@ -57,6 +59,14 @@ class RunSpec:
     """Digest of all code it is computed with; no part of the key, see ``asc_bench.bench.keys``."""
     fault: str = ""
     """What of the system's own files or code the key would need and cannot be read; then the run will fail."""
+    teachers: tuple[RunSpec, ...] = ()
+    """Of a distillation: the runs whose predictions of the training clips it learns from."""
+    external: tuple[str, ...] = ()
+    """Names of the files that its settings name, such as weights: what they were made from is not known here."""
+    part: Fold | None = None
+    """Of a teacher that is trained on a part of the training clips of a fold: that part, and what it predicts."""
+    keeps_weights: bool = False
+    """Whether its weights are needed afterwards, whatever the command says of all runs."""
 
     @cached_property
     def key(self) -> str:
@@ -69,6 +79,15 @@ class RunSpec:
         return (
             f"{self.tag}/{self.budget}/{slug(str(self.variant))}/{slug(self.fold)}-r{self.repeat}-{self.key[:12]}"
         )
+
+    @property
+    def needs(self) -> tuple[RunSpec, ...]:
+        """Runs that must be finished before this one."""
+        return (*self.members, *self.teachers)
+
+    def bench_in(self, bench: Bench) -> Bench:
+        """The bench that has its fold: the one given, or of a part of a fold the one with that part alone."""
+        return bench if self.part is None else bench.divided((self.part,))
 
     @property
     def title(self) -> str:
@@ -126,7 +145,7 @@ def plan(
     Raises
     ------
     ConfigError
-        For an unknown fold, or a fusion of systems that there are not.
+        For an unknown fold, or a fusion of systems, or teachers, that there are not.
     """
     known = [f.name for f in bench.folds]
     for name in folds:
@@ -142,9 +161,10 @@ def plan(
     specs = []
     for variant in variants:
         moved = variant.params if isinstance(variant.params, TransferParams) else None
-        kinds = [variant.system]
+        kinds, seeded_as = [variant.system], variant
         if issubclass(variant.system, WrapperSystem):
             kinds.append(inner_variant(variant).system)
+            seeded_as = inner_variant(variant) if variant.system.seeded_as_inner else variant
         numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
         code, fault = _or_fault(partial(_code, kinds), "")
         team: dict[tuple[str, int], list[RunSpec]] = {}
@@ -163,15 +183,24 @@ def plan(
                 ):
                     team.setdefault((member.fold, member.repeat), []).append(member)
             features = told.front_end.key() if told.front_end else None
+            school = School()
+            if isinstance(variant.params, DistilledParams) and not told.refusal:
+                planned = partial(plan, budget=budget, repeats=repeats, selection=selection)
+                school = school_of(
+                    bench, fold, variant.params, told.uses_validation, planned, budget, selection, augmentation
+                )
             for repeat in repeats:
                 members = tuple(team.get((fold.name, repeat), ()))
+                teachers = school.of(repeat)
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 if told.front_end not in numerics_of and not fault:
                     numerics_of[told.front_end], fault = _or_fault(
                         partial(_numerics, kinds, told.front_end, told.transforms), dict[str, object]()
                     )
-                seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
+                seed = derive_seed(
+                    protocol=bench.protocol.name, fold=fold.name, system=str(seeded_as), repeat=repeat
+                )
                 parts: dict[str, object] = {
                     "numerics": numerics_of.get(told.front_end, {}),
                     "variant": str(variant),
@@ -190,6 +219,7 @@ def plan(
                     **({"augmentation": copies[fold.name]} if augmentation else {}),
                     **({"members": {str(m.variant): m.key for m in members}} if members else {}),
                     **({"origin": origin.spec.key} if origin else {}),
+                    **({"teachers": [[str(t.variant), t.fold, t.key] for t in teachers]} if teachers else {}),
                 }
                 specs.append(
                     RunSpec(
@@ -205,13 +235,16 @@ def plan(
                         selection,
                         told.refusal
                         or _refused_with(members, told.uses_validation)
-                        or (_NO_ORIGIN if needs_origin and not origin else None),
+                        or (_NO_ORIGIN if needs_origin and not origin else None)
+                        or school.refusal,
                         augmentation,
                         told.has_validation(selection, fold, members),
                         members,
                         origin,
                         code,
                         told.fault or fault,
+                        teachers,
+                        told.external,
                     )
                 )
     return specs
@@ -232,6 +265,7 @@ class _Told:
     members: tuple[Variant, ...] = ()
     fault: str = ""
     transforms: tuple[Transform, ...] = ()
+    external: tuple[str, ...] = ()
 
     def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
         """Whether its runs leave predictions of validation clips that nothing was fitted on."""
@@ -273,7 +307,8 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         transforms = network.training_plan().augment if network is not None else ()
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation, transforms=transforms)
         of_transforms = (path for transform in transforms for path in transform.files())
-        files = dict.fromkeys((*system.external_files(), *_named_files(variant.params), *of_transforms))
+        external = dict.fromkeys((*system.external_files(), *_named_files(variant.params)))
+        files = dict.fromkeys((*external, *of_transforms))
     except ConfigError:
         if issubclass(variant.system, FusedSystem):
             raise
@@ -284,7 +319,7 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
     if fault:
         return replace(told, front_end=None, fault=fault)
     digests, fault = _or_fault(partial(_external, files), tuple[str, ...]())
-    return replace(told, files=digests, fault=fault)
+    return replace(told, files=digests, fault=fault, external=tuple(path.name for path in external))
 
 
 def _keyed(front_end: FrontEnd | None) -> str:

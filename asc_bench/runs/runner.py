@@ -27,8 +27,9 @@ from asc_bench.files import writing
 from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
+from asc_bench.runs.distillation import with_teachers
 from asc_bench.runs.fitted import loaded
-from asc_bench.runs.fusion import fuse
+from asc_bench.runs.fusion import Facts, fuse
 from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
 from asc_bench.runs.settings import Progress, Settings
@@ -37,6 +38,7 @@ from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
 from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
+from asc_bench.systems.distilled import DistilledSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
 
@@ -65,10 +67,10 @@ def run_once(
     """
     try:
         with store.lock(spec, wait=wait):
-            stored = store.load(spec, with_weights=settings.keep_weights)
+            stored = store.load(spec, with_weights=settings.keep_weights or spec.keeps_weights)
             if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
-            return _compute(spec, bench, store, settings, progress)
+            return _compute(spec, spec.bench_in(bench), store, settings, progress)
     except Timeout:
         return None
 
@@ -106,7 +108,7 @@ def lost(
         f"its process was killed {attempts} times, the last time on {where}: probably out of memory. Try fewer "
         "jobs, or more memory for each"
     )
-    manifest = _header(spec, bench, settings, now) | {
+    manifest = _header(spec, spec.bench_in(bench), settings, now) | {
         "status": "failed",
         "error": {"type": "WorkerKilled", "message": message},
         "durations_s": {},
@@ -193,6 +195,11 @@ def _fit_and_predict(
         seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
     )
     limit_threads(settings.n_threads)
+    taught: Facts = {}
+    if isinstance(system, DistilledSystem):
+        with watch("teachers"):
+            progress(0.0, "asking teachers")
+            train, taught = with_teachers(train, fold.train, spec=spec, bench=bench, store=store, settings=settings)
     with watch("fit"):
         chosen_on = fold.validation if system.uses_validation else ()
         validation = labelled(bench, chosen_on, array, system) if chosen_on else None
@@ -217,9 +224,10 @@ def _fit_and_predict(
         "facts": dict(system.facts()),
         "n_clips": _counts(fold),
         "n_training_examples": len(train),
+        **taught,
     }
     weights = None
-    if settings.keep_weights:
+    if settings.keep_weights or spec.keeps_weights:
         with watch("save"):
             weights, note = _save(system, scratch / WEIGHTS)
         facts |= note
