@@ -28,7 +28,8 @@ from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.systems.distilled import DistilledParams, mean_logits
 
 TEACHERS = "teachers"
-"""Manifest entry of a distillation: what its teachers are and cost, and how they were asked."""
+"""Manifest entry of a distillation: what its teachers are and cost, and how they were asked. Also the folder of
+what they predict, below the cache."""
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -89,7 +89,8 @@ class Job:
     ) -> Job:
         """Pack a run."""
         # A front end of a plug-in could not be unpickled there; the runner asks the system for it anyway.
-        content = cloudpickle.dumps(replace(spec, front_end=None))
+        teachers = tuple(replace(teacher, front_end=None) for teacher in spec.teachers)
+        content = cloudpickle.dumps(replace(spec, front_end=None, teachers=teachers))
         return cls(content, store.root.absolute(), settings, planner, wait, token)
 
     @property

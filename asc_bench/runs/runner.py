@@ -33,7 +33,7 @@ from asc_bench.runs.fusion import Facts, fuse
 from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
 from asc_bench.runs.settings import Progress, Settings
-from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.runs.store import NOT_SAVED, PART, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
 from asc_bench.stored_protocol import DEFINITION, definition
@@ -330,6 +330,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "selection": str(spec.selection),
         "augmentation": str(spec.augmentation or ""),
         "fold": spec.fold,
+        **({PART: True} if spec.part else {}),
         "repeat": spec.repeat,
         "seed": spec.seed,
         "key": spec.key,

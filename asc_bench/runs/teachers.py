@@ -18,11 +18,14 @@ from asc_bench.errors import ConfigError
 from asc_bench.protocol import Fold
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.systems.base import System, Task
-from asc_bench.systems.distilled import DistilledParams, DistilledSystem
+from asc_bench.systems.distilled import SEPARATOR, DistilledParams, DistilledSystem
 from asc_bench.systems.fused import FusedSystem
 
 if TYPE_CHECKING:
     from asc_bench.runs.plan import RunSpec
+
+DISTILLED = "distilled"
+"""Name of the system whose settings name a student and teachers."""
 
 CROSS_FITTED = "cross-fitted-"
 """Before the name of the folder of runs on parts of a fold, so that no table takes them for runs on a fold."""
@@ -124,7 +127,7 @@ def refuse_kind(system: System, params: DistilledParams) -> None:
     if isinstance(system, FusedSystem):
         raise ConfigError(
             "a fusion is no teacher; name its members as teachers, whose logits are averaged: "
-            f"teachers={'+'.join(system.members)}"
+            f"teachers={SEPARATOR.join(system.members)}"
         )
     if isinstance(system, DistilledSystem):
         raise ConfigError("it has teachers of its own; name these as teachers, or the student alone")

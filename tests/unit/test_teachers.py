@@ -16,7 +16,7 @@ from asc_bench.bench.examples import by_level, labelled, limited, unlabelled
 from asc_bench.registry import systems
 from asc_bench.runs import distillation
 from asc_bench.runs.fitted import given_clips, rebuilt
-from asc_bench.runs.job import PackedBench
+from asc_bench.runs.job import PackedBench, _refuse_other_numbers
 from asc_bench.runs.parallel import Queue
 from asc_bench.runs.plan import RunSpec, plan, why_not
 from asc_bench.runs.settings import Settings, Workers
@@ -105,6 +105,8 @@ def test_parts_lie_in_a_folder_of_their_own_and_may_be_planned_elsewhere(bench: 
         there = teacher.bench_in(PackedBench.of(bench).bench)
         again = spec_of(there, "logmel-svm", folds=[teacher.fold])
         assert again.key == teacher.key
+        _refuse_other_numbers(teacher, bench)
+    _refuse_other_numbers(spec, bench)
     student = spec_of(bench, distilled(student="raw-cnn", logits="cross-fitted", cv=2))
     assert [t.key for t in student.teachers] == [t.key for t in spec.teachers], "another student shares them"
 
