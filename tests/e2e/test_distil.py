@@ -35,9 +35,7 @@ def test_distil_and_look_at_what_is_stored(cache: Path, tmp_path: Path, monkeypa
         assert done.exit_code == 0, done.output
         return done.output
 
-    with pytest.raises(
-        ConfigError, match="distilled on fold1: its teacher logmel-svm: it is trained on 30"
-    ):
+    with pytest.raises(ConfigError, match="distilled on fold1: its teacher logmel-svm: it is trained on 30"):
         said("distil", "--teachers", "logmel-svm", "--student", CHOOSY, *data)
     assert not (tmp_path / "results").exists()
 

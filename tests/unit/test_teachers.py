@@ -13,6 +13,8 @@ from asc_bench.api import FINE, Budget, Clips, ConfigError, LabelledClips, Label
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench, Selection
 from asc_bench.bench.examples import by_level, labelled, limited, unlabelled
+from asc_bench.cli import batch
+from asc_bench.experiment import Experiment
 from asc_bench.registry import systems
 from asc_bench.runs import distillation
 from asc_bench.runs.fitted import given_clips, rebuilt
@@ -308,3 +310,32 @@ def test_a_teacher_without_scenes_cannot_teach(bench: Bench) -> None:
     with pytest.raises(Exception, match="logmel-svm fold1 predicts coarse and no scenes"):
         distillation._fine({"coarse": np.zeros((1, 2), np.float32)}, spec)
     assert distillation._fine({FINE: np.ones((1, 2), np.float32)}, spec).shape == (1, 2)
+
+
+def test_students_wait_for_their_teachers_on_a_cluster(
+    bench: Bench, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit")
+    file, said = tmp_path / "slurm.toml", []
+    file.write_text("time = 5\n", encoding="utf-8")
+    monkeypatch.setattr(batch, "echo", lambda text: None)
+    experiment = Experiment.of(budget="smoke", cache=cache, results=tmp_path / "results")
+
+    def would_submit() -> str:
+        work = experiment.survey(bench, experiment.plan(bench, parse_variants(distilled())))
+        batch.submit(experiment, Saying(said), work, file, dry_run=True)  # type: ignore[arg-type]
+        return said[-1]
+
+    assert would_submit() == "1 run would be submitted in 1 job"
+    monkeypatch.setattr(batch, "_done", lambda work, key: True)
+    assert would_submit() == "2 runs would be submitted in 2 jobs"
+
+
+class Saying:
+    """A screen of which the lines are looked at."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
