@@ -29,7 +29,7 @@ from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
 from asc_bench.runs.distillation import with_teachers
 from asc_bench.runs.fitted import loaded
-from asc_bench.runs.fusion import Facts, fuse
+from asc_bench.runs.fusion import fuse
 from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
 from asc_bench.runs.settings import Progress, Settings
@@ -65,12 +65,13 @@ def run_once(
         If results, features or checkpoints cannot be written: that is no fault of the system. One about files
         elsewhere, such as the system's weights, is.
     """
+    bench = spec.bench_in(bench)
     try:
         with store.lock(spec, wait=wait):
             stored = store.load(spec, with_weights=settings.keep_weights or spec.keeps_weights)
             if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
-            return _compute(spec, spec.bench_in(bench), store, settings, progress)
+            return _compute(spec, bench, store, settings, progress)
     except Timeout:
         return None
 
@@ -195,7 +196,7 @@ def _fit_and_predict(
         seed=spec.seed, folder=scratch, device=settings.device, progress=progress, precision=settings.precision
     )
     limit_threads(settings.n_threads)
-    taught: Facts = {}
+    taught: dict[str, object] = {}
     if isinstance(system, DistilledSystem):
         with watch("teachers"):
             progress(0.0, "asking teachers")
