@@ -99,6 +99,8 @@ def in_sample(
 ) -> Probabilities:
     """Fine probabilities of clips by a run that may have been trained on them, from the cache where they are there.
 
+    They are those of the stored weights: a teacher that was computed again, maybe elsewhere, is asked again.
+
     Parameters
     ----------
     spec, run : RunSpec, StoredRun
@@ -112,10 +114,10 @@ def in_sample(
     -------
     float32 ndarray, shape (n_clips, n_classes)
     """
-    parts = {"run": spec.key, "clips": digest(list(ids))}
+    parts = {"run": spec.key, "stored": str(run.manifest["digest"]), "clips": digest(list(ids))}
     shape = (len(ids), len(bench.protocol.labels.fine))
     expected = {"key": digest(parts), "parts": parts, "shape": list(shape), "dtype": "float32", "n_clips": len(ids)}
-    folder = settings.cache / TEACHERS / f"{spec.key[:16]}-{parts['clips'][:8]}"
+    folder = settings.cache / TEACHERS / f"{spec.key[:16]}-{digest(parts)[:8]}"
     with locked(folder.with_name(f"{folder.name}.lock")):
         array = _stored(folder, expected, settings.cache / "quarantine")
         if array is None:
