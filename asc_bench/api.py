@@ -130,6 +130,8 @@ if TYPE_CHECKING:
     from asc_bench.systems.calibration import log_probabilities as log_probabilities
     from asc_bench.systems.device_specific import DeviceSpecificParams as DeviceSpecificParams
     from asc_bench.systems.device_specific import DeviceSpecificSystem as DeviceSpecificSystem
+    from asc_bench.systems.distilled import DistilledParams as DistilledParams
+    from asc_bench.systems.distilled import DistilledSystem as DistilledSystem
     from asc_bench.systems.fine_tuned import FineTunedSystem as FineTunedSystem
     from asc_bench.systems.fine_tuned import FineTuningParams as FineTuningParams
     from asc_bench.systems.frozen_system import FrozenSystem as FrozenSystem
@@ -199,6 +201,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.systems.fused": "FusedSystem, RuleParams",
     "asc_bench.systems.calibration": "fit_fusion, fused_probabilities, log_probabilities",
     "asc_bench.systems.device_specific": "DeviceSpecificParams, DeviceSpecificSystem",
+    "asc_bench.systems.distilled": "DistilledParams, DistilledSystem",
     "asc_bench.systems.transfer.settings": "TransferParams",
     "asc_bench.systems.transfer.system": "TransferredSystem",
     "asc_bench.systems.wrapper": "WrapperSystem",

@@ -78,6 +78,9 @@ class LabelledClips(Clips):
     """Recording location, shape (n_clips,): what a cross-validation inside the system must keep together."""
     device_names: npt.NDArray[np.str_] | None = None
     """Name of the recording device, shape (n_clips,), where a transform of the training plan reads it."""
+    teacher_logits: npt.NDArray[np.float32] | None = None
+    """What teachers of a distillation say of each clip as it is, shape (n_clips, n_classes); see
+    ``asc_bench.systems.distilled``."""
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledClips:
         """The clips for which ``chosen``, shape (n_clips,), is true."""
@@ -87,4 +90,5 @@ class LabelledClips(Clips):
             {level: classes[chosen] for level, classes in self.labels.items()},
             None if self.location is None else self.location[chosen],
             None if self.device_names is None else self.device_names[chosen],
+            None if self.teacher_logits is None else self.teacher_logits[chosen],
         )

@@ -27,6 +27,7 @@ from asc_bench.protocol import Fold, Protocol
 from asc_bench.runs.variant import SystemLike, Variant, expand, parse_variants, variant_of
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.systems.base import Context, System, Task
+from asc_bench.systems.distilled import DistilledSystem
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
 
@@ -106,7 +107,12 @@ class Subject:
         scratch = folder / str(self._scratch)
         scratch.mkdir()
         validation = labelled(chosen, fold.validation, array, system) if fold.validation else None
-        system.fit(labelled(chosen, fold.train, array, system), validation, Context(seed=SEED, folder=scratch))
+        train = labelled(chosen, fold.train, array, system)
+        if isinstance(system, DistilledSystem):
+            # Of a teacher that does not know: what it says is not what is examined.
+            undecided = np.zeros((len(train), len(task.labels.fine)), np.float32)
+            train = dataclasses.replace(train, teacher_logits=undecided)
+        system.fit(train, validation, Context(seed=SEED, folder=scratch))
         return system, unlabelled(chosen, fold.test, array, system)
 
 

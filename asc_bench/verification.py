@@ -152,7 +152,9 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun], evaluate
             f"run {missing[0][:12]}, one of {len(missing)}, is not there or damaged" if missing else "it has no run"
         )
         return Finding("wrong" if missing else "not verified", "table", place, which)
-    runs = sorted((sound[key] for key in keys), key=lambda run: str(run.manifest["finished"]))
+    # In the order of the table's systems, of which a fusion, say, is finished last wherever it is named.
+    order = {name: place for place, name in enumerate(made_of.get("systems", ()))}
+    runs = sorted((sound[key] for key in keys), key=lambda run: _place(run, order))
     try:
         protocol, runs = protocol_of_runs(runs)
         evaluation = evaluate(protocol, runs, probability_scores=with_probabilities, **settings)
@@ -176,6 +178,10 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun], evaluate
             "not verified", "table", place, f"its CSV files are right; printed tables also show {listed}, skipped"
         )
     return Finding("verified", "table", place)
+
+
+def _place(run: StoredRun, order: Mapping[str, int]) -> tuple[int, str]:
+    return order.get(str(run.manifest["variant"]), len(order)), str(run.manifest["finished"])
 
 
 def protocol_of_runs(runs: Sequence[StoredRun]) -> tuple[Protocol, list[StoredRun]]:

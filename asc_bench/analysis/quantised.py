@@ -21,6 +21,7 @@ from asc_bench.scoring.frames import score_table, significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import prediction_frame, stack_runs
 from asc_bench.systems.base import System
+from asc_bench.systems.distilled import DistilledSystem
 from asc_bench.systems.torch_system import TorchSystem
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def quantised(system: System, precision: str) -> TorchSystem:
     Parameters
     ----------
     system : System
-        Fitted; it stays as it is.
+        Fitted; it stays as it is. Of a distilled system the student is meant.
     precision : {"float32", "float16", "int8"}
         ``float16``: the network in half precision, arithmetic included. ``int8``: weights of convolutions and
         matrices are rounded to 255 steps, see `round_weights`, and everything is computed in float32. ``float32``:
@@ -69,6 +70,7 @@ def quantised(system: System, precision: str) -> TorchSystem:
     ConfigError
         For a system that is not one network.
     """
+    system = system.inner if isinstance(system, DistilledSystem) else system
     if not isinstance(system, TorchSystem) or system.module is None or "n_macs_dcase" not in system.complexity():
         raise ConfigError(f"{system.card.name} is not a single neural network, and only such are quantised")
     other = copy.copy(system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +109,13 @@ class Bench:
         registered = protocols().found.get(self.protocol.name) is type(self.protocol)
         sent = self.protocol.name if registered else self.protocol
         return _rebuild, (sent, self.dataset, self.clips, self.folds)
+
+    def divided(self, folds: tuple[Fold, ...]) -> Bench:
+        """The same clips with other folds; what was read of the clips is not read again."""
+        other = replace(self, folds=folds)
+        kept = ("rows", "data_digest", "waveforms", "_waveform_rows", "_contents", "_columns")
+        vars(other).update({name: vars(self)[name] for name in kept if name in vars(self)})
+        return other
 
     @property
     def tag(self) -> str:

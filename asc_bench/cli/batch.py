@@ -37,13 +37,16 @@ def submit(experiment: Experiment, screen: Screen, work: Work, file: Path, *, dr
     jobs = submitted(experiment.store)
     under_way = {spec.key for spec in work.todo if spec.key in jobs and jobs[spec.key].alive}
     # A fusion needs its members' predictions and no time: it is made when results are collected.
-    left = [spec for spec in work.todo if spec.key not in under_way and not spec.members]
+    own = [spec for spec in work.todo if spec.key not in under_way and not spec.members]
+    left = [spec for spec in own if all(_done(work, teacher.key) for teacher in spec.teachers)]
     screen.say(work.summary() + (f", {len(under_way)} of them submitted before" if under_way else ""))
     if dry_run:
         n_jobs = -(-len(left) // slurm.runs_per_job)
         echo(script(slurm, experiment.store))
         screen.say(f"{count(len(left), 'run')} would be submitted in {count(n_jobs, 'job')}")
         return
+    if waiting := len(own) - len(left):
+        screen.say(f"{count(waiting, 'run')} wait for teachers: submit again (--slurm) once these are stored")
     if not left:
         return
     force = experiment.force or experiment.strict_code

@@ -27,6 +27,7 @@ def command(
     """Say what a stored run depends on and what has changed."""
     from asc_bench.errors import DataError
     from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
+    from asc_bench.runs.store import PART
 
     found = _find(results, run)
     m = found.manifest
@@ -48,6 +49,9 @@ def command(
         echo(f"  from     {m['key_parts'][ORIGIN]}, a run on another task")
     if not found.done:
         echo(f"  error    {m['error']['type']}: {m['error']['message']}")
+    if m.get(PART):
+        echo("  a teacher on a part of a fold, for a distillation: explain the run of its student")
+        return
     try:
         changed = _changes(found, results, data, cache)
     except DataError as error:

@@ -29,6 +29,7 @@ VERBS = {
     "compare": "compare",
     "cost": "cost",
     "fuse": "fuse",
+    "distil": "distil",
     "transfer": "transfer",
     "verify": "verify",
     "site": "site",

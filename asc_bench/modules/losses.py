@@ -1,4 +1,4 @@
-"""Losses, and heads on an embedding of bounded length: L_q, l2-softmax and class prototypes."""
+"""Losses, and heads on an embedding of bounded length: L_q, distillation, l2-softmax and class prototypes."""
 
 from __future__ import annotations
 
@@ -125,3 +125,33 @@ def lq_loss(logits: Tensor, labels: Tensor, *, q: float = 0.7) -> Tensor:
     log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
     # expm1 keeps the digits of 1 - p**q where p is nearly 1; and the gradient of a vanished p stays finite.
     return (-torch.expm1(q * log_p) / q).mean()
+
+
+def distillation_loss(logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0) -> Tensor:
+    """``T^2 KL(softmax(teacher_logits / T) || softmax(logits / T))``, averaged over the clips and the classes.
+
+    The mean is also over the classes, since the published recipe has ``KLDivLoss(reduction="none")`` and then the
+    mean of all elements: ten times less than the divergence itself where there are ten classes.
+
+    Parameters
+    ----------
+    logits, teacher_logits : Tensor, shape (n, n_classes)
+        Up to a constant for each clip, so that log-probabilities will do. No gradient reaches the teacher's.
+    temperature : float
+        T, above 0.
+
+    Raises
+    ------
+    ConfigError
+        For any other temperature.
+
+    References
+    ----------
+    G. Hinton, O. Vinyals and J. Dean, "Distilling the knowledge in a neural network", arXiv:1503.02531; as in
+    https://github.com/fschmid56/cpjku_dcase23, run_training.py.
+    """
+    if not 0 < temperature < math.inf:
+        raise ConfigError(f"distillation: temperature is {temperature}, must be above 0")
+    target = (teacher_logits.detach() / temperature).log_softmax(dim=1)
+    own = (logits / temperature).log_softmax(dim=1)
+    return temperature**2 * nn.functional.kl_div(own, target, reduction="none", log_target=True).mean()

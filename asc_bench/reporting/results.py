@@ -23,6 +23,7 @@ from asc_bench.reporting.columns import (
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
+from asc_bench.reporting.teachers import teacher_notes
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, in_unit, with_interval
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.student import TOO_FEW
@@ -280,6 +281,7 @@ def _notes(
             f"SD over seeds: standard deviation of {measures[0].name} between seeds on the same test clips"
             f"{_in_points(measures[0])}."
         )
+    notes += teacher_notes(ranked)
     hosts = computed_on(ranked)
     if hosts:
         notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")

@@ -16,6 +16,7 @@ from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.results import clip_time_note, computed_on, energy_note
 from asc_bench.reporting.setting import SMOKE, SYNTHETIC, Setting
 from asc_bench.reporting.table import Table
+from asc_bench.reporting.teachers import teacher_notes
 from asc_bench.reporting.text import MISSING, SOURCE_ONLY, difference_in, p_value, with_interval
 from asc_bench.scoring.measure import PROBABILITY_MEASURES, Measure
 
@@ -117,7 +118,7 @@ def _facts(evaluation: Evaluation, ranked: Sequence[Outcome], primary: Measure) 
         marks.append(f"{SOURCE_ONLY[0].upper()}{SOURCE_ONLY[1:]}: no audio.")
     if marks:
         notes.append(" ".join(marks))
-    return notes
+    return [*notes, *teacher_notes(ranked)]
 
 
 def pairs_table(tests: Table, setting: Setting, measure: Measure) -> BriefTable:

@@ -15,6 +15,7 @@ from asc_bench.registry import protocols
 from asc_bench.runs.plan import why_not
 from asc_bench.runs.variant import Variant, parse_variants
 from asc_bench.systems.base import Reason, System, Task
+from asc_bench.systems.distilled import DistilledSystem
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.sklearn_system import SklearnSystem
 from asc_bench.systems.torch_system import TorchSystem
@@ -155,7 +156,7 @@ def layer_costs(about: Description) -> tuple[LayerCost, ...]:
     if "n_macs_dcase" not in about.cost:
         return ()
     built = about.variant.build(about.task, about.budget)
-    network = built.inner if isinstance(built, TransferredSystem) else built
+    network = built.inner if isinstance(built, TransferredSystem | DistilledSystem) else built
     if not isinstance(network, TorchSystem):
         return ()
     import torch

@@ -49,17 +49,17 @@ def fuse(spec: RunSpec, bench: Bench, store: ResultsStore) -> tuple[pd.DataFrame
     fold = next(f for f in bench.folds if f.name == spec.fold)
     system = spec.variant.build(bench.task(fold), spec.budget)
     assert isinstance(system, FusedSystem)
-    runs = [_finished(member, spec, store) for member in spec.members]
+    runs = [finished(member, spec, store) for member in spec.members]
     labels = bench.protocol.labels
     weights = {}
     if system.uses_validation:
         truth = _truth(bench, fold.validation, labels)
-        weights = system.weights([_levels(run, "validation", fold.validation) for run in runs], truth)
+        weights = system.weights([levels_of(run, "validation", fold.validation) for run in runs], truth)
     frames = []
     for split, ids in (("validation", fold.validation), ("test", fold.test)):
         if split == "validation" and (not spec.has_validation or system.uses_validation):
             continue
-        given = system.combine([_levels(run, split, ids) for run in runs], weights)
+        given = system.combine([levels_of(run, split, ids) for run in runs], weights)
         frames.append(prediction_frame(bench.select(ids), labels, given, split=split))
     scales = {level: dict(zip(_names(runs), w[0].round(6).tolist(), strict=True)) for level, w in weights.items()}
     return pd.concat(frames, ignore_index=True), _facts(system, fold, runs) | (
@@ -84,17 +84,18 @@ def fusions(names: Sequence[str], rules: Sequence[str]) -> list[Variant]:
     return variants
 
 
-def _finished(member: RunSpec, spec: RunSpec, store: ResultsStore) -> StoredRun:
-    run = store.load(member)
+def finished(needed: RunSpec, spec: RunSpec, store: ResultsStore, *, what: str = "member") -> StoredRun:
+    """The stored run that another one needs; raises SystemFailure, with its error, where there is none."""
+    run = store.load(needed)
     if run is None:
-        raise SystemFailure(f"{spec.variant}: its member {member.title} has not been run")
+        raise SystemFailure(f"{spec.variant}: its {what} {needed.title} has not been run")
     if not run.done:
-        raise SystemFailure(f"{spec.variant}: its member {member.title} failed: {run.manifest['error']['message']}")
+        raise SystemFailure(f"{spec.variant}: its {what} {needed.title} failed: {run.manifest['error']['message']}")
     return run
 
 
-def _levels(run: StoredRun, split: str, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
-    """Probabilities by level, in the order of ``ids``."""
+def levels_of(run: StoredRun, split: str, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+    """Stored probabilities of a split by level, in the order of ``ids``."""
     frame = run.predictions[run.predictions["split"] == split]
     if frame.empty:
         raise SystemFailure(f"{run.manifest['variant']} {run.manifest['fold']} has no {split} predictions")

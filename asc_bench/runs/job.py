@@ -89,7 +89,8 @@ class Job:
     ) -> Job:
         """Pack a run."""
         # A front end of a plug-in could not be unpickled there; the runner asks the system for it anyway.
-        content = cloudpickle.dumps(replace(spec, front_end=None))
+        teachers = tuple(replace(teacher, front_end=None) for teacher in spec.teachers)
+        content = cloudpickle.dumps(replace(spec, front_end=None, teachers=teachers))
         return cls(content, store.root.absolute(), settings, planner, wait, token)
 
     @property
@@ -177,7 +178,7 @@ def _refuse_other_numbers(spec: RunSpec, bench: Bench) -> None:
     """Plan the run once more: code, libraries, files or data of this process may be others."""
     origin = spec.origin
     (again,) = plan(
-        bench,
+        spec.bench_in(bench),
         [spec.variant],
         budget=spec.budget,
         repeats=[spec.repeat],

@@ -30,7 +30,7 @@ def execute(
     workers: Workers,
     monitor: Monitor,
 ) -> list[StoredRun]:
-    """Compute runs, fusions after their members; those that another process holds are waited for in the end.
+    """Compute runs, each after those that it needs; those that another process holds are waited for in the end.
 
     A run whose process is killed, as by a system that is out of memory, is begun once more; then it has failed.
 
@@ -93,7 +93,7 @@ def execute(
 
 
 class Queue:
-    """Runs to compute; a fusion is ready once its members of the same command are finished.
+    """Runs to compute; one that needs others of the same command is ready once they are finished.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Queue:
         self._needs: dict[str, set[str]] = {}
         self._needed_by: dict[str, list[RunSpec]] = {}
         for spec in specs:
-            needs = {member.key for member in spec.members} & keys
+            needs = {needed.key for needed in spec.needs} & keys
             if not needs:
                 self.ready.append(spec)
             else:
@@ -122,11 +122,11 @@ class Queue:
 
     def finished(self, spec: RunSpec) -> None:
         """Note that a run is stored, done or failed."""
-        for fusion in self._needed_by.pop(spec.key, ()):
-            self._needs[fusion.key].discard(spec.key)
-            if not self._needs[fusion.key]:
-                del self._needs[fusion.key]
-                self.ready.append(fusion)
+        for waiting in self._needed_by.pop(spec.key, ()):
+            self._needs[waiting.key].discard(spec.key)
+            if not self._needs[waiting.key]:
+                del self._needs[waiting.key]
+                self.ready.append(waiting)
 
 
 def _trains_network(spec: RunSpec) -> bool:

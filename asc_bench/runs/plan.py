@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
-from typing import TypeVar
 
 from asc_bench.bench import keys
 from asc_bench.bench.augmentation import Augmentation
 from asc_bench.bench.bench import Bench, Selection
 from asc_bench.bench.seeds import derive_seed
 from asc_bench.budget import Budget
-from asc_bench.digests import file_digest
-from asc_bench.errors import AscBenchError, ConfigError
+from asc_bench.errors import ConfigError
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.names import near, slug
-from asc_bench.own_code import is_own, own_code
 from asc_bench.protocol import Fold
+from asc_bench.runs.key_parts import (
+    code_of,
+    external_digests,
+    named_files,
+    numerics_of_kinds,
+    or_fault,
+    require_keyed,
+)
+from asc_bench.runs.teachers import School, school_of
 from asc_bench.runs.variant import Variant, inner_variant, parse_variants
-from asc_bench.systems.base import MultiLabelTask, Params, Reason, System, Task
+from asc_bench.systems.base import MultiLabelTask, Reason, System, Task
+from asc_bench.systems.distilled import DistilledParams
 from asc_bench.systems.fused import FusedSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.settings import TransferParams
@@ -57,6 +63,14 @@ class RunSpec:
     """Digest of all code it is computed with; no part of the key, see ``asc_bench.bench.keys``."""
     fault: str = ""
     """What of the system's own files or code the key would need and cannot be read; then the run will fail."""
+    teachers: tuple[RunSpec, ...] = ()
+    """Of a distillation: the runs whose predictions of the training clips it learns from."""
+    external: tuple[str, ...] = ()
+    """Names of the files that its settings name, such as weights: what they were made from is not known here."""
+    part: Fold | None = None
+    """Of a teacher that is trained on a part of the training clips of a fold: that part, and what it predicts."""
+    keeps_weights: bool = False
+    """Whether its weights are needed afterwards, whatever the command says of all runs."""
 
     @cached_property
     def key(self) -> str:
@@ -69,6 +83,15 @@ class RunSpec:
         return (
             f"{self.tag}/{self.budget}/{slug(str(self.variant))}/{slug(self.fold)}-r{self.repeat}-{self.key[:12]}"
         )
+
+    @property
+    def needs(self) -> tuple[RunSpec, ...]:
+        """Runs that must be finished before this one."""
+        return (*self.members, *self.teachers)
+
+    def bench_in(self, bench: Bench) -> Bench:
+        """The bench that has its fold: the one given, or of a part of a fold the one with that part alone."""
+        return bench if self.part is None else bench.divided((self.part,))
 
     @property
     def title(self) -> str:
@@ -84,8 +107,6 @@ class Origin:
     spec: RunSpec
     task: Task
 
-
-Value = TypeVar("Value")
 
 Origins = Callable[[Variant, str, int], Origin]
 """From a transfer, a fold of the target and a repeat to what it starts from."""
@@ -126,7 +147,7 @@ def plan(
     Raises
     ------
     ConfigError
-        For an unknown fold, or a fusion of systems that there are not.
+        For an unknown fold, or a fusion of systems, or teachers, that there are not.
     """
     known = [f.name for f in bench.folds]
     for name in folds:
@@ -142,11 +163,12 @@ def plan(
     specs = []
     for variant in variants:
         moved = variant.params if isinstance(variant.params, TransferParams) else None
-        kinds = [variant.system]
+        kinds, seeded_as = [variant.system], variant
         if issubclass(variant.system, WrapperSystem):
             kinds.append(inner_variant(variant).system)
+            seeded_as = inner_variant(variant) if variant.system.seeded_as_inner else variant
         numerics_of: dict[FrontEnd | None, dict[str, object]] = {}
-        code, fault = _or_fault(partial(_code, kinds), "")
+        code, fault = or_fault(partial(code_of, kinds), "")
         team: dict[tuple[str, int], list[RunSpec]] = {}
         for fold in chosen:
             task = bench.task(fold)
@@ -163,15 +185,24 @@ def plan(
                 ):
                     team.setdefault((member.fold, member.repeat), []).append(member)
             features = told.front_end.key() if told.front_end else None
+            school = School()
+            if isinstance(variant.params, DistilledParams) and not told.refusal:
+                planned = partial(plan, budget=budget, repeats=repeats, selection=selection)
+                school = school_of(
+                    bench, fold, variant.params, told.uses_validation, planned, budget, selection, augmentation
+                )
             for repeat in repeats:
                 members = tuple(team.get((fold.name, repeat), ()))
+                teachers = school.of(repeat)
                 needs_origin = moved is not None and moved.needs_source and not told.refusal
                 origin = origins(variant, fold.name, repeat) if origins and needs_origin else None
                 if told.front_end not in numerics_of and not fault:
-                    numerics_of[told.front_end], fault = _or_fault(
-                        partial(_numerics, kinds, told.front_end, told.transforms), dict[str, object]()
+                    numerics_of[told.front_end], fault = or_fault(
+                        partial(numerics_of_kinds, kinds, told.front_end, told.transforms), dict[str, object]()
                     )
-                seed = derive_seed(protocol=bench.protocol.name, fold=fold.name, system=str(variant), repeat=repeat)
+                seed = derive_seed(
+                    protocol=bench.protocol.name, fold=fold.name, system=str(seeded_as), repeat=repeat
+                )
                 parts: dict[str, object] = {
                     "numerics": numerics_of.get(told.front_end, {}),
                     "variant": str(variant),
@@ -190,6 +221,7 @@ def plan(
                     **({"augmentation": copies[fold.name]} if augmentation else {}),
                     **({"members": {str(m.variant): m.key for m in members}} if members else {}),
                     **({"origin": origin.spec.key} if origin else {}),
+                    **({"teachers": [[str(t.variant), t.fold, t.key] for t in teachers]} if teachers else {}),
                 }
                 specs.append(
                     RunSpec(
@@ -205,13 +237,16 @@ def plan(
                         selection,
                         told.refusal
                         or _refused_with(members, told.uses_validation)
-                        or (_NO_ORIGIN if needs_origin and not origin else None),
+                        or (_NO_ORIGIN if needs_origin and not origin else None)
+                        or school.refusal,
                         augmentation,
                         told.has_validation(selection, fold, members),
                         members,
                         origin,
                         code,
                         told.fault or fault,
+                        teachers,
+                        told.external,
                     )
                 )
     return specs
@@ -232,6 +267,7 @@ class _Told:
     members: tuple[Variant, ...] = ()
     fault: str = ""
     transforms: tuple[Transform, ...] = ()
+    external: tuple[str, ...] = ()
 
     def has_validation(self, selection: Selection, fold: Fold, members: Sequence[RunSpec]) -> bool:
         """Whether its runs leave predictions of validation clips that nothing was fitted on."""
@@ -273,64 +309,19 @@ def _ask(variant: Variant, task: Task, budget: Budget) -> _Told:
         transforms = network.training_plan().augment if network is not None else ()
         told = _Told(system.front_end(), refusal, uses_validation=system.uses_validation, transforms=transforms)
         of_transforms = (path for transform in transforms for path in transform.files())
-        files = dict.fromkeys((*system.external_files(), *_named_files(variant.params), *of_transforms))
+        external = dict.fromkeys((*system.external_files(), *named_files(variant.params)))
+        files = dict.fromkeys((*external, *of_transforms))
     except ConfigError:
         if issubclass(variant.system, FusedSystem):
             raise
         return _Told()
     except (Exception, SystemExit):  # noqa: BLE001 - foreign code; the runner meets it again and records the traceback
         return _Told()
-    _, fault = _or_fault(partial(_keyed, told.front_end), "")
+    _, fault = or_fault(partial(require_keyed, told.front_end), "")
     if fault:
         return replace(told, front_end=None, fault=fault)
-    digests, fault = _or_fault(partial(_external, files), tuple[str, ...]())
-    return replace(told, files=digests, fault=fault)
-
-
-def _keyed(front_end: FrontEnd | None) -> str:
-    """Raise what a front end raises that cannot be a part of a key."""
-    return keys.digest([hash(front_end), front_end.key() if front_end else None])
-
-
-def _code(kinds: Sequence[type[System]]) -> str:
-    return keys.digest([keys.provenance(kind) for kind in kinds])
-
-
-def _numerics(
-    kinds: Sequence[type[System]], front_end: FrontEnd | None, transforms: Sequence[Transform]
-) -> dict[str, object]:
-    return {kind.__name__: keys.numerics(kind, front_end, transforms) for kind in kinds}
-
-
-def _or_fault(compute: Callable[[], Value], instead: Value) -> tuple[Value, str]:
-    """What foreign code or files give, or ``instead`` and why they give nothing."""
-    try:
-        return compute(), ""
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - one system's own; the others are planned all the same
-        return instead, str(error) if isinstance(error, AscBenchError) else f"{type(error).__name__}: {error}"
-
-
-def _named_files(params: Params) -> Iterator[Path]:
-    """Files that a setting names, and those of a folder that it names."""
-    for setting in fields(params):
-        value = getattr(params, setting.name)
-        if isinstance(value, str | Path) and str(value) not in ("", "."):
-            path = Path(value)
-            try:
-                if path.is_file():
-                    yield path
-                elif path.is_absolute() and path.is_dir():
-                    yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
-            except (OSError, ValueError):
-                continue  # no path after all, but a long or odd text
-
-
-def _external(paths: Iterable[Path]) -> tuple[str, ...]:
-    """Digests of files that settings name; of a researcher's own code, with all that it imports and reads."""
-    return tuple(
-        keys.digest(own_code(path)) if path.suffix == ".py" and is_own(path) else file_digest(path)
-        for path in paths
-    )
+    digests, fault = or_fault(partial(external_digests, files), tuple[str, ...]())
+    return replace(told, files=digests, fault=fault, external=tuple(path.name for path in external))
 
 
 def _refused_with(members: Sequence[RunSpec], fits_on_validation: bool) -> str | None:

@@ -25,6 +25,7 @@ from asc_bench.files import writing
 from asc_bench.limits import COSTS
 from asc_bench.protocol import Fold, Protocol
 from asc_bench.registry import protocols
+from asc_bench.runs.distillation import with_teachers
 from asc_bench.runs.durations import Stopwatch
 from asc_bench.runs.energy import ENERGY, energy_of
 from asc_bench.runs.fitted import loaded
@@ -33,12 +34,13 @@ from asc_bench.runs.inference_time import INFERENCE, inference_time
 from asc_bench.runs.plan import Origin, RunSpec
 from asc_bench.runs.segments import segment_rows
 from asc_bench.runs.settings import Progress, Settings, limit_threads
-from asc_bench.runs.store import NOT_SAVED, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
+from asc_bench.runs.store import NOT_SAVED, PART, TRACEBACK, WEIGHTS, ResultsStore, StoredRun
 from asc_bench.runs.trackers import RunLog
 from asc_bench.scoring.predictions import prediction_frame
 from asc_bench.scoring.source_only import class_counts
 from asc_bench.stored_protocol import DEFINITION, definition
 from asc_bench.systems.base import Context, System
+from asc_bench.systems.distilled import DistilledSystem
 from asc_bench.systems.torch_system import TorchSystem
 from asc_bench.systems.transfer.system import TransferredSystem
 from asc_bench.training.history import History
@@ -63,9 +65,10 @@ def run_once(
         If results, features or checkpoints cannot be written: that is no fault of the system. One about files
         elsewhere, such as the system's weights, is.
     """
+    bench = spec.bench_in(bench)
     try:
         with store.lock(spec, wait=wait):
-            stored = store.load(spec, with_weights=settings.keep_weights)
+            stored = store.load(spec, with_weights=settings.keep_weights or spec.keeps_weights)
             if stored is not None and stored.done and settings.accept(stored.manifest):
                 return stored
             with RunLog(settings.log, store.root, spec) as log:
@@ -109,7 +112,7 @@ def lost(
         f"its process was killed {attempts} times, the last time on {where}: probably out of memory. Try fewer "
         "jobs, or more memory for each"
     )
-    manifest = _header(spec, bench, settings, now) | {
+    manifest = _header(spec, spec.bench_in(bench), settings, now) | {
         "status": "failed",
         "error": {"type": "WorkerKilled", "message": message},
         "durations_s": {},
@@ -219,6 +222,11 @@ def _fit_and_predict(
         history=history,
     )
     limit_threads(settings.n_threads)
+    taught: dict[str, object] = {}
+    if isinstance(system, DistilledSystem):
+        with watch("teachers"):
+            progress(0.0, "asking teachers")
+            train, taught = with_teachers(train, fold.train, spec=spec, bench=bench, store=store, settings=settings)
     with watch("fit"):
         chosen_on = fold.validation if system.uses_validation else ()
         validation = labelled(bench, chosen_on, array, system) if chosen_on else None
@@ -243,9 +251,10 @@ def _fit_and_predict(
         "facts": dict(system.facts()),
         "n_clips": _counts(fold),
         "n_training_examples": len(train),
+        **taught,
     }
     weights = None
-    if settings.keep_weights:
+    if settings.keep_weights or spec.keeps_weights:
         with watch("save"):
             weights, note = _save(system, scratch / WEIGHTS)
         facts |= note
@@ -314,6 +323,7 @@ def _header(spec: RunSpec, bench: Bench, settings: Settings, started: datetime) 
         "selection": str(spec.selection),
         "augmentation": str(spec.augmentation or ""),
         "fold": spec.fold,
+        **({PART: True} if spec.part else {}),
         "repeat": spec.repeat,
         "seed": spec.seed,
         "key": spec.key,

@@ -42,6 +42,8 @@ TRACEBACK = "traceback.txt"
 WEIGHTS = "weights"
 NOT_SAVED = "not_saved"
 """Manifest entry of a run whose weights were asked for: why its system cannot be saved."""
+PART = "part_of_a_fold"
+"""Manifest entry of a run of a teacher on a part of a fold."""
 
 _log = logging.getLogger("asc_bench")
 

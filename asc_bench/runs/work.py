@@ -35,7 +35,8 @@ class Work:
     specs : tuple of RunSpec
         All that are shown.
     wanted : tuple of RunSpec
-        Those of them that are to be computed where they are not stored, and the members of fusions among them.
+        Those of them that are to be computed where they are not stored, and the members of fusions and teachers of
+        distillations among them.
     stored : mapping
         By run key: finished, failed and skipped runs.
     todo : tuple of RunSpec
@@ -63,7 +64,7 @@ class Work:
         kind = " (SYNTHETIC dataset)" if self.bench.dataset.synthetic else ""
         counted = (
             count(len({str(s.variant) for s in self.wanted}), "system"),
-            count(len({s.fold for s in self.wanted}), "fold"),
+            count(len({s.fold for s in self.wanted if s.part is None}), "fold"),
             count(len(self.wanted), "run"),
         )
         return (
@@ -116,7 +117,7 @@ def survey(
     for spec in with_members(specs):
         if spec.key in stored or (force and spec.key in keys):
             continue
-        run = store.load(spec, with_weights=settings.keep_weights and spec.key in keys)
+        run = store.load(spec, with_weights=(settings.keep_weights or spec.keeps_weights) and spec.key in keys)
         stale = run is not None and (not settings.accept(run.manifest) or (strict_code and code_changed(run, spec)))
         if run is None or (stale and spec.key in keys):
             continue
@@ -177,12 +178,13 @@ def compute(work: Work, store: ResultsStore, settings: Settings, workers: Worker
 
 
 def with_members(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """Every run once, the members of a fusion before it; those of a fusion that is refused are not needed."""
+    """Every run once, what it needs before it: members of a fusion, teachers; of one that is refused none."""
     found: dict[str, RunSpec] = {}
     for spec in specs:
-        for member in with_members(() if spec.refusal else spec.members):
-            found.setdefault(member.key, member)
-        found.setdefault(spec.key, spec)
+        for one in (*with_members(() if spec.refusal else spec.needs), spec):
+            known = found.setdefault(one.key, one)
+            if one.keeps_weights and not known.keeps_weights:
+                found[one.key] = replace(known, keeps_weights=True)
     return list(found.values())
 
 

@@ -21,6 +21,9 @@ class WrapperSystem(System):
     inner_setting: ClassVar[str]
     """The field of ``Params`` that names the inner system, such as ``sb-cnn[bn=true]``."""
 
+    seeded_as_inner: ClassVar[bool] = False
+    """Whether its runs have the seeds of the inner system's: both begin with the same weights and batches then."""
+
     inner: System
 
     @classmethod

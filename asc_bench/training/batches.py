@@ -48,6 +48,8 @@ class Batch:
         What mixup put into the batch.
     device_names : str array, shape (size,), optional
         Names of the recording devices, where a transform reads them; no network may.
+    teacher_logits : Tensor, shape (size, n_classes), optional
+        Of the whole, unchanged clips, in training by distillation; where clips are blended, so are these.
     """
 
     features: Tensor
@@ -57,6 +59,7 @@ class Batch:
     progress: float = 0.0
     blend: Blend | None = None
     device_names: npt.NDArray[np.str_] | None = None
+    teacher_logits: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -125,16 +128,20 @@ class ClipStore:
         self.device_names = clips.device_names if isinstance(clips, LabelledClips) else None
         labels = clips.labels if isinstance(clips, LabelledClips) else {}
         self._labels = {level: torch.as_tensor(y, device=device) for level, y in labels.items()}
+        taught = clips.teacher_logits if isinstance(clips, LabelledClips) else None
+        self._teacher_logits = None if taught is None else torch.as_tensor(taught, device=device)
 
     def __len__(self) -> int:
         return len(self._features)
 
     def fingerprint(self) -> str:
-        """Digest of the labels, the devices and a few clips: tells one split from another, cheaply."""
+        """Digest of labels, devices, teachers' logits and a few clips: tells one split from another, cheaply."""
         digest = hashlib.sha256(repr(self._features.shape).encode())
         for name, values in sorted({**self.labels(), "device": self.recorder()}.items()):
             digest.update(name.encode())
             digest.update(b"" if values is None else np.ascontiguousarray(values).data)
+        if self._teacher_logits is not None:
+            digest.update(b"teacher_logits" + np.ascontiguousarray(self._teacher_logits.cpu().numpy()).data)
         few = np.linspace(0, len(self) - 1, num=min(len(self), _N_FINGERPRINT_CLIPS)).astype(np.int64)
         digest.update(np.ascontiguousarray(self._features[few]).data)
         return digest.hexdigest()
@@ -183,6 +190,7 @@ class ClipStore:
                 step=step,
                 progress=progress,
                 device_names=None if self.device_names is None else self.device_names[rows],
+                teacher_logits=None if self._teacher_logits is None else self._teacher_logits[place],
             )
         )
         if self._statistics is None:

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from asc_bench.analysis.quantised import changes, n_bytes, quantised, round_weights
-from asc_bench.api import ConfigError, Measure, TrainingPlan
+from asc_bench.api import Budget, ConfigError, Measure, TrainingPlan
+from asc_bench.runs.variant import parse_variants
 from tests.unit.made_predictions import LABELS, clips_of, frame_of
-from tests.unit.small_sets import TinyNet, tones
+from tests.unit.small_sets import TinyNet, task, tones
 
 PLAN = TrainingPlan(batch_size=1, epochs=1, test_precision="float16")
 
@@ -54,6 +55,15 @@ def test_a_copy_is_rounded_and_the_system_stays_as_it_is() -> None:
     np.testing.assert_array_equal(found["float16"], system.predict(clips))
     for precision in ("float16", "int8"):
         assert 0 < np.abs(np.asarray(found[precision]) - np.asarray(found["float32"])).max() < 0.05
+
+
+def test_of_a_distilled_system_the_student_is_quantised() -> None:
+    system, clips = fitted(), tones(4, (20, 12))
+    wrapper = parse_variants("distilled[student=sb-cnn,teachers=raw-cnn]")[0].build(task(), Budget.SMOKE)
+    wrapper.inner = system  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(
+        np.asarray(quantised(wrapper, "int8").predict(clips)), np.asarray(quantised(system, "int8").predict(clips))
+    )
 
 
 def test_a_system_without_its_network_is_refused() -> None:

@@ -348,3 +348,36 @@ def test_spelling_of_numbers() -> None:
     ]  # fmt: skip
     assert [seconds(s) for s in (0.04, 99.94, 99.96, 12345.6, None)] == ["0.0", "99.9", "100", "12,346", "–"]
     assert one_line("a\x1b[0m\tb\r\nc" + "d" * 50, limit=10) == "a [0m b c…"
+
+
+def taught(**changes: object) -> dict[str, object]:
+    """What a distilled run's manifest says of its teachers."""
+    cost = {"n_parameters": 4_190_000, "n_multiply_adds": None, "fit_s": 10.0, "n_trainings": 1, "runs": ["d"]}
+    cost |= {"needs_device": "no", "external": []}
+    return {"logits": "in-sample", "n_parts": 0, "systems": {"sb-cnn": cost, "svm": cost | changes}}
+
+
+def test_the_cost_of_teachers_stands_below_the_table() -> None:
+    runs = [
+        manifest("sb-cnn", teachers=taught(fit_s=1.0)),
+        manifest("sb-cnn", repeat=1, teachers=taught(fit_s=2.0)),
+    ]
+    table = results(scores(REAL), [*runs, *RUNS[1:]])
+    (note,) = [n for n in table.notes if "logits" in n]
+    assert note == (
+        "sb-cnn was trained on labels and on in-sample logits (of teachers that were trained on these clips as "
+        "well) of sb-cnn (4.19 M parameters, train time 10.0 s); svm (4.19 M parameters, train time 1.5 s)."
+    )
+    assert "Parameters, MACs and train time of a distilled system are those of the student alone." in table.notes
+    assert not [n for n in results(scores(REAL), RUNS).notes if "student" in n]
+
+    crossed = taught(n_trainings=5, external=["w.pt"], needs_device="test", n_multiply_adds=2_000)
+    crossed |= {"logits": "cross-fitted", "n_parts": 5}
+    table = results(scores(REAL), [manifest("sb-cnn", teachers=crossed), *RUNS[1:]])
+    (note,) = [n for n in table.notes if "5 groups" in n]
+    assert note.endswith(
+        "svm (4.19 M parameters, 2.00 k MACs, train time 10.0 s in 5 trainings), which reads w.pt: what that was "
+        "trained on is not known here, which is given the recording device."
+    )
+    undone = results(scores(REAL), [failed("sb-cnn", teachers=None), *RUNS[1:]])
+    assert not [n for n in undone.notes if "student" in n]

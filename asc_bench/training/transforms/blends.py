@@ -47,7 +47,7 @@ class Mixup(Transform):
         )
 
     def __call__(self, batch: Batch, given: Given) -> Batch:
-        """Blended features, and the labels of the partners beside their own."""
+        """Blended features and teachers' logits, and the labels of the partners beside their own."""
         import torch
 
         from asc_bench.training.batches import Blend
@@ -57,7 +57,13 @@ class Mixup(Transform):
         index = torch.from_numpy(order).to(batch.features.device)
         partners = {level: y[index] for level, y in batch.labels.items()}
         blended = share * batch.features + (1.0 - share) * batch.features[index]
-        return replace(batch, features=blended, blend=Blend(share, partners))
+        taught = batch.teacher_logits
+        return replace(
+            batch,
+            features=blended,
+            blend=Blend(share, partners),
+            teacher_logits=None if taught is None else share * taught + (1.0 - share) * taught[index],
+        )
 
 
 @dataclass(frozen=True)
