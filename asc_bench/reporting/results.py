@@ -267,14 +267,15 @@ def _notes(
         )
     hosts = computed_on(ranked)
     if hosts:
-        notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")
+        listed = ", ".join(hosts)
+        notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {listed}.")
     return notes
 
 
-def computed_on(ranked: Sequence[Outcome]) -> str:
-    """What the runs that are done were computed on; empty if none is."""
+def computed_on(ranked: Sequence[Outcome]) -> list[str]:
+    """What the runs that are done were computed on."""
     done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
-    return ", ".join(dict.fromkeys(_computed_on(m) for m in done))
+    return list(dict.fromkeys(_computed_on(m) for m in done))
 
 
 def _computed_on(manifest: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ def _results(evaluation: Evaluation, ranked: Sequence[Outcome], compared: Sequen
         apart=table.apart,
         remarks=tuple(remarks),
         notes=(*_caveats(setting), *_facts(evaluation, ranked, measures[0])),
-        notes_of={_TIME: f"Train time: mean over runs, on {hosts}."} if hosts else {},
+        notes_of={_TIME: f"Train time: mean over runs, on {', '.join(hosts)}."} if hosts else {},
         units={m.name: {"nats": "in nats", "ratio": "as a ratio"}[m.unit] for m in measures if m.unit != "percent"},
         lower=tuple(m.name for m in measures if not m.higher_is_better),
         complete_in="results.md",

@@ -9,12 +9,9 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError
-from asc_bench.reporting.figures import (
-    DPI,
-    draw_confusions,
-    draw_scores,
-    save_figure,
-)
+from asc_bench.reporting.confusion_figure import draw_confusions
+from asc_bench.reporting.figures import DPI, save_figure
+from asc_bench.reporting.score_figure import draw_scores
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, confusion, scores
 
