@@ -26,7 +26,7 @@ from asc_bench.reporting.figures import (
     width_of,
 )
 from asc_bench.reporting.pareto import Cost
-from asc_bench.reporting.score_figure import axis_label
+from asc_bench.reporting.score_figure import named_label
 from asc_bench.scoring.measure import Measure
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _UNITS = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1, ""))
 _SIDES = np.array([2, 6, 14, 10, 0, 8, 4, 12, 1, 3, 5, 7]) * np.pi / 8
 _AROUND = np.stack([np.cos(_SIDES), np.sin(_SIDES)], axis=1)
 """Sides of a point where its number may stand, those that are tried first to begin with."""
+_MISTAKEN = 8.0
 _FARTHER_PT = np.array([7.0, 10.0, 14.0, 19.0])
 _Numbers = npt.NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def draw_pareto(
     for i, (ax, cost) in enumerate(zip(axes, costs, strict=True)):
         _draw_cost(ax, scores, cost, measure)
         if i % n_columns == 0:
-            ax.set_ylabel(f"{plain(measure.name)}\n{axis_label(measure)}", fontsize=TEXT_PT, color=INK)
+            ax.set_ylabel(named_label(measure, joint="\n"), fontsize=TEXT_PT, color=INK)
     for j, column in enumerate(key):
         left_in = 0.05 + width_in * j / len(key)
         for i, (number, text) in enumerate(column):
@@ -122,7 +123,7 @@ def _draw_cost(ax: Axes, scores: Mapping[str, Mapping[str, Any]], cost: Cost, me
         ax.vlines(amount, low, high, color=colour, linewidth=0.8, alpha=0.6)
         ax.plot(
             amount, value, "D" if on_front else "o", color=colour, markersize=4.5,
-            markerfacecolor=colour if on_front else "white", zorder=3,
+            markerfacecolor=colour if on_front else "white", zorder=3.5 if on_front else 3,
         )  # fmt: skip
     front = sorted((cost.amounts[s], _shown(scores[s]["value"], measure)) for s in cost.front)
     ax.step(*zip(*front, strict=True), where="post", color=ORANGE, linewidth=1.0, zorder=1)
@@ -204,8 +205,12 @@ def _number(ax: Axes, cost: Cost, points: Mapping[str, _Numbers], dot: float) ->
         boxes = np.hstack([middles - half, middles + half]) * dot + np.array([x, y, x, y])
         outside = 4 * half.prod() * dot**2 - _common(boxes, inside)
         covered = sum(_common(boxes, other) for other in taken) + 2 * outside
-        farther = np.repeat(_FARTHER_PT, len(_AROUND)) * dot
-        best = int(np.argmin(covered + 0.2 * farther))
+        away = np.linalg.norm(middles, axis=1) * dot
+        others = [p[0] for s, p in pixels.items() if s != system]
+        nearest = np.min([np.linalg.norm(middles * dot + (x, y) - p, axis=1) for p in others] or [away], axis=0)
+        # Nearer to another point, it would be taken for that one's number.
+        mistaken = np.maximum(1.15 * away - nearest, 0)
+        best = int(np.argmin(covered + 0.2 * away + _MISTAKEN * dot * mistaken))
         taken.append(boxes[best])
         ax.annotate(
             str(number), tuple(known[system][:2]), xytext=tuple(middles[best]), textcoords="offset points",

@@ -18,7 +18,6 @@ from asc_bench.reporting.figures import (
     FigureStyle,
     any_backend,
     bare,
-    plain,
     row_places,
     shown_name,
     title_lines,
@@ -26,7 +25,7 @@ from asc_bench.reporting.figures import (
     within,
 )
 from asc_bench.reporting.letters import letter
-from asc_bench.reporting.score_figure import axis_label
+from asc_bench.reporting.score_figure import named_label
 from asc_bench.scoring.measure import Measure
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def draw_ranks(
     bare(ax)
     n_ticks = min(max(int((room_in - groups_in) / 0.35), 3), 7)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=n_ticks, steps=[1, 2, 5, 10]))
-    ax.set_xlabel(f"{plain(measure.name)}: {axis_label(measure)}", fontsize=TEXT_PT, color=INK)
+    ax.set_xlabel(named_label(measure), fontsize=TEXT_PT, color=INK)
     ax.set_yticks(list(places.values()), names)
     ax.set_ylim(*within(names[::-1]))
     _draw_groups(bars, groups, places, room_in=groups_in)

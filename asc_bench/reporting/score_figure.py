@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from asc_bench.reporting.figures import (
     BLUE,
     INK,
+    LETTER_IN,
     LINE_IN,
     ROW_IN,
     SCREEN,
@@ -147,7 +149,8 @@ def _panels(
         heading = plain(measure.name if sorts is None else measure.column)
         ax.set_title(heading, fontsize=TITLE_PT if style.width_in is None else TEXT_PT, color=INK)
         if not bars:
-            ax.set_xlabel(axis_label(measure), fontsize=TEXT_PT, color=INK)
+            letters = 60 if style.width_in is None else int((width_in - label_in) / n_columns / LETTER_IN)
+            ax.set_xlabel(axis_label(measure, letters=letters), fontsize=TEXT_PT, color=INK)
         bare(ax)
         n_ticks = 6 if style.width_in is None else max(int((width_in - label_in) / n_columns / 0.35), 2)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=min(n_ticks, 6), steps=[1, 2, 5, 10]))
@@ -162,8 +165,15 @@ def _panels(
     return figure
 
 
-def axis_label(measure: Measure) -> str:
-    """Statistic, unit and, where it is not the usual one, direction."""
+def axis_label(measure: Measure, *, letters: int = 60) -> str:
+    """Statistic, unit and, where it is not the usual one, direction; a long one in lines of so many letters."""
     unit = "" if measure.unit == "ratio" else f", {measure.unit}"
     direction = "" if measure.higher_is_better else "\n(lower is better)"
-    return plain(measure.scored_by.name.replace("-", " ")) + unit + direction
+    return "\n".join(wrap(plain(measure.scored_by.name.replace("-", " ")) + unit, letters)) + direction
+
+
+def named_label(measure: Measure, *, joint: str = ": ") -> str:
+    """The name of a measure and its `axis_label`; one of the two where they say the same."""
+    label = axis_label(measure)
+    same = measure.name == measure.scored_by.name.replace("-", " ")
+    return label if same else plain(measure.name) + joint + label

@@ -16,7 +16,8 @@ from tests.unit.reporting_frames import confusion, manifest, scores, significanc
 
 DEVICES = ("A", "B", "C")
 AVERAGE = Measure("average", strata="device", of=DEVICES)
-MEASURES = (AVERAGE, *(Measure(device, strata="device", of=(device,)) for device in DEVICES))
+CALIBRATION = Measure("ECE", statistic="calibration-error", average="clips")
+MEASURES = (AVERAGE, *(Measure(device, strata="device", of=(device,)) for device in DEVICES), CALIBRATION)
 LONG = (
     "caa-net[training=teacher-forcing]",
     "sb-cnn",
@@ -29,7 +30,10 @@ LONG = (
 def made(n_systems: int = 5, *, n_classes: int = 10, apart: float = 0.05) -> Evaluation:
     """Systems a hundredth apart from each other; those that are ``apart`` or more differ significantly."""
     names = [*LONG, *(f"bc-resnet-mod[channels={10 * i}]" for i in range(n_systems))][:n_systems]
-    values = {s: {"average": 0.8 - 0.02 * i, "A": 0.82 - 0.02 * i, "B": 0.8, "C": 0.7} for i, s in enumerate(names)}
+    values = {
+        s: {"average": 0.8 - 0.02 * i, "A": 0.82 - 0.02 * i, "B": 0.8, "C": 0.7, "ECE": 0.1 + 0.01 * i}
+        for i, s in enumerate(names)
+    }
     pairs = [
         significance(a, b, p_bootstrap_holm=0.01 if difference >= apart - 1e-9 else 0.4)
         for a, b in combinations(names, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from asc_bench.reporting.confusion_figure import coarse_counts
 from asc_bench.reporting.plots import Plots
 from asc_bench.reporting.report import text_files
 from asc_bench.reporting.worst_confusions import worst_confusions, worst_table
+from asc_bench.scoring.measure import Measure
 from tests.unit.figure_frames import LONG, made
 from tests.unit.reporting_frames import confusion
 
@@ -73,6 +76,20 @@ def test_systems_that_predict_other_classes_are_named() -> None:
     figure = Plots(made_of).classes().figure
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [LONG[2], LONG[0]]
     assert f"Not shown, as they predict other classes: {LONG[1]}." in figure.get_suptitle().replace("\n", " ")
+
+
+def test_chance_is_one_of_the_classes_that_a_measure_counts() -> None:
+    measures = [
+        Measure("fine"),
+        Measure("top-3", top_k=3),
+        Measure("coarse", level="coarse"),
+        Measure("derived", derived=LABELS),
+        Measure("loss", statistic="log-loss", average="clips"),
+        Measure("all of them", level="coarse", top_k=3),
+    ]
+    guessed = replace(made(2), measures=measures, labels=LABELS).chance()
+    assert guessed == {"fine": 0.25, "top-3": 0.75, "coarse": 0.5, "derived": 0.5, "all of them": 1.0}
+    assert replace(made(2), labels=None).chance() == {}
 
 
 def test_recalls_of_other_classes_are_refused() -> None:

@@ -123,6 +123,15 @@ def test_a_made_up_row(root: Path) -> None:
     assert (found.state, found.text) == ("wrong", "results.csv: a score of mine stands there, and no run")
 
 
+def test_a_table_of_an_earlier_version_has_no_file_of_costs(root: Path) -> None:
+    one(root, "pareto.csv").unlink()
+    assert faults(root) == []
+    path = one(root, "pareto.md")
+    path.write_text(path.read_text(encoding="utf-8").replace("sb-cnn", "mla"), encoding="utf-8")
+    (found,) = faults(root)
+    assert found.text.startswith("pareto.md: this row does not follow from the predictions: ")
+
+
 def test_a_table_with_a_skipped_system_is_verified_in_its_csv_files(root: Path) -> None:
     """Nothing is stored of it."""
     whole, bench = load_results(root, "dcase2018", budget="paper"), made_bench()
