@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from asc_bench.protocol import Reference
 from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.comparisons import significance_text_table
 from asc_bench.reporting.groups import Groups, groups_table
-from asc_bench.reporting.letters import groups, letters
+from asc_bench.reporting.letters import groups, letters_of
 from asc_bench.reporting.outcome import Outcome, outcomes
 from asc_bench.reporting.pareto import Cost, costs_of
 from asc_bench.reporting.results import published_table, results_table
@@ -123,14 +124,14 @@ class Evaluation:
     @property
     def letters(self) -> dict[str, str]:
         """Letters of the systems by the primary measure; two that share one do not differ (see ``letters``)."""
-        return letters(self.significance, list(self.ranked()), measure=self.measures[0].name)
+        return letters_of(self.equal_groups, list(self.ranked()))
 
-    @property
+    @cached_property
     def equal_groups(self) -> list[frozenset[str]]:
         """The groups of systems that the letters stand for."""
         return groups(self.significance, list(self.ranked()), measure=self.measures[0].name)
 
-    @property
+    @cached_property
     def costs(self) -> list[Cost]:
         """What the scored systems cost, and which of them no other one beats by the primary measure."""
         return costs_of(self.outcomes, self.measures[0], self.limits)

@@ -22,7 +22,11 @@ def letters(significance: pd.DataFrame, systems: Sequence[str], *, measure: str)
     dict
         System to its letters, one for each of its `groups`; empty where there are none.
     """
-    found = groups(significance, systems, measure=measure)
+    return letters_of(groups(significance, systems, measure=measure), systems)
+
+
+def letters_of(found: Sequence[frozenset[str]], systems: Sequence[str]) -> dict[str, str]:
+    """Letters of systems whose `groups` are known."""
     names = dict.fromkeys(systems, "") if found else {}
     for i, group in enumerate(found):
         for system in systems:

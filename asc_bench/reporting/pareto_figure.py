@@ -37,7 +37,8 @@ _PANEL_IN = (2.4, 2.2)
 _PRINTED_HIGH_IN = 1.75
 _NARROWEST_PANEL_IN = 1.9
 _KEY_LINE_IN = 0.145
-_STEPS = ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,))
+_MOST_NUMBERED = 30
+_STEPS = ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
 _UNITS = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1, ""))
 _SIDES = np.array([2, 6, 14, 10, 0, 8, 4, 12, 1, 3, 5, 7]) * np.pi / 8
 _AROUND = np.stack([np.cos(_SIDES), np.sin(_SIDES)], axis=1)
@@ -57,6 +58,8 @@ def draw_pareto(
 ) -> Figure:
     """A panel per cost, on a logarithmic axis; systems are numbered as the key below says, best first.
 
+    Of more than 30 systems only those are numbered that are not dominated at some cost.
+
     Parameters
     ----------
     scores : mapping
@@ -73,7 +76,12 @@ def draw_pareto(
     any_backend()
     from matplotlib.figure import Figure
 
-    numbers = {system: i for i, system in enumerate(scores, start=1)}
+    on_a_front = frozenset().union(*(cost.front for cost in costs))
+    numbers = {
+        system: i
+        for i, system in enumerate(scores, start=1)
+        if len(scores) <= _MOST_NUMBERED or system in on_a_front
+    }
     n_columns = len(costs)
     if style.width_in is not None:
         n_columns = max(min(n_columns, int(style.width_in / _NARROWEST_PANEL_IN)), 1)
@@ -81,7 +89,7 @@ def draw_pareto(
         n_columns = 1
     n_rows = -(-len(costs) // n_columns)
     width_in = style.width(0.5 + _PANEL_IN[0] * n_columns)
-    key = _key_lines(numbers, costs, width_in)
+    key = _key_lines(numbers, costs, width_in, n_others=len(scores) - len(numbers))
     key_in = _KEY_LINE_IN * max(len(column) for column in key) + 0.08
     lines = title_lines(title, width_in) if style.titles else []
     panel_in = _PANEL_IN[1] if style.width_in is None else _PRINTED_HIGH_IN
@@ -109,7 +117,7 @@ def draw_pareto(
             s: np.array([cost.amounts[s], *(_shown(row[name], measure) for name in ("value", "low", "high"))])
             for s, row in scores.items()
         }
-        _number(ax, cost, points, figure.dpi / 72)
+        _number(ax, cost, points, numbers, figure.dpi / 72)
     return figure
 
 
@@ -172,7 +180,7 @@ def _short(number: float) -> str:
     return f"{number:g}"
 
 
-def _number(ax: Axes, cost: Cost, points: Mapping[str, _Numbers], dot: float) -> None:
+def _number(ax: Axes, cost: Cost, points: Mapping[str, _Numbers], numbers: Mapping[str, int], dot: float) -> None:
     """Number the points, best first, each on the side where its number covers the least.
 
     Parameters
@@ -183,6 +191,8 @@ def _number(ax: Axes, cost: Cost, points: Mapping[str, _Numbers], dot: float) ->
         Its panel.
     points : mapping
         System to its amount, score and interval.
+    numbers : mapping
+        System to its number; others get none.
     dot : float
         Pixels of a point of type.
     """
@@ -195,7 +205,7 @@ def _number(ax: Axes, cost: Cost, points: Mapping[str, _Numbers], dot: float) ->
         taken += [_box(x, y, next_x, y, pad=dot), _box(next_x, y, next_x, next_y, pad=dot)]
     window = ax.get_window_extent()
     inside = np.array([window.x0, window.y0, window.x1, window.y1])
-    for number, system in enumerate(points, start=1):
+    for system, number in numbers.items():
         if system not in known:
             continue
         x, y = pixels[system][0]
@@ -230,8 +240,10 @@ def _common(boxes: _Numbers, other: _Numbers) -> _Numbers:
     return np.asarray(sides.clip(min=0).prod(axis=1))
 
 
-def _key_lines(numbers: Mapping[str, int], costs: Sequence[Cost], width_in: float) -> list[list[tuple[str, str]]]:
-    """Columns of the key: numbers with their systems, and below the first which of them have no amount."""
+def _key_lines(
+    numbers: Mapping[str, int], costs: Sequence[Cost], width_in: float, *, n_others: int
+) -> list[list[tuple[str, str]]]:
+    """Columns of the key: numbers with their systems, and below the first what has no number or no amount."""
     entries = [(str(number), plain(system)) for system, number in numbers.items()]
     longest_in = width_of([system for _, system in entries]) + 0.4
     n_columns = max(min(int(width_in / longest_in), len(entries), 4), 1)
@@ -239,8 +251,12 @@ def _key_lines(numbers: Mapping[str, int], costs: Sequence[Cost], width_in: floa
     columns = [entries[j * n_rows : (j + 1) * n_rows] for j in range(n_columns)]
     for cost in costs:
         if cost.unknown:
-            unknown = ", ".join(str(numbers[system]) for system in cost.unknown)
+            named = [str(numbers[system]) for system in cost.unknown if system in numbers]
+            n_more = len(cost.unknown) - len(named)
+            unknown = ", ".join([*named, *([f"{n_more} without a number"] if n_more else [])])
             columns[0].append(("", f"{plain(cost.title)} not known: {unknown}"))
+    if n_others:
+        columns[0].append(("", f"{n_others} further systems have no number; all stand in pareto.md"))
     return columns
 
 

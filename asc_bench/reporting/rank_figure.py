@@ -83,7 +83,7 @@ def draw_ranks(
         raise ConfigError(f"figure of ranks: {f'no score of {unknown[0]!r}' if unknown else 'no group of systems'}")
     names = [shown_name(system, style.name_letters()) for system in systems]
     label_in = width_of(names) + 0.2
-    width_in = style.width(label_in + 3.2 + _GROUP_IN * len(groups))
+    width_in = style.width(label_in + 3.2 + min(_GROUP_IN * len(groups), 3.2))
     room_in = width_in - label_in
     groups_in = min(_GROUP_IN * len(groups) + 0.1, _MOST_OF_GROUPS * room_in)
     lines = title_lines(title, width_in) if style.titles else []
@@ -121,11 +121,13 @@ def _draw_groups(
     ax: Axes, groups: Sequence[frozenset[str]], places: Mapping[str, float], *, room_in: float
 ) -> None:
     """A line from the first to the last system of each group, a dot at each of its systems: it may pass others."""
-    legible = room_in / len(groups) >= _LEGIBLE_IN
+    apart_in = room_in / len(groups)
+    legible = apart_in >= _LEGIBLE_IN
+    width, size = min(1.2, 0.3 * 72 * apart_in), min(4.0, 0.6 * 72 * apart_in)
     for i, group in enumerate(groups):
         at = sorted(places[system] for system in group)
-        ax.plot([i, i], [at[0], at[-1]], color=INK, linewidth=1.2, solid_capstyle="butt")
-        ax.plot([i] * len(at), at, "o", color=INK, markersize=4 if legible else 2.5)
+        ax.plot([i, i], [at[0], at[-1]], color=INK, linewidth=width, solid_capstyle="butt")
+        ax.plot([i] * len(at), at, "o", color=INK, markersize=size, markeredgewidth=0)
         if legible:
             ax.annotate(
                 letter(i), (i, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=TEXT_PT,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Draw = Callable[[], "Figure"]
 DEFAULT = ("scores", "ranks", "pareto", "devices", "confusion")
 FIGURES = (*DEFAULT, "classes")
+_RANKS = "Not significantly different: systems that a bar joins; filled: from the best one"
+_PARETO = "Diamonds: no other system costs no more and scores no worse"
+_DEVICES = "Dashed: guessing"
 _WORDS = {"default": DEFAULT, "all": FIGURES, "none": ()}
 
 
@@ -98,7 +101,7 @@ def rank_figure(evaluation: Evaluation, style: FigureStyle = SCREEN) -> Figure:
         evaluation.equal_groups,
         measure=primary,
         chance=evaluation.chance().get(primary.name),
-        title=evaluation.setting.title,
+        title=f"{evaluation.setting.title}\n{_RANKS}",
         style=style,
     )
 
@@ -115,7 +118,7 @@ def pareto_figure(evaluation: Evaluation, style: FigureStyle = SCREEN) -> Figure
         evaluation.ranked(),
         evaluation.costs,
         measure=evaluation.measures[0],
-        title=evaluation.setting.title,
+        title=f"{evaluation.setting.title}\n{_PARETO}",
         style=style,
     )
 
@@ -130,12 +133,13 @@ def device_figure(evaluation: Evaluation, style: FigureStyle = SCREEN) -> Figure
     """Scores on each recording device; raises ConfigError where the protocol has no measure for each."""
     if not evaluation.of_devices:
         raise ConfigError("figure of devices: this protocol scores no device by itself")
+    chance = {m.name: value for m in evaluation.of_devices if (value := evaluation.chance().get(m.name))}
     return draw_devices(
         evaluation.scores[evaluation.scores["system"].isin(evaluation.scored)],
         measures=evaluation.of_devices,
         primary=evaluation.measures[0],
-        chance=evaluation.chance(),
-        title=evaluation.setting.title,
+        chance=chance,
+        title=evaluation.setting.title + (f"\n{_DEVICES}" if chance else ""),
         style=style,
     )
 

@@ -14,6 +14,7 @@ from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.pareto import costs_of, non_dominated, pareto_frame, pareto_table
 from asc_bench.reporting.pareto_figure import _round_numbers
 from asc_bench.reporting.report import text_files
+from asc_bench.reporting.report_figures import pareto_figure
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import failed, manifest, scores
 
@@ -118,9 +119,23 @@ def test_without_any_cost_there_is_no_table() -> None:
         (0.9e6, 1.1e9, [1e6, 1e7, 1e8, 1e9]),
         (0.9, 1.1e7, [1, 100, 1e4, 1e6]),
         (2.0, 60.0, [3, 10, 30]),
-        (0.8e3, 2.5e3, [1e3, 2e3]),
+        (0.8e3, 2.5e3, [1e3, 1.5e3, 2e3]),
         (240.0, 406.0, [300, 400]),
     ],
 )
 def test_ticks_are_few_and_round(low: float, high: float, expected: list[float]) -> None:
     assert _round_numbers(low, high) == pytest.approx(expected)
+
+
+def test_of_many_systems_only_those_on_a_front_are_numbered() -> None:
+    names = [f"cnn[width={i}]" for i in range(40)]
+    # The best two cost least; the others are dominated, and of the last one nothing is known.
+    runs = [
+        manifest(s, n_parameters=max(i, 1) * 10, n_multiply_adds=None, durations_s=seconds(max(i, 1)))
+        for i, s in enumerate(names[:-1])
+    ] + [manifest(names[-1], n_parameters=None, n_multiply_adds=None, made_elsewhere="a package")]
+    frame = scores({s: {"average": 0.9 - 0.01 * max(i, 1)} for i, s in enumerate(names)})
+    texts = [t.get_text() for t in pareto_figure(evaluation(scores=frame, manifests=runs)).texts]
+    assert [text for text in texts if text in names] == names[:2], "equal in both"
+    assert "38 further systems have no number; all stand in pareto.md" in texts
+    assert "parameters not known: 1 without a number" in texts
