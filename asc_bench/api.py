@@ -94,14 +94,14 @@ if TYPE_CHECKING:
     from asc_bench.protocol import Protocol as Protocol
     from asc_bench.protocol import Reference as Reference
     from asc_bench.registry import systems as systems
+    from asc_bench.reporting.confusion_figure import draw_confusions as draw_confusions
     from asc_bench.reporting.figures import INK as INK
     from asc_bench.reporting.figures import LINE_IN as LINE_IN
     from asc_bench.reporting.figures import TITLE_PT as TITLE_PT
-    from asc_bench.reporting.figures import draw_confusions as draw_confusions
-    from asc_bench.reporting.figures import draw_scores as draw_scores
     from asc_bench.reporting.figures import plain as plain
     from asc_bench.reporting.figures import title_lines as title_lines
     from asc_bench.reporting.published import published_values as published_values
+    from asc_bench.reporting.score_figure import draw_scores as draw_scores
     from asc_bench.runs.fitted import given_clips as given_clips
     from asc_bench.runs.fitted import labelled_clips as labelled_clips
     from asc_bench.runs.fitted import rebuilt as rebuilt
@@ -262,7 +262,9 @@ _NAMES: Mapping[str, str] = {
     # A paper's figure
     "asc_bench.papers.figure": "Drawn, Material, PaperFigure, Part",
     "asc_bench.papers.item": "Cut",
-    "asc_bench.reporting.figures": "INK, LINE_IN, TITLE_PT, draw_confusions, draw_scores, plain, title_lines",
+    "asc_bench.reporting.confusion_figure": "draw_confusions",
+    "asc_bench.reporting.figures": "INK, LINE_IN, TITLE_PT, plain, title_lines",
+    "asc_bench.reporting.score_figure": "draw_scores",
     "asc_bench.runs.fitted": "given_clips, labelled_clips, rebuilt",
     "asc_bench.runs.store": "StoredRun",
     "asc_bench.scoring.accuracy": "confusion",

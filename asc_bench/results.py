@@ -22,7 +22,9 @@ from asc_bench.protocol import Protocol
 from asc_bench.reporting.brief import BriefTable
 from asc_bench.reporting.comparisons import equivalence_notes, significance_text_table
 from asc_bench.reporting.evaluation import Evaluation
+from asc_bench.reporting.figures import FigureStyle
 from asc_bench.reporting.plots import Plots
+from asc_bench.reporting.report_figures import FigureChoice
 from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, probability_measures, report
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.terminal import pairs_table
@@ -259,7 +261,14 @@ class Results:
         return str(getattr(table, f"to_{fmt}")())
 
     def report(
-        self, folder: Path | str | None = None, *, reference: str | None = None, probability_scores: bool = True
+        self,
+        folder: Path | str | None = None,
+        *,
+        reference: str | None = None,
+        probability_scores: bool = True,
+        figures: str | Sequence[str] = "default",
+        figure_width: str | float = "",
+        titles: bool = True,
     ) -> Report:
         """Write every table and figure, a web page of them, and ``table.json``, by which they are made again.
 
@@ -271,12 +280,25 @@ class Results:
             Compare every system with this one; all pairs if None.
         probability_scores : bool
             Show log loss, Brier score and calibration error.
+        figures : str or sequence of str
+            ``default``, ``all``, ``none``, or some of scores, ranks, pareto, devices, confusion and classes.
+        figure_width : str or float
+            ``one-column`` (3.5 in), ``two-columns`` (7.16 in) or inches, for figures of that very width; by default
+            as wide as their content wants.
+        titles : bool
+            Whether figures have titles.
+
+        Raises
+        ------
+        ConfigError
+            For an unknown figure (with the near names) or width.
 
         Returns
         -------
         Report
             ``folder``; ``text``, all tables in full; and ``fitted(width)``, those of the terminal.
         """
+        style = FigureStyle.of(figure_width, titles=titles)
         written = report(
             self.protocol,
             self.runs,
@@ -284,6 +306,7 @@ class Results:
             folds=self.folds,
             reference=reference,
             probability_scores=probability_scores,
+            figures=FigureChoice.of(figures, style=style),
         )
         # Nothing is stored of a system that does not fit the protocol.
         stored = (run.manifest["variant"] for run in self.runs if run.manifest["status"] != "skipped")

@@ -31,6 +31,9 @@ RELATIVE_TOLERANCE = 1e-9
 NO_NUMBERS = ("runs.csv", "references.bib")
 """Facts of the manifests, whose digests are compared, and of the systems that are installed."""
 
+LATER = ("pareto", "worst-confusions")
+"""Tables that reports of earlier versions do not have."""
+
 State = Literal["verified", "wrong", "not verified"]
 Evaluate = Callable[..., Evaluation]
 """As `asc_bench.reporting.report_runs.evaluate`."""
@@ -164,6 +167,8 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun], evaluate
     for name, text in files.items():
         # Systems that did not fit are rows of the printed tables, and nothing is stored of them.
         if name in NO_NUMBERS or not text or (skipped and not name.endswith(".csv")):
+            continue
+        if name.partition(".")[0] in LATER and not (folder / name).exists():
             continue
         try:
             stored = (folder / name).read_text(encoding="utf-8")

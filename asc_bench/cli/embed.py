@@ -200,7 +200,7 @@ def _draw(
     *,
     method: str,
     seed: int,
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     from asc_bench.analysis.embedded_runs import class_names
     from asc_bench.analysis.projection import Panel, draw_projections, project
     from asc_bench.reporting.figures import save_figure

@@ -117,7 +117,7 @@ def _draw(
     scene: str,
     title: str,
     stem: Path,
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     from asc_bench.analysis.attention import attention_maps
     from asc_bench.analysis.explanation import draw_explanation
     from asc_bench.analysis.spectrogram import log_mel_of

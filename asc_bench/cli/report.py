@@ -25,6 +25,18 @@ def command(
     folds: options.Folds = "",
     reference: Annotated[str, typer.Option(help="Compare every system with this; else with the best.")] = "",
     probability_scores: options.ProbabilityScores = True,
+    figures: Annotated[
+        str,
+        typer.Option(help="default, all, none, or some of scores, ranks, pareto, devices, confusion and classes."),
+    ] = "default",
+    figure_width: Annotated[
+        str,
+        typer.Option(
+            help="For print: one-column (3.5 in), two-columns (7.16 in) or inches; letters keep their size, and "
+            "figures come as PDF too."
+        ),
+    ] = "",
+    titles: Annotated[bool, typer.Option("--titles/--no-titles", help="Titles above figures.")] = True,
     results: options.Results = options.RESULTS,
 ) -> None:
     """Write the tables again, from stored runs alone; the recordings are not needed.
@@ -34,8 +46,12 @@ def command(
     """
     from pathlib import Path
 
+    from asc_bench.reporting.figures import FigureStyle
+    from asc_bench.reporting.report_figures import FigureChoice
     from asc_bench.stored_results import require_folds, stored_results, stored_tables
 
+    # Refused before anything is read.
+    FigureChoice.of(figures, style=FigureStyle.of(figure_width))
     chosen = options.selection(as_published, hold_out)
     some_folds = options.split(folds)
     tables = (
@@ -75,7 +91,11 @@ def command(
         require_folds(found)
     for found, compared_with, with_probabilities in tables:
         report = found.report(
-            reference=reference or compared_with, probability_scores=probability_scores and with_probabilities
+            reference=reference or compared_with,
+            probability_scores=probability_scores and with_probabilities,
+            figures=figures,
+            figure_width=figure_width,
+            titles=titles,
         )
         echo_report(report)
         echo(f"\nTables, figures and report: {report.folder}", err=True)

@@ -41,7 +41,7 @@ def draw_figure(
     *,
     cut: Cut,
     progress: Callable[[float, str], None] = silent,
-) -> tuple[Path, Path] | None:
+) -> tuple[Path, ...] | None:
     """Draw and write a figure; None if no part of it has finished runs.
 
     Parameters

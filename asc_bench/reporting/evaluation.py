@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
+from asc_bench.labels import LabelSpace
 from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
 from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.comparisons import significance_text_table
-from asc_bench.reporting.figures import draw_scores
 from asc_bench.reporting.groups import Groups, groups_table
-from asc_bench.reporting.letters import letters
+from asc_bench.reporting.letters import groups, letters_of
 from asc_bench.reporting.outcome import Outcome, outcomes
+from asc_bench.reporting.pareto import Cost, costs_of
 from asc_bench.reporting.results import published_table, results_table
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.tidy import tidy_results
 from asc_bench.scoring.frames import REPEAT_COLUMNS
 from asc_bench.scoring.measure import Measure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from asc_bench.scoring.statistic import Accuracy
 
 ALL_CLIPS = "all clips"
 
@@ -73,6 +73,8 @@ class Evaluation:
         File name without ending to a table and its tidy frame, such as scores by class.
     reference : str, optional
         The system that others are compared with; all pairs if None.
+    labels : LabelSpace, optional
+        Of the protocol.
     """
 
     manifests: Sequence[Manifest]
@@ -97,6 +99,7 @@ class Evaluation:
     commands: Sequence[str] = ()
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
     reference: str | None = None
+    labels: LabelSpace | None = None
 
     @property
     def setting(self) -> Setting:
@@ -113,12 +116,44 @@ class Evaluation:
         """One per system, in the order of the table of results."""
         return outcomes(self.scores, self.manifests, self.measures)
 
+    def ranked(self) -> dict[str, Mapping[str, Any]]:
+        """System to its row of the score table by the primary measure, best first."""
+        primary = self.measures[0].name
+        return {o.system: score for o in self.outcomes if (score := o.score(primary))}
+
     @property
     def letters(self) -> dict[str, str]:
         """Letters of the systems by the primary measure; two that share one do not differ (see ``letters``)."""
-        primary = self.measures[0].name
-        ranked = [o.system for o in self.outcomes if o.score(primary)]
-        return letters(self.significance, ranked, measure=primary)
+        return letters_of(self.equal_groups, list(self.ranked()))
+
+    @cached_property
+    def equal_groups(self) -> list[frozenset[str]]:
+        """The groups of systems that the letters stand for."""
+        return groups(self.significance, list(self.ranked()), measure=self.measures[0].name)
+
+    @cached_property
+    def costs(self) -> list[Cost]:
+        """What the scored systems cost, and which of them no other one beats by the primary measure."""
+        return costs_of(self.outcomes, self.measures[0], self.limits)
+
+    @property
+    def of_devices(self) -> list[Measure]:
+        """Those measures that are the primary statistic on one recording device."""
+        found = [m for m in self.all_measures if m.strata == "device" and len(m.of) == 1]
+        return [m for m in found if m.scored_by == self.measures[0].scored_by]
+
+    def chance(self) -> dict[str, float]:
+        """The accuracy of guessing with equal chances, by the name of each measure that is an accuracy."""
+        labels = self.labels
+        if labels is None:
+            return {}
+        n_of = {
+            m.name: len(m.derived.coarse if m.derived else labels.classes(m.level))
+            for m in self.all_measures
+            if isinstance(m.scored_by, Accuracy)
+        }
+        tops = {m.name: m.top_k for m in self.all_measures}
+        return {name: min(tops[name] / n, 1.0) for name, n in n_of.items()}
 
     def pooled_confusions(self) -> dict[str, dict[str, pd.DataFrame]]:
         """``confusions`` of scored systems; with several devices first the sum over all of them, under ``""``."""
@@ -230,11 +265,6 @@ class Evaluation:
         """For reading: results, groups and tests with all columns and notes."""
         tables = [self.results(), self.by_group(), self.tests() if len(self.significance) else None]
         return "\n\n".join(table.to_text() for table in tables if table is not None)
-
-    def score_figure(self) -> Figure:
-        """Scores with their intervals; what the table does not show for want of test clips, no figure shows."""
-        shown = self.scores[self.scores["system"].isin(self.scored)]
-        return draw_scores(shown, measures=self.measures, title=self.setting.title)
 
 
 def sum_of(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:

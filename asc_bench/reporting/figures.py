@@ -1,40 +1,129 @@
-"""Figures for a report or a paper, as PNG and SVG: confusion matrices and scores with their intervals."""
+"""What all figures share: size, titles, names, and files that are the same bytes for the same figure."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from asc_bench.errors import ConfigError
 from asc_bench.files import write_atomic
+from asc_bench.names import near
+from asc_bench.reporting.layout import wrapped_name
 from asc_bench.reporting.text import one_line
-from asc_bench.scoring.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
+    from matplotlib.transforms import Bbox
 
 DPI = 200
+PRINT_DPI = 300
+"""Of a PNG file whose width in print is given."""
 INK = "#1a1a1a"
-_BLUE = "#0072B2"
-"""Of the palette of Okabe and Ito, told apart by all common kinds of colour vision."""
+BLUE = "#0072B2"
+ORANGE = "#D55E00"
+"""Of the palette of Okabe and Ito, told apart by all common kinds of colour vision. Where two of them mean
+different things, their marks differ as well, so that a print in grey shows it."""
+PALE = "#d0d0d0"
+TEXT_PT = 8.0
 TITLE_PT = 9.0
 LINE_IN = 0.18
-_MIN_WIDTH_IN = 3.0
-_PANELS_IN_A_ROW = 5
-_FEW_CLASSES = 20
-"""Up to here a cell has room for its percentage above its count."""
+KINDS = ("png", "svg", "pdf")
+LETTER_IN = 0.6 * TEXT_PT / 72
+"""Width of a letter of ``TEXT_PT``, on average."""
+WIDTHS_IN = {"one-column": 3.5, "two-columns": 7.16}
+"""Of a column and of the page of IEEE journals."""
+_PAD_IN = 0.05
+_NARROWEST_IN, _WIDEST_IN = 2.0, 30.0
+ROW_IN = 0.19
+"""Height of a row with a name of one line."""
+_FURTHER_LINE = 0.7
+"""Of a row, for each further line of its name."""
+_NAME_SHARE = 0.42
+"""Of the width of a figure, for names at its side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureStyle:
+    """How figures are drawn and written.
+
+    Attributes
+    ----------
+    width_in : float or None
+        Width in print, in inches, kept exactly: type of 8 pt is 8 pt on paper. None for as wide as the content
+        wants.
+    titles : bool
+        Whether a figure has a title; a paper has a caption instead.
+
+    Raises
+    ------
+    ConfigError
+        For a width below 2 or above 30 inches.
+    """
+
+    width_in: float | None = None
+    titles: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width_in is not None and not _NARROWEST_IN <= self.width_in <= _WIDEST_IN:
+            raise ConfigError(
+                f"figure width is {self.width_in:g} inches, must be {_NARROWEST_IN:g} to {_WIDEST_IN:g}"
+            )
+
+    @classmethod
+    def of(cls, width: str | float | None = None, *, titles: bool = True) -> FigureStyle:
+        """From one of ``WIDTHS_IN`` by name, or a number of inches; by default as wide as the content wants.
+
+        Raises
+        ------
+        ConfigError
+            For another name (with the near ones), and a width that no page has.
+
+        Examples
+        --------
+        >>> FigureStyle.of("one-column").width_in, FigureStyle.of("5.5").width_in
+        (3.5, 5.5)
+        """
+        if width is None or width == "":
+            return cls(titles=titles)
+        if isinstance(width, str) and width in WIDTHS_IN:
+            return cls(width_in=WIDTHS_IN[width], titles=titles)
+        try:
+            return cls(width_in=float(width), titles=titles)
+        except ValueError:
+            raise ConfigError(
+                f"figure width is {width!r}, must be a number of inches or a name{near(width, WIDTHS_IN)}"
+            ) from None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Files of one figure by their endings; a figure for print is a PDF as well."""
+        return KINDS[:2] if self.width_in is None else KINDS
+
+    @property
+    def dpi(self) -> int:
+        """Dots per inch of a PNG file."""
+        return DPI if self.width_in is None else PRINT_DPI
+
+    def width(self, wanted_in: float) -> float:
+        """The width in print, or what the content wants."""
+        return wanted_in if self.width_in is None else self.width_in
+
+    def name_letters(self) -> int:
+        """Letters in a line of a name at the side of a figure."""
+        return 60 if self.width_in is None else max(int(_NAME_SHARE * self.width_in / LETTER_IN), 12)
+
+
+SCREEN = FigureStyle()
 
 
 def any_backend() -> None:
@@ -56,193 +145,55 @@ def any_backend() -> None:
             matplotlib.rcParams["backend"] = named
 
 
-def draw_confusions(frames: Mapping[str, pd.DataFrame], *, title: str = "") -> Figure:
-    """One panel per confusion matrix; colour is the share of the true class, cells carry the clip counts.
+def save_figure(figure: Figure, path_stem: Path, style: FigureStyle = SCREEN) -> tuple[Path, ...]:
+    """Write a figure as PNG and SVG, for print as PDF too, the same bytes for the same figure.
 
-    A class that no clip of any panel has or was given is left out, and the title says how many are.
-
-    Parameters
-    ----------
-    frames : mapping
-        Panel title (a device) to counts, rows true, columns predicted, the same classes in all.
-    title : str
-        Figure title; may have several lines.
-
-    Raises
-    ------
-    ConfigError
-        If there is no panel, or if a frame is not square over one list of classes.
-    """
-    any_backend()
-    from matplotlib.figure import Figure
-
-    if not frames:
-        raise ConfigError("a confusion figure needs at least one matrix")
-    classes = [str(c) for c in next(iter(frames.values())).index]
-    for name, frame in frames.items():
-        if [str(c) for c in frame.index] != classes or [str(c) for c in frame.columns] != classes:
-            raise ConfigError(
-                f"confusion matrix {name!r}: rows and columns must both be {classes}, the rows of the first"
-            )
-    counts = np.sum([frame.to_numpy() for frame in frames.values()], axis=0)
-    occurs = (counts.sum(axis=0) > 0) | (counts.sum(axis=1) > 0)
-    n_left_out = int((~occurs).sum())
-    if 0 < n_left_out < len(classes):
-        frames = {name: frame.loc[occurs, occurs] for name, frame in frames.items()}
-        title += f"\nNot shown: {n_left_out} of {len(classes)} classes, neither true nor predicted in these clips."
-        classes = [name for name, there in zip(classes, occurs, strict=True) if there]
-    few = len(classes) <= _FEW_CLASSES
-    cell_in, font = (0.28, 7.0) if few else (0.19, 5.5)
-    side_in, label_in = cell_in * len(classes), 0.0085 * font * max(map(len, classes)) + 0.3
-    n_columns = len(frames) if few else 1
-    n_rows = len(frames) // n_columns
-    width_in = max(label_in + n_columns * (side_in + 0.15) + 0.8, _MIN_WIDTH_IN)
-    lines = title_lines(title, width_in)
-    height_in = n_rows * (side_in + 0.3) + label_in + LINE_IN * (len(lines) + 0.5)
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
-    axes = list(grid.flat)
-    for ax, (name, frame) in zip(axes, frames.items(), strict=True):
-        image = _draw_matrix(ax, frame.to_numpy(dtype=float), few=few, font=font)
-        ax.set_title(plain(name), fontsize=font + 2, color=INK)
-    shown = [plain(c) for c in classes]
-    for ax in axes:
-        ax.set_xticks(range(len(classes)), shown, rotation=90, fontsize=font)
-        ax.set_yticks(range(len(classes)), shown, fontsize=font)
-    for ax in grid[-1]:
-        ax.set_xlabel("predicted", fontsize=font + 1)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("true", fontsize=font + 1)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6 if n_rows == 1 else 0.3, aspect=30, pad=0.01)
-    bar.set_label("percent of the true class (clips)" if few else "percent of the true class", fontsize=font + 1)
-    bar.ax.tick_params(labelsize=font)
-    if title:
-        figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
-    return figure
-
-
-def _draw_matrix(
-    ax: Axes, counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]], *, few: bool, font: float
-) -> AxesImage:
-    totals = counts.sum(axis=1, keepdims=True)
-    # A class without a test clip has no percentages: its row stays empty.
-    shares = np.divide(100 * counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
-    for i, j in np.argwhere(counts > 0):
-        text = f"{shares[i, j]:.0f}\n({counts[i, j]:.0f})" if few else f"{counts[i, j]:.0f}"
-        colour = "white" if shares[i, j] > 55 else INK
-        ax.text(j, i, text, ha="center", va="center", fontsize=font - 1.2, color=colour, linespacing=0.95)
-    ax.set_xticks(np.arange(len(counts) + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(len(counts) + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="#dddddd", linewidth=0.4)
-    ax.tick_params(which="both", length=0)
-    return image
-
-
-def draw_scores(
-    scores: pd.DataFrame,
-    *,
-    measures: Sequence[Measure],
-    title: str = "",
-) -> Figure:
-    """Dot plot: a panel per measure, a line per system, best on top, with the 95 % intervals.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        ``score_table`` of ``asc_bench.scoring.frames``. Rows with an incomplete sentence are left out.
-    measures : sequence of Measure
-        Panels in order; the first sorts the systems. Those that no system has are left out.
-    title : str
-        Figure title; may have several lines.
-    """
-    any_backend()
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    whole = scores[(scores["incomplete"] == "") & scores["value"].notna()]
-    panels = [m for m in measures if (whole["measure"] == m.name).any()]
-    first = whole[whole["measure"] == panels[0].name] if panels else whole
-    upwards = panels[0].higher_is_better if panels else True
-    systems = [str(s) for s in first.sort_values("value", ascending=upwards, kind="stable")["system"]]
-    names = [plain(s) for s in systems]
-    label_in = 0.068 * max(map(len, names), default=8) + 0.3
-    n_panels = max(len(panels), 1)
-    n_rows = math.ceil(n_panels / _PANELS_IN_A_ROW)
-    n_columns = math.ceil(n_panels / n_rows)
-    width_in = label_in + 1.9 * n_columns
-    lines = title_lines(title, width_in)
-    height_in = n_rows * (0.8 + 0.24 * max(len(systems), 2)) + LINE_IN * len(lines)
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = list(figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).flat)
-    for ax in axes[n_panels:]:
-        ax.remove()
-    alike: dict[tuple[str, bool], Axes] = {}
-    for ax, measure in zip(axes, panels, strict=False):
-        rows = whole[whole["measure"] == measure.name].set_index("system").reindex(systems)
-        scale = 100 if measure.unit == "percent" else 1
-        # Only what can be compared has a common axis.
-        first_alike = alike.setdefault((measure.unit, measure.higher_is_better), ax)
-        if first_alike is not ax:
-            ax.sharex(first_alike)
-        value, low, high = (scale * rows[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
-        places = np.arange(len(systems))
-        ax.hlines(places, low, high, color=_BLUE, linewidth=1.4)
-        ax.plot(value, places, "o", color=_BLUE, markersize=5)
-        ax.set_title(plain(measure.name), fontsize=9, color=INK)
-        ax.set_xlabel(_axis_label(measure), fontsize=8, color=INK)
-        ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-        ax.tick_params(axis="both", length=0, labelsize=8, colors=INK)
-        ax.tick_params(axis="x", labelbottom=True)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-    axes[0].set_yticks(range(len(systems)), names)
-    axes[0].set_ylim(-0.6, max(len(systems), 1) - 0.4)
-    if not panels:
-        axes[0].text(0.5, 0.5, "no score", transform=axes[0].transAxes, ha="center", va="center")
-    if title:
-        figure.suptitle("\n".join(lines), fontsize=TITLE_PT, color=INK)
-    return figure
-
-
-def _axis_label(measure: Measure) -> str:
-    """Statistic, unit and, where it is not the usual one, direction."""
-    unit = "" if measure.unit == "ratio" else f", {measure.unit}"
-    direction = "" if measure.higher_is_better else "\n(lower is better)"
-    return plain(measure.scored_by.name.replace("-", " ")) + unit + direction
-
-
-def save_figure(figure: Figure, path_stem: Path) -> tuple[Path, Path]:
-    """Write a figure as PNG (200 dots per inch) and SVG, the same bytes for the same figure.
+    Its axes stay from then on where they were laid out.
 
     Raises
     ------
     StoreError
         If a file cannot be written.
     """
+    # Laid out and measured once for all files: that takes as long as to draw it.
+    figure.set_dpi(style.dpi)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        # The solver's last digits differ from call to call, and SVG names its clipping boxes by all of them.
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 9).tolist())
+    box = figure.get_tightbbox().padded(_PAD_IN) if style.width_in is None else None
     written = []
-    for kind in ("png", "svg"):
+    for kind in style.kinds:
         path = path_stem.with_name(f"{path_stem.name}.{kind}")
-        write_atomic(path, figure_bytes(figure, kind))
+        write_atomic(path, _image(figure, kind, style, box))
         written.append(path)
-    return written[0], written[1]
+    return tuple(written)
 
 
-def figure_bytes(figure: Figure, kind: str) -> bytes:
-    """The image file as bytes; ``kind`` is ``png`` or ``svg``."""
+def figure_bytes(figure: Figure, kind: str, style: FigureStyle = SCREEN) -> bytes:
+    """The image file as bytes; ``kind`` is ``png``, ``svg`` or ``pdf``."""
+    return _image(figure, kind, style, "tight" if style.width_in is None else None)
+
+
+def _image(figure: Figure, kind: str, style: FigureStyle, box: Bbox | Literal["tight"] | None) -> bytes:
+    """The part of a figure in a box of inches, all of it if None, as an image file."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    # Without a fixed salt and date two equal figures would differ as SVG files.
-    with rc_context({"svg.hashsalt": "asc-bench"}):
+    # Without a fixed salt and date two equal figures would differ. Journals refuse fonts of type 3.
+    with rc_context({"svg.hashsalt": "asc-bench", "pdf.fonttype": 42}):
         figure.savefig(
             buffer,
             format=kind,
-            dpi=DPI,
-            bbox_inches="tight",
-            pad_inches=0.05,
-            metadata={"Date": None} if kind == "svg" else {"Software": None},
+            dpi=style.dpi,
+            bbox_inches=box,
+            pad_inches=_PAD_IN,
+            metadata={
+                "png": {"Software": None},
+                "svg": {"Date": None},
+                "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+            }[kind],
         )
     return buffer.getvalue()
 
@@ -254,7 +205,43 @@ def title_lines(title: str, width_in: float) -> list[str]:
     return [part for line in title.splitlines() for part in wrap(plain(line), letters)]
 
 
+def shown_name(name: str, letters: int) -> str:
+    """A name in lines of at most so many letters, as matplotlib shows it as it is."""
+    return "\n".join(line.replace("$", r"\$") for line in wrapped_name(one_line(name, limit=160), letters))
+
+
+def width_of(names: Sequence[str]) -> float:
+    """Inches that the longest line of some names takes, about."""
+    return LETTER_IN * max((len(line) for name in names for line in name.split("\n")), default=8)
+
+
+def row_places(names: Sequence[str]) -> tuple[list[float], float]:
+    """Where the middles of rows lie, counted in rows of one line from the first, and how many of these all take.
+
+    A name of several lines takes the room of these alone, not of as many rows.
+    """
+    heights = [1 + _FURTHER_LINE * name.count("\n") for name in names]
+    middles = [sum(heights[:i]) + height / 2 - heights[0] / 2 for i, height in enumerate(heights)]
+    return middles, sum(heights)
+
+
+def within(names: Sequence[str]) -> tuple[float, float]:
+    """Limits of an axis of rows, from the first to the last."""
+    _, n_rows = row_places(names)
+    first = -0.5 - _FURTHER_LINE / 2 * (names[0].count("\n") if names else 0)
+    return first - 0.1, first + max(n_rows, 1) + 0.1
+
+
 def plain(text: str) -> str:
     """Foreign text as one line that matplotlib shows as it is."""
     # Between two dollar signs matplotlib would read a formula, and fail where it is none.
     return one_line(text, limit=160).replace("$", r"\$")
+
+
+def bare(ax: Axes) -> None:
+    """Axes with grid lines across the scores, and without a frame."""
+    ax.grid(axis="x", color="#e5e5e5", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.tick_params(axis="both", length=0, labelsize=TEXT_PT, colors=INK)
+    ax.tick_params(axis="x", labelbottom=True)
+    ax.spines[["top", "right", "left"]].set_visible(False)

@@ -24,6 +24,7 @@ from asc_bench.reporting.installed import cards_of, commands_of
 from asc_bench.reporting.layout import DEFAULT_WIDTH
 from asc_bench.reporting.published import contradictions_of, published_by_variant
 from asc_bench.reporting.report import all_drawn, write_report
+from asc_bench.reporting.report_figures import FigureChoice
 from asc_bench.reporting.scene_scores import scene_scores, scenes_table
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
@@ -52,6 +53,7 @@ BRIEF = "terminal.json"
 """The tables of the terminal, whose width may be another one next time."""
 FILES = "files"
 """Entry of the stamp: sha256 of each file of the report by its name."""
+_DEFAULT_FIGURES = FigureChoice()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def report(
     folds: Sequence[str] = (),
     reference: str | None = None,
     probability_scores: bool = True,
+    figures: FigureChoice = _DEFAULT_FIGURES,
 ) -> Report:
     """Write the report of some runs, unless the same one stands there already, every file of it as it was written.
 
@@ -100,6 +103,8 @@ def report(
         Folds that were asked for; empty for all. A system that lacks a clip of these folds gets no score.
     reference, probability_scores
         As in ``evaluate``.
+    figures : FigureChoice
+        Which figures, and how they are drawn.
 
     Raises
     ------
@@ -113,6 +118,7 @@ def report(
         "folds": sorted(folds),
         "reference": reference,
         "probability_scores": probability_scores,
+        "figures": [list(figures.names), figures.style.width_in, figures.style.titles],
         "code": keys.package_digest("asc_bench.scoring", "asc_bench.reporting", "asc_bench.reporting.page"),
     }
     if _written(folder, stamp):
@@ -120,13 +126,11 @@ def report(
     evaluation = evaluate(protocol, runs, folds=folds, reference=reference, probability_scores=probability_scores)
     with writing(folder):
         (folder / STAMP).unlink(missing_ok=True)  # it must not vouch for another text if this process is killed
-    written = write_report(folder, evaluation)
-    for figure in set(folder.glob("confusion-*")) - set(written):
-        figure.unlink()
+    written = write_report(folder, evaluation, figures)
     text, brief = evaluation.text(), brief_tables(evaluation)
     write_atomic(folder / TEXT, text)
     write_atomic(folder / BRIEF, to_json(brief))
-    if all_drawn(written, evaluation):
+    if all_drawn(written, evaluation, figures):
         stamp["runs"] = _digests(evaluation.manifests)  # a damaged run was left out
         files = {path.name: file_digest(path) for path in (*written, folder / TEXT, folder / BRIEF)}
         write_atomic(folder / STAMP, json.dumps(stamp | {FILES: files}, indent=1))
@@ -188,6 +192,7 @@ def evaluate(
         reference=reference,
         cards=cards_of(manifests),
         commands=commands_of(manifests) if manifests else (),
+        labels=protocol.labels,
         tracebacks={str(run.manifest["key"]): run.traceback for run in runs if run.traceback},
     )
     if not done:

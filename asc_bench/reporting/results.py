@@ -284,7 +284,9 @@ def _notes(
     notes += teacher_notes(ranked)
     hosts = computed_on(ranked)
     if hosts:
-        notes.append(f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {hosts}.")
+        notes.append(
+            f"MACs: multiply-accumulate operations per clip. Train time: mean over runs, on {', '.join(hosts)}."
+        )
     return [*notes, *filter(None, (clip_time_note(ranked), energy_note(ranked)))]
 
 
@@ -300,10 +302,10 @@ def clip_time_note(ranked: Sequence[Outcome]) -> str:
     )
 
 
-def computed_on(ranked: Sequence[Outcome]) -> str:
-    """What the runs that are done were computed on; empty if none is."""
+def computed_on(ranked: Sequence[Outcome]) -> list[str]:
+    """What the runs that are done were computed on."""
     done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
-    return ", ".join(dict.fromkeys(_computed_on(m) for m in done))
+    return list(dict.fromkeys(_computed_on(m) for m in done))
 
 
 def _computed_on(manifest: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def _results(evaluation: Evaluation, ranked: Sequence[Outcome], compared: Sequen
     loss = [name for name in names if name in probable]
     between = [c for c in columns[1:] if c not in (*names, *_LAST)]  # published, difference, SD over seeds
     keep = [*own, *loss[:1], *between, *loss[1:], *(c for c in _LAST if c in columns)]
-    hosts = computed_on(ranked)
+    hosts = ", ".join(computed_on(ranked))
     notes_of = {
         _TIME: f"Train time: mean over runs, on {hosts}." if hosts else "",
         CLIP_TIME: clip_time_note(ranked),

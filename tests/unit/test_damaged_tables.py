@@ -23,7 +23,7 @@ from tests.unit.made_runs import made_bench, publish, specs_of
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results of two systems, of which a table was made; without figures, which take seconds."""
-    monkeypatch.setattr(report_module, "_figures", lambda evaluation: {})
+    monkeypatch.setattr(report_module, "figures_of", lambda evaluation, choice: {})
     store, bench = ResultsStore(tmp_path), made_bench()
     for name, n_right in (("logmel-svm", 7), ("sb-cnn", 9)):
         publish(store, bench, specs_of(bench, name)[0], n_right=n_right)

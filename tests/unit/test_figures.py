@@ -1,3 +1,4 @@
+import math
 import struct
 import warnings
 import zlib
@@ -9,12 +10,12 @@ import pandas as pd
 import pytest
 
 from asc_bench.errors import ConfigError
-from asc_bench.reporting.figures import (
-    DPI,
-    draw_confusions,
-    draw_scores,
-    save_figure,
-)
+from asc_bench.reporting.confusion_figure import draw_confusions
+from asc_bench.reporting.figures import DPI, save_figure
+from asc_bench.reporting.pareto import Cost
+from asc_bench.reporting.pareto_figure import draw_pareto
+from asc_bench.reporting.rank_figure import draw_ranks
+from asc_bench.reporting.score_figure import draw_scores
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, confusion, scores
 
@@ -143,6 +144,13 @@ def test_hostile_names_are_text_and_no_formula(tmp_path: Path) -> None:
             draw_confusions({"$": confusion(("a_$b$", "<c>"), [[1, 2], [3, 4]])}, title=f"{name}\n{name}"),
             tmp_path / "c",
         )
+        rows = {
+            name: scores({name: {"$x$": 0.5}}).iloc[0].to_dict(),
+            "$": scores({"$": {"$x$": 0.4}}).iloc[0].to_dict(),
+        }
+        cost = Cost("$MACs$", {name: 1.0, "$": math.nan}, {name: "1", "$": "–"}, frozenset([name]))
+        save_figure(draw_ranks(rows, [frozenset(rows)], measure=Measure("$x$"), title=name), tmp_path / "r")
+        save_figure(draw_pareto(rows, [cost], measure=Measure("$x$"), title=name), tmp_path / "p")
     assert not [e for e in ElementTree.parse(svg).iter() if e.tag.endswith("script")]
 
 

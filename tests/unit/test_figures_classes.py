@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from asc_bench.registry import protocols
-from asc_bench.reporting.figures import draw_confusions, draw_scores, save_figure
+from asc_bench.reporting.confusion_figure import draw_confusions
+from asc_bench.reporting.figures import save_figure
+from asc_bench.reporting.score_figure import draw_scores
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import confusion, scores
 

@@ -108,7 +108,7 @@ def test_run_takes_a_set_of_protocols_and_ends_with_its_table(
         store(tmp_path, "logmel-svm", {int(name.rpartition("-")[2]): 5})
 
     monkeypatch.setattr("asc_bench.cli.run._run", one)
-    monkeypatch.setattr("asc_bench.reporting.report_runs.write_report", lambda folder, evaluation: [])
+    monkeypatch.setattr("asc_bench.reporting.report_runs.write_report", lambda *_: [])
     command = ["run", "-p", "dcase2024", "-s", "logmel-svm", "--budget", "paper", "--results", str(tmp_path)]
     ran = CliRunner().invoke(build_app(), command)
     assert asked == [f"dcase2024-{p}" for p in PERCENTAGES]

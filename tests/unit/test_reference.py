@@ -91,5 +91,5 @@ def test_nothing_is_stale() -> None:
 
 def test_no_picture_is_committed() -> None:
     ignored = (Path(__file__).parents[2] / ".gitignore").read_text(encoding="utf-8")
-    for ending in ("png", "svg"):
+    for ending in ("png", "svg", "pdf"):
         assert f"/results/reference/tables/**/*.{ending}" in ignored

@@ -42,8 +42,9 @@ def test_all_files_are_written_and_listed(tmp_path: Path) -> None:
     assert [p.name for p in written] == [
         "results.md", "results.csv", "results.tex",
         "significance.md", "significance.csv", "significance.tex",
-        "runs.csv", "classes.csv", "confusions.csv",
-        "scores.png", "scores.svg", f"{stem}.png", f"{stem}.svg", "report.html",
+        "runs.csv", "classes.csv", "confusions.csv", "pareto.md", "pareto.csv", "pareto.tex",
+        "scores.png", "scores.svg", "ranks.png", "ranks.svg", "pareto.png", "pareto.svg",
+        f"{stem}.png", f"{stem}.svg", "report.html",
     ]  # fmt: skip
     assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == sorted(p.name for p in written)
     assert all(p.stat().st_size for p in written)
@@ -158,7 +159,7 @@ def test_a_figure_that_fails_costs_that_figure_alone(
     def fails(*_: object, **__: object) -> Figure:
         raise ValueError("latex is not installed")
 
-    monkeypatch.setattr("asc_bench.reporting.report.draw_confusions", fails)
+    monkeypatch.setattr("asc_bench.reporting.report_figures.draw_confusions", fails)
     written = report(tmp_path)
     lost = {f"confusion-{slug(CAA)}.png", f"confusion-{slug(CAA)}.svg"}
     assert {p.name for p in written} == whole - lost
@@ -174,7 +175,8 @@ def test_figures_do_not_ask_for_the_backend_that_the_environment_names(tmp_path:
     code = (
         "import sys, os\n"
         "from pathlib import Path\n"
-        "from asc_bench.reporting.figures import draw_confusions, save_figure\n"
+        "from asc_bench.reporting.confusion_figure import draw_confusions\n"
+        "from asc_bench.reporting.figures import save_figure\n"
         "import pandas as pd\n"
         "frame = pd.DataFrame([[3, 1], [0, 4]], index=['bus', 'tram'], columns=['bus', 'tram'])\n"
         f"save_figure(draw_confusions({{'A': frame}}), Path({str(tmp_path / 'x')!r}))\n"
@@ -199,7 +201,7 @@ def test_what_the_table_hides_no_figure_shows(tmp_path: Path, monkeypatch: pytes
         drawn.append(set(frame["system"]))
         return Figure()
 
-    monkeypatch.setattr("asc_bench.reporting.evaluation.draw_scores", draw)
+    monkeypatch.setattr("asc_bench.reporting.report_figures.draw_scores", draw)
     frame = scores(VALUES)
     frame.loc[0, "incomplete"] = "one measure of the first system is incomplete"
     report(tmp_path, scores=frame, confusions={CAA: {"A": MATRIX}})

@@ -23,7 +23,7 @@ from tests.unit.made_runs import made_bench, publish, specs_of
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results of two systems and their table; without figures, which take seconds."""
-    monkeypatch.setattr(report_module, "_figures", lambda evaluation: {})
+    monkeypatch.setattr(report_module, "figures_of", lambda evaluation, choice: {})
     store, bench = ResultsStore(tmp_path), made_bench()
     for name, n_right in (("logmel-svm", 7), ("sb-cnn", 9)):
         publish(store, bench, specs_of(bench, name)[0], n_right=n_right)
@@ -121,6 +121,15 @@ def test_a_made_up_row(root: Path) -> None:
     path.write_text("\n".join([*lines, ",".join(of.values())]) + "\n", encoding="utf-8")
     (found,) = faults(root)
     assert (found.state, found.text) == ("wrong", "results.csv: a score of mine stands there, and no run")
+
+
+def test_a_table_of_an_earlier_version_has_no_file_of_costs(root: Path) -> None:
+    one(root, "pareto.csv").unlink()
+    assert faults(root) == []
+    path = one(root, "pareto.md")
+    path.write_text(path.read_text(encoding="utf-8").replace("sb-cnn", "mla"), encoding="utf-8")
+    (found,) = faults(root)
+    assert found.text.startswith("pareto.md: this row does not follow from the predictions: ")
 
 
 def test_a_table_with_a_skipped_system_is_verified_in_its_csv_files(root: Path) -> None:
