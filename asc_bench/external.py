@@ -196,17 +196,28 @@ def _kept_frame(rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
     if not _has_probabilities(rows):
         _probabilities(rows, labels.fine)  # what is wrong with the names
         return named_frame(clips, labels, list(map(str, rows["predicted"])), split="test")
-    frame = _frame(FINE, rows, bench)
-    if "predicted" in rows.columns:
-        named = rows["predicted"].astype(str).to_numpy()
-        _check_named(named, rows, labels.fine)
-        other = named != frame["predicted"].to_numpy()
-        right = named == frame["label"].to_numpy()
-        first = (frame["label_rank"] == 1).to_numpy()
-        frame.loc[other & right, "label_rank"] = 1
-        frame.loc[other & ~right & first, "label_rank"] = 2
-        frame.loc[other, "predicted"] = named[other]
-    return frame
+    if "predicted" not in rows.columns:
+        return _frame(FINE, rows, bench)
+    named = rows["predicted"].astype(str).to_numpy()
+    _check_named(named, rows, labels.fine)
+    values = _with_named_first(_probabilities(rows, labels.fine).astype(np.float32), labels.encode(named))
+    return prediction_frame(clips, labels, {FINE: values}, split="test")
+
+
+def _with_named_first(values: npt.NDArray[np.float32], named: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Of equal largest probabilities make that of the named class the largest, by one step of single precision.
+
+    Rank and probabilities tell together which class is the true one, so the rank alone must not be changed. The
+    others step down, and the largest probability of a clip stays as given; only the last class steps up, so that
+    in an open set, where it is the unknown one, the largest of the known classes stays as well.
+    """
+    classes = np.arange(values.shape[1])
+    largest = values.max(axis=1, keepdims=True)
+    ahead = (values == largest) & (classes < named[:, np.newaxis])
+    is_last = (named == classes[-1])[:, np.newaxis]
+    lowered = np.where(ahead & ~is_last, np.nextafter(values, np.float32(0)), values)
+    raised = ahead.any(axis=1, keepdims=True) & is_last & (classes == classes[-1])
+    return np.where(raised, np.nextafter(largest, np.float32(2)), lowered)
 
 
 def _check_named(named: npt.NDArray[Any], rows: pd.DataFrame, classes: Sequence[str]) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from asc_bench.bench.bench import Bench
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.external import keep
 from asc_bench.results import Results
 from asc_bench.runs.store import ResultsStore
+from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import named_frame
 from asc_bench.scoring.rows import clip_rows, lacking_levels
@@ -194,3 +195,53 @@ def test_class_names_give_derived_accuracy_and_no_top_2() -> None:
     assert clip_rows(frame, Measure("fine")).value() == 0.0
     assert lacking_levels(frame, Measure("top 2", top_k=2)) == ("fine",)
     assert lacking_levels(frame, Measure("fine")) == ()
+
+
+def test_class_names_have_no_accuracy_of_recordings(store: ResultsStore) -> None:
+    """It is of the mean of probabilities; everything else of the table stays."""
+    bench = made_bench("dcase2022")
+    table = bench.select(bench.folds[0].test)[["clip_id", "scene"]].rename(columns={"scene": "predicted"})
+    (run,) = keep(table, bench, store, name="names", origin=ORIGIN)
+    frame = run.predictions.assign(system="names", fold="fold1", repeat=0)
+    of_recordings = Measure("accuracy, 10 s", aggregate="recording")
+    assert of_recordings.needs_probabilities
+    found = score_table(frame, [Measure("accuracy"), of_recordings]).set_index("measure")["value"]
+    assert found["accuracy"] == 1.0
+    assert math.isnan(found["accuracy, 10 s"])
+
+
+@pytest.mark.parametrize("named", ["true", "other", ""])
+def test_a_label_between_equal_classes_changes_no_true_class(store: ResultsStore, named: str) -> None:
+    """The true class and another one have 0.4 each; whichever is named, scores of probabilities are the same."""
+    for protocol in ("dcase2022", "dcase2019c"):
+        bench = made_bench(protocol)
+        clips, classes = bench.select(bench.folds[0].test), bench.protocol.labels.fine
+        true = bench.protocol.labels.encode(clips["scene"])
+        n, size = len(true), len(classes)
+        other = (true + 1 + np.random.default_rng(0).integers(0, size - 1, n)) % size
+        p = np.full((n, size), 0.2 / (size - 2))
+        for index in (true, other):
+            p[np.arange(n), index] = 0.4
+        table = pd.DataFrame({"clip_id": clips["clip_id"], **{f"p_{c}": p[:, i] for i, c in enumerate(classes)}})
+        if named:
+            table["predicted"] = np.array(classes)[true if named == "true" else other]
+        (run,) = keep(table, bench, store, name=named or "none", origin=ORIGIN)
+        if named:
+            expected = 1.0 if named == "true" else 0.0
+            assert clip_rows(run.predictions, Measure("accuracy")).value() == expected
+        if protocol == "dcase2019c":
+            auroc = clip_rows(run.predictions, Measure("AUROC", average="clips", statistic="auroc")).value()
+            assert auroc == pytest.approx(roc_auc_score(true < size - 1, p[:, :-1].max(axis=1)), abs=1e-6)
+            continue
+        # Ten pieces of each scene on each device, as one recording.
+        whole = run.predictions.assign(recording_id=clips["scene"].to_numpy(), location=clips["scene"].to_numpy())
+        _, of_piece = np.unique((clips["scene"] + clips["device"]).to_numpy(str), return_inverse=True)
+        logs = np.array([np.log(p[of_piece == k]).mean(axis=0) for k in range(of_piece.max() + 1)])
+        means = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+        of_whole = np.array([true[of_piece == k][0] for k in range(len(means))])
+        for statistic, right in (
+            ("accuracy", balanced_accuracy_score(of_whole, means.argmax(axis=1))),
+            ("log-loss", log_loss(of_whole, means, labels=range(size))),
+        ):
+            measure = Measure("10 s", average="clips", statistic=statistic, aggregate="recording")
+            assert clip_rows(whole, measure).value() == pytest.approx(right, rel=1e-6)
