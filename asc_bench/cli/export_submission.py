@@ -150,6 +150,7 @@ def _predicted(
     """What the run's system says of an evaluation set."""
     from asc_bench.bench.bench import Selection
     from asc_bench.bench.host import n_cores
+    from asc_bench.data.file_formats import published_format
     from asc_bench.errors import ConfigError
     from asc_bench.runs.fitted import fitted_system
     from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
@@ -177,5 +178,7 @@ def _predicted(
         )
         fitted = fitted_system(spec, bench, ResultsStore(results))
         with screen.phase("predicting") as progress:
-            values = predict_files(fitted, files, n_jobs=n_cores(), progress=progress)
+            as_published = bench.dataset.official and not bench.dataset.unofficial_files
+            published = published_format(bench.dataset.name) if as_published else None
+            values = predict_files(fitted, files, published=published, n_jobs=n_cores(), progress=progress)
     return [one.name for one in files], values

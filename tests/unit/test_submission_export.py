@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from asc_bench.bench.bench import Bench, task_of
 from asc_bench.cli.main import build_app
 from asc_bench.clips import Clips
+from asc_bench.data.file_formats import published_format
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.features.frontends import FrontEnd, Waveform
 from asc_bench.registry import protocols
@@ -176,6 +177,37 @@ def test_each_file_of_an_evaluation_set_is_predicted(tmp_path: Path) -> None:
     assert [one.name for one in evaluation_files(root)] == ["audio/0.wav", "audio/1.wav", "audio/2.wav"]
     assert predicted(_Loudest("no"), root) == [3, 1, 5]
     assert predicted(_Loudest("test"), root) == [0, 4, 6]
+
+
+def test_an_evaluation_set_of_another_year_is_refused(tmp_path: Path) -> None:
+    """Clips of 1 s at 44.1 kHz, mono, are those of 2022 to 2025."""
+    published = published_format("tau-2022-mobile")
+    system: System = _Loudest("no")  # type: ignore[assignment]
+    for seconds, rate_hz, n_channels, message in (
+        (
+            10,
+            44100,
+            1,
+            r"of 2 files 1 are longer than the clips of 1 s that loudest hears \(10 s\), such as audio/1.wav",
+        ),
+        (1, 48000, 1, r"1 are at 48 kHz instead of the 44\.1 kHz of the development set, such as audio/1\.wav"),
+        (
+            1,
+            44100,
+            2,
+            "1 are stereo instead of mono as in the development set.*: is this the evaluation set of another",
+        ),
+        (1, 44100, 1, ""),
+    ):
+        root = write_evaluation(tmp_path / f"{seconds}-{rate_hz}-{n_channels}", [0.3, 0.1])
+        soundfile.write(root / "audio" / "0.wav", np.full(44100, 0.3), 44100)
+        soundfile.write(root / "audio" / "1.wav", np.full((seconds * rate_hz, n_channels), 0.1), rate_hz)
+        files = evaluation_files(root)
+        if message:
+            with pytest.raises(DataError, match=message):
+                predict_files(system, files, published=published)
+        else:
+            assert predict_files(system, files, published=published).argmax(axis=1).tolist() == [3, 1]
 
 
 def test_what_an_evaluation_set_may_lack(tmp_path: Path) -> None:
