@@ -32,15 +32,16 @@ def complexity_of(manifest: Mapping[str, Any], year: Year) -> dict[str, object]:
     ----------
     manifest : mapping
         ``total_parameters`` are all that are stored (``n_stored``) where the manifest counts them, else those that
-        are trained (``n_parameters``); ``total_parameters_non_zero`` is ``n_nonzero``. ``macs`` are those that the
-        challenges count (``n_macs_dcase``) where the manifest has them, else its multiply-adds, which differ little
-        for convolutional networks and much for attention, of which the challenges' tool sees next to nothing.
+        are trained (``n_parameters``); ``total_parameters_non_zero`` are those of them that are not zero
+        (``n_nonzero_parameters``). ``macs`` are those that the challenges count (``n_macs_dcase``) where the
+        manifest has them, else its multiply-adds, which differ little for convolutional networks and much for
+        attention, of which the challenges' tool sees next to nothing.
     year : Year
         Which fields there are. Sizes depend on the precision that is submitted: these are left to the authors.
     """
     known = {
         "total_parameters": _first(manifest, "n_stored", "n_parameters"),
-        "total_parameters_non_zero": manifest.get("n_nonzero"),
+        "total_parameters_non_zero": manifest.get("n_nonzero_parameters"),
         "macs": _first(manifest, MACS_DCASE, "n_multiply_adds"),
     }
     return {name: _or_placeholder(known.get(name), _HINTS.get(name, name)) for name in year.complexity}

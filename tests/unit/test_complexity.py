@@ -201,8 +201,18 @@ def test_numbers_that_are_zero_count_until_a_training():
     nn.init.zeros_(module[0].bias)
     # Of 8 + 4 parameters, the bias of two and the shift of two are zero; of the statistics, two means.
     counted = count_stored(module)
-    assert counted == {"n_stored": 12, "n_nonzero": 6 + 2 + 2, "n_nonzero_outside_batch_norm": 6}
+    assert counted == {
+        "n_stored": 12,
+        "n_nonzero_parameters": 6 + 2,
+        "n_nonzero": 6 + 2 + 2,
+        "n_nonzero_outside_batch_norm": 6,
+    }
     counted = count_stored(module, trained=False)
-    assert counted == {"n_stored": 12, "n_nonzero": 12 + 4, "n_nonzero_outside_batch_norm": 8}
+    assert counted == {
+        "n_stored": 12,
+        "n_nonzero_parameters": 12,
+        "n_nonzero": 12 + 4,
+        "n_nonzero_outside_batch_norm": 8,
+    }
     module[0].weight.requires_grad_(False)
     assert count_stored(module)["n_stored"] == 12

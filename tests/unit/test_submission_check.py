@@ -239,11 +239,21 @@ def test_the_complexity_block_takes_what_a_manifest_has() -> None:
     assert (found["total_parameters"], found["macs"]) == (61_148, 29_000_000)
     assert str(found["total_model_size"]).startswith(PLACEHOLDER)
     counted = complexity_of(
-        own | {"n_macs_dcase": 29_419_156, "n_stored": 62_000, "n_nonzero": 61_000}, YEARS[2022]
+        # The statistics of normalisations are no parameters.
+        own | {"n_macs_dcase": 29_419_156, "n_stored": 62_000, "n_nonzero_parameters": 61_000, "n_nonzero": 63_000},
+        YEARS[2022],
     )
     assert counted["macs"] == 29_419_156
     assert (counted["total_parameters"], counted["total_parameters_non_zero"]) == (62_000, 61_000)
     assert str(complexity_of({}, YEARS[2025])["macs"]).startswith(PLACEHOLDER)
+
+
+def test_no_more_parameters_are_not_zero_than_there_are() -> None:
+    meta = filled(YEARS[2022])
+    meta["system"]["complexity"] |= {"total_parameters": 1000, "total_parameters_non_zero": 1001}
+    assert meta_faults(meta, YEARS[2022], LABEL) == [
+        "system.complexity.total_parameters_non_zero is 1,001, more than the 1,000 of all"
+    ]
 
 
 @pytest.mark.parametrize(
