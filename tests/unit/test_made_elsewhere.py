@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+from typer.testing import CliRunner
 
 from asc_bench.bench.bench import Bench
+from asc_bench.cli.main import build_app
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.external import keep
+from asc_bench.reporting.installed import commands_of
 from asc_bench.results import Results
+from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
 from asc_bench.runs.store import ResultsStore
 from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import Measure
@@ -99,6 +103,17 @@ def test_they_stand_in_tables_and_tests_of_every_budget(store: ResultsStore, bud
     assert f"{OWN} §" not in text
     assert "§ predictions made elsewhere: how the system was trained" in text
     assert f"{budget} budget" in text
+
+
+def test_an_origin_need_not_be_stated(store: ResultsStore) -> None:
+    keep(made_table(), BENCH, store, name="mine", origin={})
+    found = load_results(store.root, "dcase2018")
+    assert "mine §" in found.table()
+    (run,) = found.runs
+    explained = CliRunner().invoke(build_app(), ["explain", str(run.folder), "--results", str(store.root)])
+    assert explained.exit_code == 0
+    assert "predictions made elsewhere (origin not stated)" in explained.stdout
+    assert commands_of([run.manifest]) == commands_of([run.manifest | {MADE_ELSEWHERE: ORIGIN}])
 
 
 def test_the_newest_of_a_name_counts(store: ResultsStore) -> None:
