@@ -70,7 +70,7 @@ def command(
         else:
             files, values = _predicted(run, name, evaluation, given, results)
         texts[format_.file_name(label, output)] = output_text(files, values)
-        measured[output] = development_results(rows)
+        measured[output] = development_results(rows, format_)
         runs.append(run)
     meta = meta_of(
         format_,

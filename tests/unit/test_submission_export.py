@@ -25,9 +25,9 @@ from asc_bench.runs.store import ResultsStore
 from asc_bench.submissions.evaluation import evaluation_files, predict_files
 from asc_bench.submissions.prediction_file import read_prediction_file
 from asc_bench.submissions.write import development_results, fine_rows, output_text
-from asc_bench.submissions.years import CLASSES
+from asc_bench.submissions.years import CLASSES, YEARS
 from asc_bench.systems.base import System
-from tests.unit.made_predictions import clips_of
+from tests.unit.made_predictions import clips_of, frame_of
 from tests.unit.made_runs import made_bench, publish, specs_of
 
 SYSTEM = "logmel-svm"
@@ -86,6 +86,25 @@ def test_a_stored_run_becomes_a_submission(store: ResultsStore, tmp_path: Path) 
     assert found["device_wise"]["s1"]["accuracy"] is None
 
 
+@pytest.mark.parametrize("year", YEARS)
+def test_accuracies_on_devices_are_those_of_the_years_protocol(year: int) -> None:
+    """All airport clips of device A are right, half of its bus clips, and no other class has clips there."""
+    protocol = next(iter(YEARS[year].outputs.values()))[0]
+    labels = protocols().get(protocol).labels
+    clips = clips_of(scenes=("airport", "bus"), n_locations=2, devices=("A",))
+    clips = clips.drop(clips.index[(clips["scene"] == "airport") & (clips["location"] == "airport-0")])
+    true = labels.encode(clips["scene"])
+    wrong = (clips["location"] == "bus-0").to_numpy()
+    rows = fine_rows(frame_of(clips.reset_index(drop=True), np.where(wrong, 2, true), labels))
+    found = development_results(rows, YEARS[year])
+    over_classes, over_clips = (1 + 0.5) / 2, 8 / 12
+    (of_device,) = (m for m in protocols().get(protocol).measures if m.name == "accuracy, A")
+    expected = {"macro": over_classes, "clips": over_clips}[of_device.average]
+    assert found["device_wise"]["a"]["accuracy"] == pytest.approx(100 * expected, abs=0.01)
+    assert found["overall"]["accuracy"] == 75.0
+    assert found["class_wise"]["bus"]["accuracy"] == 50.0
+
+
 def test_years_and_protocols_that_do_not_fit(store: ResultsStore, tmp_path: Path) -> None:
     for words, message in (
         (("-p", "dcase2025", "--year", "2022"), "dcase2025 has other data than the challenge of 2022"),
@@ -128,7 +147,7 @@ def test_predictions_without_probabilities_are_refused() -> None:
     with pytest.raises(ConfigError, match="the run has no probabilities of scenes, which a submission needs"):
         fine_rows(named_frame(clips, labels, list(clips["scene"]), split="test"))
     rows = named_frame(clips, labels, list(clips["scene"]), split="test")
-    assert development_results(rows.iloc[:0])["overall"] == {"accuracy": None, "logloss": None}
+    assert development_results(rows.iloc[:0], YEARS[2025])["overall"] == {"accuracy": None, "logloss": None}
 
 
 @dataclass
