@@ -49,7 +49,7 @@ def command(
     from asc_bench.errors import ConfigError
     from asc_bench.files import write_atomic
     from asc_bench.submissions.check import META
-    from asc_bench.submissions.meta import complexity_of, default_label, meta_of, meta_text
+    from asc_bench.submissions.meta import checked_label, complexity_of, default_label, meta_of, meta_text
     from asc_bench.submissions.write import development_results, fine_rows, output_text
     from asc_bench.submissions.years import year_of
 
@@ -57,7 +57,7 @@ def command(
     if not names:
         raise ConfigError("name a protocol (--protocol)")
     format_ = year_of(names[0], year)
-    label = label or default_label(format_)
+    label = checked_label(label or default_label(format_), format_)
     texts, measured, runs = {}, {}, []
     for name in names:
         output = year_of(name, format_.year).output_of(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_bench.errors import DataError
+from asc_bench.errors import ConfigError, DataError
 from asc_bench.submissions.years import CLASSES, DEVICES, ENERGY_FIELDS, Year
 
 PLACEHOLDER = "FILL IN"
@@ -23,6 +23,23 @@ Results = Mapping[str, Any]
 def default_label(year: Year) -> str:
     """A label that names nobody; no submission with it is whole."""
     return f"Lastname_Institute_{year.task}_1"
+
+
+def checked_label(label: str, year: Year) -> str:
+    """A label from which names of files are made.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of the year's form.
+    """
+    match = LABEL.match(label)
+    if match is None or match["task"] != year.task:
+        raise ConfigError(
+            f"the label {label!r} is not of the form Lastname_Institute_{year.task}_1 (the last number is 1 to 4): "
+            "give another one (--label)"
+        )
+    return label
 
 
 def complexity_of(manifest: Mapping[str, Any], year: Year) -> dict[str, object]:

@@ -107,6 +107,8 @@ def test_accuracies_on_devices_are_those_of_the_years_protocol(year: int) -> Non
 
 def test_years_and_protocols_that_do_not_fit(store: ResultsStore, tmp_path: Path) -> None:
     for words, message in (
+        (("-p", "dcase2025", "--label", "../x"), "the label '../x' is not of the form Lastname_Institute_task1_1"),
+        (("-p", "dcase2025", "--label", "Doe_TUNI_task1a_1"), "'Doe_TUNI_task1a_1' is not of the form"),
         (("-p", "dcase2025", "--year", "2022"), "dcase2025 has other data than the challenge of 2022"),
         (("-p", "dcase2018"), "there is no submission format for dcase2018"),
         (("-p", "dcase2025", "--repeat", "1"), "0 finished runs of 'logmel-svm', repeat 1, are stored"),
