@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def score(
         A row for each test clip, with the columns
 
         ``clip_id``
-            Of the protocol's clip table, or the name of the audio file, with or without its ending.
+            Of the protocol's clip table, or the name of the audio file, with or without its folders and ending.
         ``p_<class>``
             Probability of each class, for all classes of the protocol. Or ``predicted``, the name of the class, if
             there are no probabilities: scores that need these are left out then.
@@ -264,7 +264,9 @@ def _completed(predictions: object, bench: Bench) -> pd.DataFrame:
 def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
     """With the protocol's clip ids, and the fold that tests each clip."""
     names = _names(bench)
-    ids = table["clip_id"].astype(str).map(names)
+    given = table["clip_id"].astype(str)
+    # Folders of another machine, with either kind of slash, tell nothing; the name alone has to be one clip's.
+    ids = given.map(names).fillna(given.map(lambda name: names.get(PureWindowsPath(name).name)))
     if ids.isna().any():
         missing = table.loc[ids.isna(), "clip_id"]
         raise DataError(
@@ -293,14 +295,15 @@ def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
 
 
 def _names(bench: Bench) -> Mapping[str, str]:
-    """What a clip may be called: its id, its file (also with its folders below that of the data set, as challenge
-    lists have it), and its file without the ending, where these are one clip's.
+    """What a clip may be called: its id, and its file with or without its ending and its folders below that of the
+    data set, as challenge lists have it, where these are one clip's.
     """
     found: dict[str, str] = {}
     paths = [Path(path) for path in bench.clips["path"]]
     root = bench.dataset.root
-    below = [p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in paths]
-    for given in ([p.stem for p in paths], [p.name for p in paths], below):
+    below = [p.relative_to(root) if p.is_relative_to(root) else Path(p.name) for p in paths]
+    bare = [p.with_suffix("").as_posix() for p in below]
+    for given in ([p.stem for p in paths], [p.name for p in paths], bare, [p.as_posix() for p in below]):
         once = pd.Series(given).value_counts()
         found |= {name: clip for name, clip in zip(given, bench.clips["clip_id"], strict=True) if once[name] == 1}
     return found | {clip: clip for clip in bench.clips["clip_id"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,37 @@ def test_one_system_at_a_time(store: ResultsStore) -> None:
 def test_names_that_cannot_be_given(store: ResultsStore, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         keep(made_table(), BENCH, store, name=name, origin=ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "written", ["audio/{}", "audio/{}.wav", "/home/x/set/audio/{}.wav", "{}", "{}.wav", "D:\\set\\audio\\{}.wav"]
+)
+def test_a_clip_is_its_file_with_or_without_folders_and_ending(store: ResultsStore, written: str) -> None:
+    table = made_table().assign(
+        clip_id=lambda rows: [written.format(x.removesuffix(".wav")) for x in rows["clip_id"]]
+    )
+    (run,) = keep(table, BENCH, store, name="mine", origin=ORIGIN)
+    assert sorted(run.predictions["clip_id"]) == sorted(BENCH.folds[0].test)
+
+
+def test_folders_tell_files_of_one_name_apart(store: ResultsStore) -> None:
+    """Where two files have one name, the name alone is none, and neither is one with a folder that there is not."""
+    root = Path("/data/set")
+    first = list(BENCH.folds[0].test)[:2]
+    clips = BENCH.clips.copy()
+    places = dict(zip(first, ("a/1.wav", "b/1.wav"), strict=True))
+    clips["path"] = [str(root / places.get(clip, f"{clip}.wav")) for clip in clips["clip_id"]]
+    bench = replace(BENCH, clips=clips, dataset=replace(BENCH.dataset, root=root))
+    table = made_table().sort_values(
+        "clip_id", key=lambda names: [x.removesuffix(".wav") not in first for x in names]
+    )
+    named = table.replace({"clip_id": {f"{clip}.wav": path.removesuffix(".wav") for clip, path in places.items()}})
+    (run,) = keep(named, bench, store, name="mine", origin=ORIGIN)
+    right = table.set_index("clip_id")["predicted"].rename(lambda name: str(name).removesuffix(".wav"))
+    assert run.predictions.set_index("clip_id")["predicted"].to_dict() == right.to_dict()
+    for wrong in ("1.wav", "c/1.wav"):
+        with pytest.raises(DataError, match=f"1 clips are not clips of dcase2018, such as '{wrong}'"):
+            keep(named.replace({"clip_id": {"a/1": wrong}}), bench, store, name="mine", origin=ORIGIN)
 
 
 def test_missing_and_foreign_clips(store: ResultsStore) -> None:
