@@ -271,7 +271,7 @@ def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
         missing = table.loc[ids.isna(), "clip_id"]
         raise DataError(
             f"{len(missing)} clips are not clips of {bench.protocol.name}, such as {missing.iloc[0]!r}"
-            f"{near(str(missing.iloc[0]), list(bench.rows)) if len(bench.rows) < 5000 else ''}"
+            f"{near(str(missing.iloc[0]), list(bench.rows), listed=3) if len(bench.rows) < 5000 else ''}"
         )
     tested: dict[str, list[str]] = {}
     for fold in bench.folds:

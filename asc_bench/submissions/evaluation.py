@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from asc_bench.bench.examples import by_level, encode_devices
 from asc_bench.clips import Clips, Features
 from asc_bench.data.audio import stated_facts
 from asc_bench.data.file_formats import FileFormat, channels_in_words, in_khz
+from asc_bench.data.layouts.listing import read_list
 from asc_bench.errors import DataError, SystemFailure
 from asc_bench.features.clip import clip_features
 from asc_bench.labels import FINE
@@ -27,6 +29,8 @@ from asc_bench.systems.base import System
 LISTS = ("evaluation_setup/fold1_test.csv", "meta.csv")
 """Where the list of files may lie, the first one that is there counts."""
 _AT_A_TIME = 512
+_OTHERS = {",": "comma", ";": "semicolon"}
+"""What a list of files is not separated by."""
 _LONGER_BY_S = 0.1
 """How much longer than its clip a file may be, as in ``file_formats.csv``."""
 
@@ -86,13 +90,18 @@ def list_rows(path: Path) -> list[list[str]]:
     Raises
     ------
     DataError
-        If it cannot be read.
+        If it cannot be read, or is separated by something else.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [row for row in csv.reader(file, delimiter=SEPARATOR, strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = io.StringIO(read_list(path), newline="")
+        rows = [row for row in csv.reader(text, delimiter=SEPARATOR, strict=True) if row]
+    except (FileNotFoundError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+    for row in rows:
+        mark = next((name for mark, name in _OTHERS.items() if len(row) == 1 and mark in row[0]), None)
+        if mark is not None:
+            raise DataError(f"{path}: {row[0]!r} is separated by {mark}; lists of files are separated by tabs")
+    return rows
 
 
 def predict_files(

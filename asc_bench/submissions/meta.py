@@ -143,8 +143,12 @@ def read_meta(path: Path) -> object:
         for key in _second_keys(yaml.compose(text, yaml.SafeLoader)):
             raise DataError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands there a second time")
         return yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8"
+        ) from error
     except RecursionError as error:
         raise DataError(f"{path} is no meta file: it is nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:  # a ValueError for a date or a number that is none

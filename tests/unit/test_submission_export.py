@@ -242,7 +242,8 @@ def test_what_an_evaluation_set_may_lack(tmp_path: Path) -> None:
         evaluation_files(root)
     path = root / "evaluation_setup" / "fold1_test.csv"
     for content, message in (
-        (b"filename\n\xe4.wav\n", "cannot be read"),
+        (b"filename\n\xe4.wav\n", r"is not UTF-8 text \(.*\); save it as UTF-8"),
+        (b"filename,device_id\na.wav,a\n", "'filename,device_id' is separated by comma; lists of files are"),
         (b"filename\tdevice_id\na.wav\n", r"the row of 'a\.wav' has 1 cells instead of 2"),
         (b"filename\na.wav\na.wav\n", r"'a\.wav' stands in 2 rows"),
         (b'filename\n"a.wav\nb.wav\n', "cannot be read"),
