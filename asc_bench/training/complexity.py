@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from asc_bench.training.batches import Batch
-from asc_bench.training.evaluate import Learner
+from asc_bench.training.evaluate import Learner, copy_of
 from asc_bench.training.plan import TrainingPlan
 
 OUTSIDE = "(outside layers)"
@@ -123,7 +122,7 @@ def network_cost(module: nn.Module, learner: Learner, shape: tuple[int, ...], pl
     n_views, frames = 1, shape[0]
     if plan.crop is not None:
         n_views, frames = len(plan.crop.test_starts(shape[0])), plan.crop.length
-    ghost = copy.deepcopy(module).to("meta").eval()
+    ghost = copy_of(module).to("meta").eval()
     batch = Batch(
         features=torch.empty((1, frames, *shape[1:]), device="meta"),
         device=torch.zeros(1, dtype=torch.int64, device="meta"),
