@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def score(
         A row for each test clip, with the columns
 
         ``clip_id``
-            Of the protocol's clip table, or the name of the audio file, with or without its ending.
+            Of the protocol's clip table, or the name of the audio file, with or without its folders and ending.
         ``p_<class>``
             Probability of each class, for all classes of the protocol. Or ``predicted``, the name of the class, if
             there are no probabilities: scores that need these are left out then.
@@ -196,17 +196,28 @@ def _kept_frame(rows: pd.DataFrame, bench: Bench) -> pd.DataFrame:
     if not _has_probabilities(rows):
         _probabilities(rows, labels.fine)  # what is wrong with the names
         return named_frame(clips, labels, list(map(str, rows["predicted"])), split="test")
-    frame = _frame(FINE, rows, bench)
-    if "predicted" in rows.columns:
-        named = rows["predicted"].astype(str).to_numpy()
-        _check_named(named, rows, labels.fine)
-        other = named != frame["predicted"].to_numpy()
-        right = named == frame["label"].to_numpy()
-        first = (frame["label_rank"] == 1).to_numpy()
-        frame.loc[other & right, "label_rank"] = 1
-        frame.loc[other & ~right & first, "label_rank"] = 2
-        frame.loc[other, "predicted"] = named[other]
-    return frame
+    if "predicted" not in rows.columns:
+        return _frame(FINE, rows, bench)
+    named = rows["predicted"].astype(str).to_numpy()
+    _check_named(named, rows, labels.fine)
+    values = _with_named_first(_probabilities(rows, labels.fine).astype(np.float32), labels.encode(named))
+    return prediction_frame(clips, labels, {FINE: values}, split="test")
+
+
+def _with_named_first(values: npt.NDArray[np.float32], named: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Of equal largest probabilities make that of the named class the largest, by one step of single precision.
+
+    Rank and probabilities tell together which class is the true one, so the rank alone must not be changed. The
+    others step down, and the largest probability of a clip stays as given; only the last class steps up, so that
+    in an open set, where it is the unknown one, the largest of the known classes stays as well.
+    """
+    classes = np.arange(values.shape[1])
+    largest = values.max(axis=1, keepdims=True)
+    ahead = (values == largest) & (classes < named[:, np.newaxis])
+    is_last = (named == classes[-1])[:, np.newaxis]
+    lowered = np.where(ahead & ~is_last, np.nextafter(values, np.float32(0)), values)
+    raised = ahead.any(axis=1, keepdims=True) & is_last & (classes == classes[-1])
+    return np.where(raised, np.nextafter(largest, np.float32(2)), lowered)
 
 
 def _check_named(named: npt.NDArray[Any], rows: pd.DataFrame, classes: Sequence[str]) -> None:
@@ -253,12 +264,14 @@ def _completed(predictions: object, bench: Bench) -> pd.DataFrame:
 def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
     """With the protocol's clip ids, and the fold that tests each clip."""
     names = _names(bench)
-    ids = table["clip_id"].astype(str).map(names)
+    given = table["clip_id"].astype(str)
+    # Folders of another machine, with either kind of slash, tell nothing; the name alone has to be one clip's.
+    ids = given.map(names).fillna(given.map(lambda name: names.get(PureWindowsPath(name).name)))
     if ids.isna().any():
         missing = table.loc[ids.isna(), "clip_id"]
         raise DataError(
             f"{len(missing)} clips are not clips of {bench.protocol.name}, such as {missing.iloc[0]!r}"
-            f"{near(str(missing.iloc[0]), list(bench.rows)) if len(bench.rows) < 5000 else ''}"
+            f"{near(str(missing.iloc[0]), list(bench.rows), listed=3) if len(bench.rows) < 5000 else ''}"
         )
     tested: dict[str, list[str]] = {}
     for fold in bench.folds:
@@ -282,14 +295,15 @@ def _with_clips(table: pd.DataFrame, bench: Bench) -> pd.DataFrame:
 
 
 def _names(bench: Bench) -> Mapping[str, str]:
-    """What a clip may be called: its id, its file (also with its folders below that of the data set, as challenge
-    lists have it), and its file without the ending, where these are one clip's.
+    """What a clip may be called: its id, and its file with or without its ending and its folders below that of the
+    data set, as challenge lists have it, where these are one clip's.
     """
     found: dict[str, str] = {}
     paths = [Path(path) for path in bench.clips["path"]]
     root = bench.dataset.root
-    below = [p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in paths]
-    for given in ([p.stem for p in paths], [p.name for p in paths], below):
+    below = [p.relative_to(root) if p.is_relative_to(root) else Path(p.name) for p in paths]
+    bare = [p.with_suffix("").as_posix() for p in below]
+    for given in ([p.stem for p in paths], [p.name for p in paths], bare, [p.as_posix() for p in below]):
         once = pd.Series(given).value_counts()
         found |= {name: clip for name, clip in zip(given, bench.clips["clip_id"], strict=True) if once[name] == 1}
     return found | {clip: clip for clip in bench.clips["clip_id"]}

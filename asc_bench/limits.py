@@ -8,15 +8,16 @@ from typing import Literal
 
 from asc_bench.errors import ConfigError
 
-COUNTED = ("n_stored", "n_nonzero", "n_nonzero_outside_batch_norm")
+COUNTED = ("n_stored", "n_nonzero_parameters", "n_nonzero", "n_nonzero_outside_batch_norm")
 COSTS = ("n_parameters", "n_multiply_adds", "n_macs_dcase", *COUNTED, "n_device_models")
 """What may be known of a system's cost.
 
 ``n_parameters``: trainable parameters. ``n_multiply_adds``: of predicting one clip. ``n_macs_dcase``: the same as
 the DCASE challenges count it (``asc_bench.training.complexity``). ``n_stored``: parameters, trainable or not.
-``n_nonzero``: numbers other than zero among parameters and the statistics of normalisations; before a training, all
-of them. ``n_nonzero_outside_batch_norm``: the same without batch normalisations. ``n_device_models``: networks of
-equal size of which the recording device of a clip chooses one."""
+``n_nonzero_parameters``: those of them that are not zero. ``n_nonzero``: numbers other than zero among parameters
+and the statistics of normalisations. ``n_nonzero_outside_batch_norm``: the same without batch normalisations.
+Before a training zeros count in all three. ``n_device_models``: networks of equal size of which the recording
+device of a clip chooses one."""
 
 BYTES_OF = {"float32": 4, "float16": 2, "int8": 1}
 """Bytes of one number."""
@@ -35,7 +36,7 @@ class Limits:
     n_parameters, n_bytes, n_macs : int or None
         Of parameters, of the bytes that they take in the precision that a system predicts in, and of
         multiply-accumulates for one clip by the rule of the DCASE challenges; None where there is no limit.
-    counted : {"n_stored", "n_nonzero", "n_nonzero_outside_batch_norm"}
+    counted : {"n_stored", "n_nonzero_parameters", "n_nonzero", "n_nonzero_outside_batch_norm"}
         Which of ``COSTS`` parameters and bytes are counted by.
     per_device_model : bool
         Whether each network of a system that has one for each recording device is held to the limits by itself.
@@ -53,7 +54,7 @@ class Limits:
     n_parameters: int | None = None
     n_bytes: int | None = None
     n_macs: int | None = None
-    counted: Literal["n_stored", "n_nonzero", "n_nonzero_outside_batch_norm"] = "n_stored"
+    counted: Literal["n_stored", "n_nonzero_parameters", "n_nonzero", "n_nonzero_outside_batch_norm"] = "n_stored"
     per_device_model: bool = False
     remark: str = ""
     source: str = ""

@@ -21,8 +21,8 @@ def count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
-def near(name: object, names: Iterable[str]) -> str:
-    """A half sentence that suggests the nearest names, or lists them; of more than 50, the first.
+def near(name: object, names: Iterable[str], *, listed: int = N_LISTED) -> str:
+    """A half sentence that suggests the nearest names, or lists them; of more than ``listed``, the first.
 
     Examples
     --------
@@ -37,8 +37,8 @@ def near(name: object, names: Iterable[str]) -> str:
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
     if not known:
         return ""
-    rest = f", and {len(known) - N_LISTED:,} more" if len(known) > N_LISTED else ""
-    return f"; there are: {', '.join(known[:N_LISTED])}{rest}"
+    rest = f", and {len(known) - listed:,} more" if len(known) > listed else ""
+    return f"; there are: {', '.join(known[:listed])}{rest}"
 
 
 def require_text(name: str | Path, *, what: str) -> None:

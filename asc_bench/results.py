@@ -25,13 +25,22 @@ from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.figures import FigureStyle
 from asc_bench.reporting.plots import Plots
 from asc_bench.reporting.report_figures import FigureChoice
-from asc_bench.reporting.report_runs import Report, evaluate, predictions_of, probability_measures, report
+from asc_bench.reporting.report_runs import (
+    Report,
+    evaluate,
+    expected_of,
+    predictions_of,
+    probability_measures,
+    report,
+    unfit_reference,
+    without_score,
+)
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.terminal import pairs_table
 from asc_bench.reporting.tidy import tidy_runs
 from asc_bench.runs.store import StoredRun
 from asc_bench.runs.variant import Named
-from asc_bench.scoring.frames import significance_table
+from asc_bench.scoring.frames import repeats_and_gaps, significance_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import lacking_levels, of_systems
 from asc_bench.typed_text import split_items
@@ -205,9 +214,7 @@ class Results:
             if name in complete and not lacking_levels(of_systems(predictions, [name]), chosen)
         ]
         if reference is not None and reference not in names:
-            raise ConfigError(
-                f"the reference {reference!r} is not among the scored systems{near(reference, names)}"
-            )
+            raise unfit_reference(reference, names, self.evaluation.scores)
         return significance_table(of_systems(predictions, names), chosen, reference=reference, rope=rope)
 
     def comparison(self, a: str, b: str, measure: str = "") -> Table:
@@ -221,8 +228,12 @@ class Results:
         both = [run for run in done if run.manifest["variant"] in (a, b)]
         predictions = predictions_of(self.protocol, both)
         for name in (a, b):
-            if lacking_levels(of_systems(predictions, [name]), chosen):
+            own = of_systems(predictions, [name])
+            if lacking_levels(own, chosen):
                 raise ConfigError(f"{name} has no predictions that {chosen.name!r} could be computed of")
+            _, gaps = repeats_and_gaps(own, expected_of(both, self.folds))
+            if gaps:
+                raise ConfigError(f"{without_score(name, gaps)}: complete its runs, or leave it out")
         pair = significance_table(predictions, chosen, reference=b)
         manifests = [run.manifest for run in both]
         return significance_text_table(

@@ -281,8 +281,9 @@ class CaaNet(TorchSystem):
         if self.params.training != "single-device":
             return super().complexity()
         each = [own.complexity() for own in self._own] or [super().complexity()] * len(self.task.devices)
-        summed = {key: sum(one[key] for one in each) for key in ("n_parameters", "n_stored", "n_nonzero")}
-        return {**each[0], **summed, "n_device_models": len(each)}
+        once = ("n_multiply_adds", "n_macs_dcase")
+        summed = {key: n if key in once else sum(one[key] for one in each) for key, n in each[0].items()}
+        return {**summed, "n_device_models": len(each)}
 
     def facts(self) -> Mapping[str, str | int | float]:
         """Arithmetic of the training, and whether lambda ever dropped."""

@@ -73,8 +73,10 @@ def quantised(system: System, precision: str) -> TorchSystem:
     system = system.inner if isinstance(system, DistilledSystem) else system
     if not isinstance(system, TorchSystem) or system.module is None or "n_macs_dcase" not in system.complexity():
         raise ConfigError(f"{system.card.name} is not a single neural network, and only such are quantised")
+    from asc_bench.training.evaluate import copy_of
+
     other = copy.copy(system)
-    other.module = copy.deepcopy(system.module)
+    other.module = copy_of(system.module)
     plan = replace(system.training_plan(), test_precision="float16" if precision == "float16" else "float32")
     other.training_plan = lambda: plan  # type: ignore[method-assign]
     if precision == "int8":

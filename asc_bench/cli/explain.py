@@ -32,7 +32,7 @@ def command(
     found = _find(results, run)
     m = found.manifest
     if MADE_ELSEWHERE in m:
-        about = ", ".join(f"{name} {value}" for name, value in m[MADE_ELSEWHERE].items())
+        about = ", ".join(f"{name} {value}" for name, value in m[MADE_ELSEWHERE].items()) or "origin not stated"
         echo(f"{m['variant']} on {m['protocol']} {m['fold']}: predictions made elsewhere ({about})")
         return
     echo(f"{m['variant']} on {m['protocol']} {m['fold']}, repeat {m['repeat']}, budget {m['budget']}")

@@ -49,7 +49,7 @@ def command(
     from asc_bench.errors import ConfigError
     from asc_bench.files import write_atomic
     from asc_bench.submissions.check import META
-    from asc_bench.submissions.meta import complexity_of, default_label, meta_of, meta_text
+    from asc_bench.submissions.meta import checked_label, complexity_of, default_label, meta_of, meta_text
     from asc_bench.submissions.write import development_results, fine_rows, output_text
     from asc_bench.submissions.years import year_of
 
@@ -57,7 +57,7 @@ def command(
     if not names:
         raise ConfigError("name a protocol (--protocol)")
     format_ = year_of(names[0], year)
-    label = label or default_label(format_)
+    label = checked_label(label or default_label(format_), format_)
     texts, measured, runs = {}, {}, []
     for name in names:
         output = year_of(name, format_.year).output_of(name)
@@ -70,7 +70,7 @@ def command(
         else:
             files, values = _predicted(run, name, evaluation, given, results)
         texts[format_.file_name(label, output)] = output_text(files, values)
-        measured[output] = development_results(rows)
+        measured[output] = development_results(rows, format_)
         runs.append(run)
     meta = meta_of(
         format_,
@@ -150,6 +150,7 @@ def _predicted(
     """What the run's system says of an evaluation set."""
     from asc_bench.bench.bench import Selection
     from asc_bench.bench.host import n_cores
+    from asc_bench.data.file_formats import published_format
     from asc_bench.errors import ConfigError
     from asc_bench.runs.fitted import fitted_system
     from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
@@ -177,5 +178,7 @@ def _predicted(
         )
         fitted = fitted_system(spec, bench, ResultsStore(results))
         with screen.phase("predicting") as progress:
-            values = predict_files(fitted, files, n_jobs=n_cores(), progress=progress)
+            as_published = bench.dataset.official and not bench.dataset.unofficial_files
+            published = published_format(bench.dataset.name) if as_published else None
+            values = predict_files(fitted, files, published=published, n_jobs=n_cores(), progress=progress)
     return [one.name for one in files], values

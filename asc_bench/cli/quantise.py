@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo_brief
 from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from asc_bench.analysis.quantised import Change
+    from asc_bench.reporting.brief import BriefTable
     from asc_bench.scoring.measure import Measure
 
 
@@ -48,7 +49,6 @@ def command(
     from asc_bench.errors import ConfigError
     from asc_bench.limits import DEFAULT_PRECISION
     from asc_bench.reporting.setting import Setting
-    from asc_bench.reporting.table import Table
     from asc_bench.runs.fitted import fitted_system
     from asc_bench.runs.plan import plan
     from asc_bench.runs.settings import Settings
@@ -103,19 +103,29 @@ def command(
                     found[precision].append((dict(run.manifest), rows))
     setting = Setting.of(manifests)
     measure = bench.protocol.measures_on(bench.dataset.sources)[0]
-    table = Table(
-        f"{setting.title}: {variants[0]} quantised after training",
+    title = f"{setting.title}: {variants[0]} quantised after training"
+    echo_brief([changes_table(quantised.changes(found, measure), measure, sizes, title, setting.caveats)])
+
+
+def changes_table(
+    changes: Sequence[Change], measure: Measure, sizes: Mapping[str, int], title: str, caveats: Sequence[str]
+) -> BriefTable:
+    """A row for each precision, with the bytes of ``sizes``; where the window is narrow these go first."""
+    from asc_bench.reporting.brief import BriefTable
+
+    return BriefTable(
+        title,
         ("precision", "bytes", measure.name, "change"),
-        tuple(_row(change, measure, sizes[change.precision]) for change in quantised.changes(found, measure)),
-        (
-            *setting.caveats,
+        tuple(_row(change, measure, sizes[change.precision]) for change in changes),
+        keep=(measure.name, "change", "bytes"),
+        notes=(
+            *caveats,
             "Change: against float32 on the same test clips. In brackets: 95 % intervals over recording locations, "
             "that of a change for pairs; none where a scene was recorded at a single location.",
             "int8: weights of convolutions and matrices rounded, a scale for each output channel; all else, and "
             "the arithmetic, in float32. Bytes count scales and what is not rounded.",
         ),
     )
-    echo(table.to_text())
 
 
 def _row(change: Change, measure: Measure, n_bytes: int) -> tuple[str, ...]:

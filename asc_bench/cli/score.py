@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asc_bench.cli import options
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, echo_brief
 from asc_bench.cli.shared import Recordings, takes
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def command(
 
 def show(bench: Bench, name: str, results: Path, *, folds: list[str]) -> None:
     """Print the scores of an external system, and how it gets into other tables."""
+    from asc_bench.reporting.terminal import brief_tables
     from asc_bench.stored_results import stored_results
 
     dataset = bench.dataset
@@ -75,11 +77,14 @@ def show(bench: Bench, name: str, results: Path, *, folds: list[str]) -> None:
         unofficial_split=dataset.unofficial_split,
         unofficial_files=dataset.unofficial_files,
     )
-    echo(found[bench.tag].table())
+    table, *_ = brief_tables(found[bench.tag].evaluation)
+    echo_brief([replace(table, complete_in="results.md of asc-bench report")])
     kind = " --synthetic" if dataset.synthetic else ""
     where = "" if results == options.RESULTS else f" --results {results}"
+    of_protocol = f"-p {bench.protocol.name}{kind}{where}"
     echo(
-        f"Stored as {name}. Beside other systems: asc-bench report -p {bench.protocol.name}{kind}{where} -s '*'; "
-        f"tested against one: asc-bench compare {name} SYSTEM -p {bench.protocol.name}{kind}{where}",
+        f"Stored as {name}.\n"
+        f"Beside other systems: asc-bench report {of_protocol} -s '*'\n"
+        f"Tested against one: asc-bench compare {name} SYSTEM {of_protocol}",
         err=True,
     )

@@ -117,11 +117,19 @@ def file_sample_rate_hz(path: Path) -> int:
 
 def stated_length_s(path: Path) -> float | None:
     """Length that a file's header gives, in seconds; None for a file whose fault `inspect_audio` finds."""
+    facts = stated_facts(path)
+    return facts.duration_s if facts is not None else None
+
+
+def stated_facts(path: Path) -> AudioFacts | None:
+    """Rate, channels and length that a file's header gives; None for a file whose fault `inspect_audio` finds."""
     try:
         facts = soundfile.info(decodable(path))
     except (soundfile.SoundFileError, OSError, TypeError):
         return None
-    return facts.frames / facts.samplerate if 0 < facts.frames < _UNKNOWN_FRAMES else None
+    if not 0 < facts.frames < _UNKNOWN_FRAMES:
+        return None
+    return AudioFacts(sample_rate_hz=facts.samplerate, n_channels=facts.channels, n_frames=facts.frames)
 
 
 def read_audio(

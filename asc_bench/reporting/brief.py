@@ -39,7 +39,7 @@ class BriefTable:
     lower : tuple of str
         Columns in which lower is better.
     complete_in : str
-        The file that has every column.
+        The file that has every column; empty where a wider window alone has them.
     """
 
     title: str
@@ -91,9 +91,11 @@ class BriefTable:
         )
         there = [title for title in self.columns if titles[title] not in missing]
         notes = [*self.notes, *self._of_units(there), *(self.notes_of[t] for t in there if t in self.notes_of)]
+        lacking = f"Not shown: {', '.join(missing)}. " if missing else ""
         if self.complete_in:
-            lacking = f"Not shown: {', '.join(missing)}. " if missing else ""
             notes.append(f"{lacking}All columns, full notes: {self.complete_in}; terms: {EXPLAINED}.")
+        elif lacking:
+            notes.append(f"{lacking}Widen the window.")
         remarks = [line for text in self.remarks for line in wrapped(shown_as(text), width, indent="  ")]
         below = [line for note in notes for line in wrapped(shown_as(note), min(width, _NOTE_WIDTH), indent="  ")]
         parts = [wrapped(shown_as(self.title), width), lines, remarks, below]

@@ -28,7 +28,7 @@ def commands_of(manifests: Sequence[Manifest]) -> list[str]:
         return []
     stored = [m for m in manifests if m["status"] != "skipped"]
     variants = dict.fromkeys(str(m["variant"]) for m in stored)
-    own = dict.fromkeys(str(m["variant"]) for m in stored if not m.get("made_elsewhere"))
+    own = dict.fromkeys(str(m["variant"]) for m in stored if "made_elsewhere" not in m)
     words = ["-p", setting.protocol, "-s", ",".join(variants)]
     words += ["--budget", setting.budget] if setting.budget else []
     words += {"test": ["--as-published"], "held-out": ["--hold-out"]}.get(setting.selection, [])

@@ -58,12 +58,12 @@ class Outcome:
     @property
     def made_elsewhere(self) -> bool:
         """Whether its predictions were made by other software, see ``asc_bench.runs.made_elsewhere``."""
-        return any(m.get("made_elsewhere") for m in self.manifests)
+        return any("made_elsewhere" in m for m in self.manifests)
 
     @property
     def train_s(self) -> float | None:
         """Mean training time of the runs that finished, in seconds; None for predictions made elsewhere."""
-        done = [m for m in self.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
+        done = [m for m in self.manifests if m["status"] == "done" and "made_elsewhere" not in m]
         times = [m["durations_s"]["fit"] for m in done]
         return sum(times) / len(times) if times else None
 

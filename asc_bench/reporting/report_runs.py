@@ -32,6 +32,7 @@ from asc_bench.reporting.terminal import brief_tables
 from asc_bench.runs.store import StoredRun
 from asc_bench.scoring.accuracy import confusion
 from asc_bench.scoring.classes import class_table
+from asc_bench.scoring.completeness import Expected
 from asc_bench.scoring.decisions import SegmentRun, segment_runs
 from asc_bench.scoring.frames import (
     SCORE_COLUMNS,
@@ -197,15 +198,16 @@ def evaluate(
     )
     if not done:
         return whole
-    expected = done[0].manifest["expected"]
-    if folds and set(folds) != set(expected):
-        note = f"Only {', '.join(folds)} of the protocol's {len(expected)} folds: not its score."
+    n_folds, expected = len(done[0].manifest["expected"]), expected_of(done, folds)
+    if len(expected) < n_folds:
+        note = f"Only {', '.join(folds)} of the protocol's {n_folds} folds: not its score."
         whole = replace(whole, published={}, references=(), notes=(note,))
-    wanted = {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
     predictions = predictions_of(protocol, done)
-    scores = score_table(predictions, (*defined, *of_probabilities), expected=wanted)
+    scores = score_table(predictions, (*defined, *of_probabilities), expected=expected)
     complete = list(dict.fromkeys(scores.loc[scores["incomplete"] == "", "system"]))
-    whole = replace(whole, scores=scores, **_comparisons(predictions, complete, defined[0], compared, reference))
+    whole = replace(
+        whole, scores=scores, **_comparisons(predictions, scores, complete, defined[0], compared, reference)
+    )
     if complete:
         whole = replace(whole, by_repeat=repeat_table(predictions, (*defined, *of_probabilities), systems=complete))
     if isinstance(predictions, pd.DataFrame):
@@ -229,8 +231,31 @@ def probability_measures(protocol: Protocol) -> tuple[Measure, ...]:
     return tuple(m for m in PROBABILITY_MEASURES if m.name not in there)
 
 
+def unfit_reference(reference: str, scored: Sequence[str], scores: pd.DataFrame) -> ConfigError:
+    """The error for a reference that no system can be compared with, and why where test clips are missing."""
+    gaps = next(filter(None, scores.loc[scores["system"] == reference, "incomplete"]), "")
+    if gaps:
+        return ConfigError(
+            f"the reference {without_score(reference, gaps)}: complete its runs, or take another one"
+        )
+    return ConfigError(f"the reference {reference!r} is not among the scored systems{near(reference, scored)}")
+
+
+def without_score(system: str, gaps: str) -> str:
+    """``x has no score (0/90 in fold2: incomplete, and 3 more)``; gaps as `score_table` joins them."""
+    first, *others = gaps.split("; ")
+    return f"{system} has no score ({first}{f', and {len(others)} more' if others else ''})"
+
+
+def expected_of(done: Sequence[StoredRun], folds: Sequence[str]) -> Expected:
+    """Test clips that every system must have predicted: of some folds, or of all if none is named."""
+    expected: Expected = done[0].manifest["expected"]
+    return {fold: counts for fold, counts in expected.items() if not folds or fold in folds}
+
+
 def _comparisons(
     predictions: Predictions,
+    scores: pd.DataFrame,
     complete: Sequence[str],
     primary: Measure,
     compared: Sequence[Measure],
@@ -239,9 +264,7 @@ def _comparisons(
     # A system that does not predict the level of the primary measure has a row, but is compared with none.
     comparable = [name for name in complete if not lacking_levels(of_systems(predictions, [name]), primary)]
     if reference is not None and reference not in comparable:
-        raise ConfigError(
-            f"the reference {reference!r} is not among the scored systems{near(reference, comparable)}"
-        )
+        raise unfit_reference(reference, comparable, scores)
     if len(comparable) < 2:
         return {}
     rivals = of_systems(predictions, comparable)

@@ -304,7 +304,7 @@ def clip_time_note(ranked: Sequence[Outcome]) -> str:
 
 def computed_on(ranked: Sequence[Outcome]) -> list[str]:
     """What the runs that are done were computed on."""
-    done = [m for o in ranked for m in o.manifests if m["status"] == "done" and not m.get("made_elsewhere")]
+    done = [m for o in ranked for m in o.manifests if m["status"] == "done" and "made_elsewhere" not in m]
     return list(dict.fromkeys(_computed_on(m) for m in done))
 
 

@@ -18,7 +18,7 @@ from asc_bench.runs.store import ResultsStore, StoredRun
 from asc_bench.stored_protocol import DEFINITION, definition
 
 MADE_ELSEWHERE = "made_elsewhere"
-"""Manifest entry of such predictions: where they come from."""
+"""Manifest entry of such predictions: where they come from, as far as that is stated; it may be empty."""
 FOLDER = "made-elsewhere"
 """Their folder, in the place of a budget."""
 

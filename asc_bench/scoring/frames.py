@@ -118,7 +118,7 @@ def score_table(
     """
     rows = []
     for system, own in _by_system(predictions).items():
-        repeats, gaps = _repeats_and_gaps(own, expected)
+        repeats, gaps = repeats_and_gaps(own, expected)
         for wanted in measures:
             if lacking_levels(own, wanted):
                 numbers = {"n": 0, "n_locations": 0} | _NO_VALUE
@@ -249,7 +249,7 @@ def _repeats(own: Predictions) -> list[int]:
     return sorted({int(repeat) for repeat in found})
 
 
-def _repeats_and_gaps(own: Predictions, expected: Expected | None) -> tuple[int, str]:
+def repeats_and_gaps(own: Predictions, expected: Expected | None) -> tuple[int, str]:
     """How many repeats one system has, and what is missing of its test clips."""
     if isinstance(own, pd.DataFrame):
         gaps = completeness(expected, own) if expected is not None else ()

@@ -199,7 +199,7 @@ class Measure:
     @property
     def needs_probabilities(self) -> bool:
         """Whether the predicted class of each clip is not enough."""
-        return self.top_k > 1 or not isinstance(self._found, Accuracy | Agreement)
+        return self.top_k > 1 or bool(self.aggregate) or not isinstance(self._found, Accuracy | Agreement)
 
     @property
     def levels(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def _card(card: Any) -> dict[str, Any]:
 
 def _origin(manifests: Sequence[Mapping[str, Any]]) -> str:
     """Where predictions that were made elsewhere come from; empty for a system that was run here."""
-    found = [m[MADE_ELSEWHERE] for m in manifests if m.get(MADE_ELSEWHERE)]
+    found = [m[MADE_ELSEWHERE] for m in manifests if MADE_ELSEWHERE in m]
     stated = dict.fromkeys(one_line(f"{k}: {v}") for origin in found for k, v in origin.items())
     return ", ".join(stated) if stated else "not stated" if found else ""
 

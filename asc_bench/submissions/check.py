@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -58,14 +59,21 @@ def submission_faults(folder: Path, year: Year, *, files: Collection[str] = ()) 
 
 
 def listed_files(path: Path) -> list[str]:
-    """Names in the first column of a list such as ``evaluation_setup/fold1_test.csv``, separated by tabs.
+    """Names in the column ``filename`` of a list such as ``evaluation_setup/fold1_test.csv``, separated by tabs.
+
+    Without such a heading they are in the first column.
 
     Raises
     ------
     DataError
-        If it cannot be read or is empty.
+        If it cannot be read, is empty, is separated by something else, or a row is too short.
     """
-    names = [row[0] for row in list_rows(path) if row[0] != "filename"]
+    rows = list_rows(path)
+    at = rows[0].index("filename") if rows and "filename" in rows[0] else 0
+    short = next((row for row in rows if len(row) <= at), None)
+    if short is not None:
+        raise DataError(f"{path}: the row of {short[0]!r} has {len(short)} cells, and no file name")
+    names = [row[at] for row in rows if row[at] != "filename"]
     if not names:
         raise DataError(f"{path}: the list names no file")
     return names
@@ -86,6 +94,8 @@ def _output_faults(path: Path, wanted: Collection[str]) -> list[str]:
         read = read_prediction_file(path, CLASSES, separator=SEPARATOR)
     except AscBenchError as error:
         return [str(error).removeprefix(f"{path}: ")]
+    if path.read_bytes().startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ["the file is UTF-16, which validators do not read: save it as UTF-8"]
     faults = list(_header_faults(path)) + list(read.faults)
     return [*faults, *_file_faults(read.names, wanted)]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asc_bench.errors import DataError
+from asc_bench.errors import ConfigError, DataError
 from asc_bench.submissions.years import CLASSES, DEVICES, ENERGY_FIELDS, Year
 
 PLACEHOLDER = "FILL IN"
@@ -25,6 +25,23 @@ def default_label(year: Year) -> str:
     return f"Lastname_Institute_{year.task}_1"
 
 
+def checked_label(label: str, year: Year) -> str:
+    """A label from which names of files are made.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of the year's form.
+    """
+    match = LABEL.match(label)
+    if match is None or match["task"] != year.task:
+        raise ConfigError(
+            f"the label {label!r} is not of the form Lastname_Institute_{year.task}_1 (the last number is 1 to 4): "
+            "give another one (--label)"
+        )
+    return label
+
+
 def complexity_of(manifest: Mapping[str, Any], year: Year) -> dict[str, object]:
     """The complexity block from what a run's manifest holds.
 
@@ -32,15 +49,16 @@ def complexity_of(manifest: Mapping[str, Any], year: Year) -> dict[str, object]:
     ----------
     manifest : mapping
         ``total_parameters`` are all that are stored (``n_stored``) where the manifest counts them, else those that
-        are trained (``n_parameters``); ``total_parameters_non_zero`` is ``n_nonzero``. ``macs`` are those that the
-        challenges count (``n_macs_dcase``) where the manifest has them, else its multiply-adds, which differ little
-        for convolutional networks and much for attention, of which the challenges' tool sees next to nothing.
+        are trained (``n_parameters``); ``total_parameters_non_zero`` are those of them that are not zero
+        (``n_nonzero_parameters``). ``macs`` are those that the challenges count (``n_macs_dcase``) where the
+        manifest has them, else its multiply-adds, which differ little for convolutional networks and much for
+        attention, of which the challenges' tool sees next to nothing.
     year : Year
         Which fields there are. Sizes depend on the precision that is submitted: these are left to the authors.
     """
     known = {
         "total_parameters": _first(manifest, "n_stored", "n_parameters"),
-        "total_parameters_non_zero": manifest.get("n_nonzero"),
+        "total_parameters_non_zero": manifest.get("n_nonzero_parameters"),
         "macs": _first(manifest, MACS_DCASE, "n_multiply_adds"),
     }
     return {name: _or_placeholder(known.get(name), _HINTS.get(name, name)) for name in year.complexity}
@@ -125,8 +143,12 @@ def read_meta(path: Path) -> object:
         for key in _second_keys(yaml.compose(text, yaml.SafeLoader)):
             raise DataError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands there a second time")
         return yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8"
+        ) from error
     except RecursionError as error:
         raise DataError(f"{path} is no meta file: it is nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:  # a ValueError for a date or a number that is none

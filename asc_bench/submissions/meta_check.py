@@ -65,6 +65,11 @@ def meta_faults(meta: object, year: Year, label: str) -> list[str]:
         limit, value = year.limits.get(name), complexity.get(name)
         if limit is not None and _is_number(value) and value > limit:
             faults.append(f"system.complexity.{name} is {value:,}, and {limit:,} was the limit of {year.year}")
+    total, non_zero = (complexity.get(name) for name in ("total_parameters", "total_parameters_non_zero"))
+    if _is_number(total) and _is_number(non_zero) and non_zero > total:
+        faults.append(
+            f"system.complexity.total_parameters_non_zero is {non_zero:,}, more than the {total:,} of all"
+        )
     macs = complexity.get("macs")
     if _is_number(macs) and 0 < macs < 1000:
         faults.append(f"system.complexity.macs is {macs}: give the number itself, not millions")

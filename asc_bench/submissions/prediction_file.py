@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from asc_bench.data.layouts.listing import read_list
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.names import near
 from asc_bench.scoring.predictions import SUM_TOLERANCE
@@ -208,8 +209,8 @@ def _parquet(path: Path) -> tuple[list[str], list[Sequence[object]], int]:
 
 def _text(path: Path, separator: str, columns: Sequence[str]) -> tuple[list[str], list[Sequence[object]], int]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_list(path)
+    except FileNotFoundError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     start = text.partition("\n")[0]
     mark = _separator(path, start, separator)

@@ -16,11 +16,10 @@ from asc_bench.labels import FINE
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.rows import clip_rows, lacking_levels
 from asc_bench.submissions.meta import result_tree
-from asc_bench.submissions.years import CLASSES, SEPARATOR
+from asc_bench.submissions.years import CLASSES, SEPARATOR, Year
 
-_ACCURACY = Measure("accuracy", average="clips")
+_ACCURACY = Measure("accuracy")
 _LOG_LOSS = Measure("log loss", average="clips", statistic="log-loss")
-_MEASURES = {"accuracy": _ACCURACY, "logloss": _LOG_LOSS}
 
 
 def output_text(names: Sequence[str], probabilities: npt.NDArray[np.floating]) -> str:
@@ -58,27 +57,31 @@ def fine_rows(predictions: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def development_results(rows: pd.DataFrame) -> dict[str, Any]:
+def development_results(rows: pd.DataFrame, year: Year) -> dict[str, Any]:
     """What the meta file says of the development set.
 
     Parameters
     ----------
     rows : DataFrame
         From `fine_rows`.
+    year : Year
+        Challenge, which says how accuracies on devices are averaged.
 
     Returns
     -------
     dict
         ``overall``, ``class_wise``, ``device_wise``, each with ``accuracy`` in percent and ``logloss`` in nats. The
-        overall accuracy is the mean over classes, as the challenges have it; those of devices are over clips.
+        overall accuracy is the mean over classes, as the challenges have it; those of devices are means over
+        classes or clips, as in the year. A log loss is a mean over clips.
     """
+    of_devices = Measure("accuracy", average=year.on_devices)
 
     def number(group: str, name: str, measure: str) -> float | None:
+        asked = _LOG_LOSS if measure == "logloss" else of_devices if group == "device_wise" else _ACCURACY
         if group == "overall":
-            asked = Measure("accuracy") if measure == "accuracy" else _LOG_LOSS
             return _value(rows, asked)
         column = {"class_wise": rows["label"], "device_wise": rows["device"].str.lower()}[group]
-        return _value(rows[column == name], _MEASURES[measure])
+        return _value(rows[column == name], asked)
 
     return result_tree(number)
 

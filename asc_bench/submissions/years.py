@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from asc_bench.data.layouts.tau_mobile import TAU_2020_MOBILE
 from asc_bench.errors import ConfigError
@@ -44,6 +45,8 @@ class Year:
         Whether there is a block of energy consumption.
     limits : mapping
         Highest value of a field of the complexity block.
+    on_devices : {"macro", "clips"}
+        The accuracy on a device is the mean over classes, or over clips, as in the year's protocol.
     """
 
     year: int
@@ -54,6 +57,7 @@ class Year:
     complexity: tuple[str, ...]
     energy: bool = False
     limits: Mapping[str, int]
+    on_devices: Literal["macro", "clips"]
 
     def file_name(self, label: str, output: str) -> str:
         """Of the predictions of one training list, or of the only ones."""
@@ -89,6 +93,7 @@ YEARS: Mapping[int, Year] = {
             description=_UNTIL_2023,
             complexity=("total_parameters",),
             limits={},
+            on_devices="macro",
         ),
         Year(
             year=2021,
@@ -98,6 +103,7 @@ YEARS: Mapping[int, Year] = {
             description=_UNTIL_2023,
             complexity=("total_parameters", "total_parameters_non_zero", "model_size"),
             limits={"model_size": MAX_BYTES},
+            on_devices="macro",
         ),
         Year(
             year=2022,
@@ -107,6 +113,7 @@ YEARS: Mapping[int, Year] = {
             description=(*_UNTIL_2023, *_MANAGED),
             complexity=("total_parameters", "total_parameters_non_zero", "memory_use", "macs"),
             limits={"total_parameters": 128_000, "macs": MAX_MACS},
+            on_devices="macro",
         ),
         Year(
             year=2023,
@@ -117,6 +124,7 @@ YEARS: Mapping[int, Year] = {
             complexity=("total_model_size", "total_parameters", "total_parameters_non_zero", "memory_use", "macs"),
             energy=True,
             limits={"total_model_size": MAX_BYTES, "total_parameters": 128_000, "macs": MAX_MACS},
+            on_devices="macro",
         ),
         Year(
             year=2024,
@@ -126,6 +134,7 @@ YEARS: Mapping[int, Year] = {
             description=(*_SINCE_2024, "split_adaptations", "system_adaptations"),
             complexity=_SIZE,
             limits={"total_model_size": MAX_BYTES, "macs": MAX_MACS},
+            on_devices="clips",
         ),
         Year(
             year=2025,
@@ -135,6 +144,7 @@ YEARS: Mapping[int, Year] = {
             description=_SINCE_2024,
             complexity=_SIZE,
             limits={"total_model_size": MAX_BYTES, "macs": MAX_MACS},
+            on_devices="clips",
         ),
     )
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, cast
@@ -252,8 +251,10 @@ class DeviceSpecificSystem(WrapperSystem):
 @contextmanager
 def _starting_from(network: TorchSystem, general: nn.Module, plan: TrainingPlan) -> Iterator[None]:
     """Let a system train by another plan, from a copy of trained weights."""
+    from asc_bench.training.evaluate import copy_of
+
     start, own_plan = network.starting_network, network.training_plan
-    network.starting_network = lambda: deepcopy(general)  # type: ignore[method-assign]
+    network.starting_network = lambda: copy_of(general)  # type: ignore[method-assign]
     network.training_plan = lambda: plan  # type: ignore[method-assign]
     try:
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from asc_bench.training.batches import Batch
-from asc_bench.training.evaluate import Learner
+from asc_bench.training.evaluate import Learner, copy_of
 from asc_bench.training.plan import TrainingPlan
 
 OUTSIDE = "(outside layers)"
@@ -75,17 +74,20 @@ def count_stored(module: nn.Module, *, trained: bool = True) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        ``n_stored``: parameters, trainable or not, zeros too. ``n_nonzero``: those of the parameters and of the
-        buffers of floating point, such as the statistics of a batch normalisation, that are not zero.
-        ``n_nonzero_outside_batch_norm``: the same without all that belongs to batch normalisations.
+        ``n_stored``: parameters, trainable or not, zeros too. ``n_nonzero_parameters``: those of them that are not
+        zero. ``n_nonzero``: the same with the buffers of floating point, such as the statistics of a batch
+        normalisation. ``n_nonzero_outside_batch_norm``: ``n_nonzero`` without all that belongs to batch
+        normalisations.
     """
-    counted = [*module.parameters(), *(buffer for buffer in module.buffers() if buffer.is_floating_point())]
+    parameters = list(module.parameters())
+    counted = [*parameters, *(buffer for buffer in module.buffers() if buffer.is_floating_point())]
     normalisations = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
     of_normalisations = {id(t) for layer in normalisations for t in (*layer.parameters(), *layer.buffers())}
     trained = trained and not any(t.is_meta for t in counted)  # those of a network without storage have no values
     numbers = {id(t): int(t.detach().count_nonzero()) if trained else t.numel() for t in counted}
     return {
-        "n_stored": sum(p.numel() for p in module.parameters()),
+        "n_stored": sum(p.numel() for p in parameters),
+        "n_nonzero_parameters": sum(numbers[id(p)] for p in parameters),
         "n_nonzero": sum(numbers.values()),
         "n_nonzero_outside_batch_norm": sum(n for key, n in numbers.items() if key not in of_normalisations),
     }
@@ -120,7 +122,7 @@ def network_cost(module: nn.Module, learner: Learner, shape: tuple[int, ...], pl
     n_views, frames = 1, shape[0]
     if plan.crop is not None:
         n_views, frames = len(plan.crop.test_starts(shape[0])), plan.crop.length
-    ghost = copy.deepcopy(module).to("meta").eval()
+    ghost = copy_of(module).to("meta").eval()
     batch = Batch(
         features=torch.empty((1, frames, *shape[1:]), device="meta"),
         device=torch.zeros(1, dtype=torch.int64, device="meta"),

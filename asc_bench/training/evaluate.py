@@ -23,6 +23,17 @@ EVALUATION_BATCH = 64
 """Excerpts per forward pass at evaluation."""
 
 
+def copy_of(module: nn.Module) -> nn.Module:
+    """A copy with numbers of its own, of a network that holds computed tensors as well.
+
+    Such as those of ``torch.nn.utils.weight_norm``, which computes the weight before each pass: ``copy.deepcopy``
+    refuses tensors that a gradient could flow through, and a copy computes its own.
+    """
+    held = [v for layer in module.modules() for v in vars(layer).values() if isinstance(v, Tensor)]
+    computed = {id(tensor): tensor.detach().clone() for tensor in held if not tensor.is_leaf}
+    return deepcopy(module, computed)
+
+
 class Learner(Protocol):
     """The parts of a system that the loop calls."""
 
@@ -105,7 +116,7 @@ def evaluate(
         Arithmetic of the network, of a copy in half precision for the second; all that follows is in float32.
     """
     if precision == "float16":
-        module = deepcopy(module).half()
+        module = copy_of(module).half()
     module.eval()
     starts: Sequence[int] = plan.crop.test_starts(data.n_frames) if plan.crop is not None else (0,)
     length = plan.crop.length if plan.crop is not None else None

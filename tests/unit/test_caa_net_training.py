@@ -114,6 +114,14 @@ def test_each_device_has_a_network_that_saw_its_clips_alone(tmp_path: Path) -> N
     np.testing.assert_allclose(one, fine(made.predict(unlabelled(test)))[alone[0]], atol=1e-6)
 
 
+def test_all_networks_are_stored_and_one_of_them_predicts_a_clip() -> None:
+    one, all_ = (dict(system(training=name).complexity()) for name in ("joint", "single-device"))
+    n = all_.pop("n_device_models")
+    for key in ("n_multiply_adds", "n_macs_dcase"):
+        assert all_.pop(key) == one.pop(key)
+    assert all_ == {key: n * value for key, value in one.items()}
+
+
 def test_single_device_on_one_device_is_joint_training(tmp_path: Path) -> None:
     train, test = on_devices(6, devices=(0,)), on_devices(2, seed=1, devices=(0,))
     one = replace(SHORT, devices=("A",))

@@ -14,6 +14,7 @@ from asc_bench.training.complexity import (
     count_stored,
     network_cost,
 )
+from asc_bench.training.evaluate import copy_of
 from tests.unit.small_sets import TinyNet, task
 
 
@@ -119,6 +120,18 @@ class Functional(nn.Module):
         return self.inner(x) @ torch.ones(6, 4, device=x.device)
 
 
+class WeightNormed(nn.Module):
+    """The first kind of weight normalisation holds a computed weight, which copy.deepcopy refuses."""
+
+    def __init__(self):
+        super().__init__()
+        with pytest.warns(FutureWarning, match="weight_norm"):
+            self.layer = nn.utils.weight_norm(nn.Conv1d(20, 8, 3))
+
+    def forward(self, x):
+        return self.layer(x)
+
+
 def cost_of(module: nn.Module, shape: tuple[int, ...] = (20, 12)) -> NetworkCost:
     return network_cost(module, TinyNet(PLAN), shape, PLAN)
 
@@ -145,6 +158,22 @@ def test_the_challenges_rule_by_hand_and_as_torchinfo_has_it(module, macs, multi
     assert found.n_macs_dcase == macs == summary.total_mult_adds
     assert multiply_adds in (None, found.n_multiply_adds)
     assert count_stored(module)["n_stored"] == summary.total_params
+
+
+def test_a_network_of_computed_weights_is_counted_and_stays_as_it_is():
+    module = WeightNormed()
+    given = torch.ones(1, 20, 12)
+    before = module(given)
+    found = cost_of(module)
+    summary = torchinfo.summary(module, input_size=(1, 20, 12), verbose=0, device="cpu")
+    assert found.n_macs_dcase == summary.total_mult_adds
+    assert found.n_multiply_adds == 8 * 10 * 20 * 3
+    copied = copy_of(module)
+    with torch.no_grad():
+        copied.layer.weight_g.zero_()
+        copied.layer.bias.zero_()
+    assert not copied(given).any()
+    assert torch.equal(module(given), before)
 
 
 def test_the_rule_sees_a_hundredth_of_a_transformer():
@@ -201,8 +230,18 @@ def test_numbers_that_are_zero_count_until_a_training():
     nn.init.zeros_(module[0].bias)
     # Of 8 + 4 parameters, the bias of two and the shift of two are zero; of the statistics, two means.
     counted = count_stored(module)
-    assert counted == {"n_stored": 12, "n_nonzero": 6 + 2 + 2, "n_nonzero_outside_batch_norm": 6}
+    assert counted == {
+        "n_stored": 12,
+        "n_nonzero_parameters": 6 + 2,
+        "n_nonzero": 6 + 2 + 2,
+        "n_nonzero_outside_batch_norm": 6,
+    }
     counted = count_stored(module, trained=False)
-    assert counted == {"n_stored": 12, "n_nonzero": 12 + 4, "n_nonzero_outside_batch_norm": 8}
+    assert counted == {
+        "n_stored": 12,
+        "n_nonzero_parameters": 12,
+        "n_nonzero": 12 + 4,
+        "n_nonzero_outside_batch_norm": 8,
+    }
     module[0].weight.requires_grad_(False)
     assert count_stored(module)["n_stored"] == 12

@@ -16,6 +16,7 @@ from asc_bench.cli.main import build_app
 from asc_bench.experiment import run
 from asc_bench.joint_protocol import JointProtocol
 from asc_bench.registry import protocol_set, protocols
+from asc_bench.reporting.report_runs import evaluate
 from asc_bench.results import Results
 from asc_bench.runs.store import ResultsStore
 from asc_bench.stored_results import load_results
@@ -79,6 +80,15 @@ def test_a_system_that_lacks_a_protocol_has_no_mean(tmp_path: Path) -> None:
     assert all("50 %" in sentence for sentence in lacking["incomplete"])
     assert scores.loc["logmel-svm"]["value"].notna().all()
     assert "incomplete" in next(line for line in results.table().splitlines() if line.startswith("bc-resnet-mod"))
+    message = (
+        r"bc-resnet-mod has no score \(0/100 on device A, 50 %: incomplete, and 2 more\): complete its runs, or"
+    )
+    with pytest.raises(ConfigError, match=f"^{message} leave it out"):
+        results.comparison("bc-resnet-mod", "logmel-svm")
+    with pytest.raises(ConfigError, match=f"^the reference {message} take another one"):
+        results.compare("bc-resnet-mod")
+    with pytest.raises(ConfigError, match=f"^the reference {message} take another one"):
+        evaluate(results.protocol, results.runs, reference="bc-resnet-mod")
 
 
 def test_what_a_set_of_protocols_cannot_do_is_said(tmp_path: Path) -> None:

@@ -84,7 +84,9 @@ def test_senseless_limits_are_refused() -> None:
         Limits()
     with pytest.raises(ConfigError, match="at most 0 bytes, must be at least 1"):
         Limits(n_bytes=0)
-    with pytest.raises(ConfigError, match="counted is 'all', must be one of n_stored, n_nonzero, "):
+    with pytest.raises(
+        ConfigError, match="counted is 'all', must be one of n_stored, n_nonzero_parameters, n_nonzero, "
+    ):
         Limits(n_bytes=1, counted="all")  # type: ignore[arg-type]
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+from typer.testing import CliRunner
 
 from asc_bench.bench.bench import Bench
+from asc_bench.cli.main import build_app
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.external import keep
+from asc_bench.reporting.installed import commands_of
 from asc_bench.results import Results
+from asc_bench.runs.made_elsewhere import MADE_ELSEWHERE
 from asc_bench.runs.store import ResultsStore
+from asc_bench.scoring.frames import score_table
 from asc_bench.scoring.measure import Measure
 from asc_bench.scoring.predictions import named_frame
 from asc_bench.scoring.rows import clip_rows, lacking_levels
@@ -100,6 +106,17 @@ def test_they_stand_in_tables_and_tests_of_every_budget(store: ResultsStore, bud
     assert f"{budget} budget" in text
 
 
+def test_an_origin_need_not_be_stated(store: ResultsStore) -> None:
+    keep(made_table(), BENCH, store, name="mine", origin={})
+    found = load_results(store.root, "dcase2018")
+    assert "mine §" in found.table()
+    (run,) = found.runs
+    explained = CliRunner().invoke(build_app(), ["explain", str(run.folder), "--results", str(store.root)])
+    assert explained.exit_code == 0
+    assert "predictions made elsewhere (origin not stated)" in explained.stdout
+    assert commands_of([run.manifest]) == commands_of([run.manifest | {MADE_ELSEWHERE: ORIGIN}])
+
+
 def test_the_newest_of_a_name_counts(store: ResultsStore) -> None:
     for seed in (0, 1):
         keep(made_table(seed=seed), BENCH, store, name="mine", origin=ORIGIN)
@@ -169,12 +186,44 @@ def test_names_that_cannot_be_given(store: ResultsStore, name: str, message: str
         keep(made_table(), BENCH, store, name=name, origin=ORIGIN)
 
 
+@pytest.mark.parametrize(
+    "written", ["audio/{}", "audio/{}.wav", "/home/x/set/audio/{}.wav", "{}", "{}.wav", "D:\\set\\audio\\{}.wav"]
+)
+def test_a_clip_is_its_file_with_or_without_folders_and_ending(store: ResultsStore, written: str) -> None:
+    table = made_table().assign(
+        clip_id=lambda rows: [written.format(x.removesuffix(".wav")) for x in rows["clip_id"]]
+    )
+    (run,) = keep(table, BENCH, store, name="mine", origin=ORIGIN)
+    assert sorted(run.predictions["clip_id"]) == sorted(BENCH.folds[0].test)
+
+
+def test_folders_tell_files_of_one_name_apart(store: ResultsStore) -> None:
+    """Where two files have one name, the name alone is none, and neither is one with a folder that there is not."""
+    root = Path("/data/set")
+    first = list(BENCH.folds[0].test)[:2]
+    clips = BENCH.clips.copy()
+    places = dict(zip(first, ("a/1.wav", "b/1.wav"), strict=True))
+    clips["path"] = [str(root / places.get(clip, f"{clip}.wav")) for clip in clips["clip_id"]]
+    bench = replace(BENCH, clips=clips, dataset=replace(BENCH.dataset, root=root))
+    table = made_table().sort_values(
+        "clip_id", key=lambda names: [x.removesuffix(".wav") not in first for x in names]
+    )
+    named = table.replace({"clip_id": {f"{clip}.wav": path.removesuffix(".wav") for clip, path in places.items()}})
+    (run,) = keep(named, bench, store, name="mine", origin=ORIGIN)
+    right = table.set_index("clip_id")["predicted"].rename(lambda name: str(name).removesuffix(".wav"))
+    assert run.predictions.set_index("clip_id")["predicted"].to_dict() == right.to_dict()
+    for wrong in ("1.wav", "c/1.wav"):
+        with pytest.raises(DataError, match=f"1 clips are not clips of dcase2018, such as '{wrong}'"):
+            keep(named.replace({"clip_id": {"a/1": wrong}}), bench, store, name="mine", origin=ORIGIN)
+
+
 def test_missing_and_foreign_clips(store: ResultsStore) -> None:
     table = made_table()
     with pytest.raises(DataError, match=r"1 of 300 test clips of fold1 have no prediction, such as '"):
         keep(table.iloc[1:], BENCH, store, name="mine", origin=ORIGIN)
-    foreign = table.replace({"clip_id": {table["clip_id"][0]: "elsewhere.wav"}})
-    with pytest.raises(DataError, match=r"1 clips are not clips of dcase2018, such as 'elsewhere\.wav'"):
+    foreign = table.replace({"clip_id": {table["clip_id"][0]: "7.wav"}})
+    message = r"1 clips are not clips of dcase2018, such as '7\.wav'; there are: [^ ]+, [^ ]+, [^ ]+, and 327 more$"
+    with pytest.raises(DataError, match=message):
         keep(foreign, BENCH, store, name="mine", origin=ORIGIN)
     with pytest.raises(ConfigError, match="dcase2018 has no fold 'fold9'"):
         keep(table, BENCH, store, name="mine", origin=ORIGIN, folds=["fold9"])
@@ -194,3 +243,53 @@ def test_class_names_give_derived_accuracy_and_no_top_2() -> None:
     assert clip_rows(frame, Measure("fine")).value() == 0.0
     assert lacking_levels(frame, Measure("top 2", top_k=2)) == ("fine",)
     assert lacking_levels(frame, Measure("fine")) == ()
+
+
+def test_class_names_have_no_accuracy_of_recordings(store: ResultsStore) -> None:
+    """It is of the mean of probabilities; everything else of the table stays."""
+    bench = made_bench("dcase2022")
+    table = bench.select(bench.folds[0].test)[["clip_id", "scene"]].rename(columns={"scene": "predicted"})
+    (run,) = keep(table, bench, store, name="names", origin=ORIGIN)
+    frame = run.predictions.assign(system="names", fold="fold1", repeat=0)
+    of_recordings = Measure("accuracy, 10 s", aggregate="recording")
+    assert of_recordings.needs_probabilities
+    found = score_table(frame, [Measure("accuracy"), of_recordings]).set_index("measure")["value"]
+    assert found["accuracy"] == 1.0
+    assert math.isnan(found["accuracy, 10 s"])
+
+
+@pytest.mark.parametrize("named", ["true", "other", ""])
+def test_a_label_between_equal_classes_changes_no_true_class(store: ResultsStore, named: str) -> None:
+    """The true class and another one have 0.4 each; whichever is named, scores of probabilities are the same."""
+    for protocol in ("dcase2022", "dcase2019c"):
+        bench = made_bench(protocol)
+        clips, classes = bench.select(bench.folds[0].test), bench.protocol.labels.fine
+        true = bench.protocol.labels.encode(clips["scene"])
+        n, size = len(true), len(classes)
+        other = (true + 1 + np.random.default_rng(0).integers(0, size - 1, n)) % size
+        p = np.full((n, size), 0.2 / (size - 2))
+        for index in (true, other):
+            p[np.arange(n), index] = 0.4
+        table = pd.DataFrame({"clip_id": clips["clip_id"], **{f"p_{c}": p[:, i] for i, c in enumerate(classes)}})
+        if named:
+            table["predicted"] = np.array(classes)[true if named == "true" else other]
+        (run,) = keep(table, bench, store, name=named or "none", origin=ORIGIN)
+        if named:
+            expected = 1.0 if named == "true" else 0.0
+            assert clip_rows(run.predictions, Measure("accuracy")).value() == expected
+        if protocol == "dcase2019c":
+            auroc = clip_rows(run.predictions, Measure("AUROC", average="clips", statistic="auroc")).value()
+            assert auroc == pytest.approx(roc_auc_score(true < size - 1, p[:, :-1].max(axis=1)), abs=1e-6)
+            continue
+        # Ten pieces of each scene on each device, as one recording.
+        whole = run.predictions.assign(recording_id=clips["scene"].to_numpy(), location=clips["scene"].to_numpy())
+        _, of_piece = np.unique((clips["scene"] + clips["device"]).to_numpy(str), return_inverse=True)
+        logs = np.array([np.log(p[of_piece == k]).mean(axis=0) for k in range(of_piece.max() + 1)])
+        means = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+        of_whole = np.array([true[of_piece == k][0] for k in range(len(means))])
+        for statistic, right in (
+            ("accuracy", balanced_accuracy_score(of_whole, means.argmax(axis=1))),
+            ("log-loss", log_loss(of_whole, means, labels=range(size))),
+        ):
+            measure = Measure("10 s", average="clips", statistic=statistic, aggregate="recording")
+            assert clip_rows(whole, measure).value() == pytest.approx(right, rel=1e-6)

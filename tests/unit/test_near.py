@@ -19,3 +19,4 @@ def test_of_many_names_the_first_are_listed_and_the_rest_counted() -> None:
     assert listed.endswith(", clip-49, and 8,590 more")
     assert near("x", clips[:50]).endswith(", clip-49")
     assert near("x", clips[:51]).endswith(", clip-49, and 1 more")
+    assert near("x", clips, listed=3) == "; there are: clip-0, clip-1, clip-2, and 8,637 more"

@@ -52,6 +52,14 @@ def test_line_ends_and_byte_order_mark_of_spreadsheets(tmp_path: Path) -> None:
     assert read_prediction_file(tmp_path / "mine.csv", CLASSES).labels == ["bus", "tram"]
 
 
+def test_utf_16_as_spreadsheets_save_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(GOOD, encoding="utf-16")
+    found = read_prediction_file(path, CLASSES)
+    assert not found.faults
+    assert (found.names, found.lines.tolist()) == (["audio/0.wav", "audio/1.wav"], [2, 3])
+
+
 def test_columns_by_prefix_and_in_any_order(tmp_path: Path) -> None:
     found = read(tmp_path, "p_tram,p_bus,p_park,clip_id\n0.1,0.7,0.2,x\n")
     assert found.labels is None
@@ -156,5 +164,5 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv cannot be read"):
         read_prediction_file(tmp_path / "none.csv", CLASSES)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"bytes\.csv cannot be read"):
+    with pytest.raises(DataError, match=r"bytes\.csv is not UTF-8 text .*; save it as UTF-8"):
         read_prediction_file(tmp_path / "bytes.csv", CLASSES)

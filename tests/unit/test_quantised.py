@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from asc_bench.analysis.quantised import changes, n_bytes, quantised, round_weights
+from asc_bench.analysis.quantised import Change, changes, n_bytes, quantised, round_weights
 from asc_bench.api import Budget, ConfigError, Measure, TrainingPlan
+from asc_bench.cli.quantise import changes_table
 from asc_bench.runs.variant import parse_variants
 from tests.unit.made_predictions import LABELS, clips_of, frame_of
 from tests.unit.small_sets import TinyNet, task, tones
@@ -88,3 +89,23 @@ def test_a_change_is_the_score_less_that_in_float32() -> None:
     assert np.isnan(found[0].change)
     assert [c.change for c in found[1:]] == pytest.approx([0.0, -0.25])
     assert found[2].change_low <= found[2].change <= found[2].change_high
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [(100, ["precision", "bytes", "accuracy", "change"]), (50, ["precision", "accuracy", "change"])],
+)
+def test_the_table_is_as_wide_as_the_terminal_and_says_what_it_leaves_out(width: int, titles: list[str]) -> None:
+    found = [
+        Change("float32", 0.75, 0.7, 0.8, *[float("nan")] * 3),
+        Change("int8", 0.5, 0.45, 0.55, -0.25, -0.3, -0.2),
+    ]
+    sizes = {"float32": 123_456, "int8": 34_567}
+    text = changes_table(found, Measure("accuracy"), sizes, "A protocol: net quantised", ["A caveat."]).text(width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[2].split() == titles
+    (row,) = (line for line in lines if line.startswith("int8 "))
+    assert "50.0" in row and "25.0" in row
+    assert ("34,567" in row) == ("bytes" in titles)
+    assert ("Not shown: bytes. Widen the window." in " ".join(text.split())) == ("bytes" not in titles)

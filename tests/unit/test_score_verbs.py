@@ -72,6 +72,18 @@ def test_a_file_is_scored_stored_and_compared(tmp_path: Path) -> None:
     assert "doe on dcase2018 fold1: predictions made elsewhere (file doe.output.csv, sha256 " in explained.stdout
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_scores_are_as_wide_as_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    done = invoke(tmp_path / "results", "score", str(write_names(tmp_path / "doe.csv", n_right=150)))
+    assert max(map(len, done.stdout.splitlines())) <= width
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("doe §"))
+    assert "50.0" in row
+    assert " ".join(done.stdout.split()).endswith(
+        "full notes: results.md of asc-bench report; terms: docs/notes.md."
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "old", "new", "error", "message"),
     [

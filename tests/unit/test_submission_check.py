@@ -239,11 +239,21 @@ def test_the_complexity_block_takes_what_a_manifest_has() -> None:
     assert (found["total_parameters"], found["macs"]) == (61_148, 29_000_000)
     assert str(found["total_model_size"]).startswith(PLACEHOLDER)
     counted = complexity_of(
-        own | {"n_macs_dcase": 29_419_156, "n_stored": 62_000, "n_nonzero": 61_000}, YEARS[2022]
+        # The statistics of normalisations are no parameters.
+        own | {"n_macs_dcase": 29_419_156, "n_stored": 62_000, "n_nonzero_parameters": 61_000, "n_nonzero": 63_000},
+        YEARS[2022],
     )
     assert counted["macs"] == 29_419_156
     assert (counted["total_parameters"], counted["total_parameters_non_zero"]) == (62_000, 61_000)
     assert str(complexity_of({}, YEARS[2025])["macs"]).startswith(PLACEHOLDER)
+
+
+def test_no_more_parameters_are_not_zero_than_there_are() -> None:
+    meta = filled(YEARS[2022])
+    meta["system"]["complexity"] |= {"total_parameters": 1000, "total_parameters_non_zero": 1001}
+    assert meta_faults(meta, YEARS[2022], LABEL) == [
+        "system.complexity.total_parameters_non_zero is 1,001, more than the 1,000 of all"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -279,11 +289,34 @@ def test_lists_of_files(tmp_path: Path) -> None:
     path = tmp_path / "fold1_test.csv"
     path.write_text("filename\tdevice_id\r\naudio/0.wav\ta\r\naudio/1.wav\tunknown\r\n")
     assert listed_files(path) == ["audio/0.wav", "audio/1.wav"]
+    path.write_text("device_id\tfilename\na\taudio/0.wav\nunknown\taudio/1.wav\n", encoding="utf-16")
+    assert listed_files(path) == ["audio/0.wav", "audio/1.wav"]
+    for text, message in (
+        ("filename,device_id\naudio/0.wav,a\n", "'filename,device_id' is separated by comma; lists of files are"),
+        ("audio/0.wav;a\n", r"'audio/0\.wav;a' is separated by semicolon; lists of files are separated by tabs"),
+        ("device_id\tfilename\na\n", "the row of 'a' has 1 cells, and no file name"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=rf"fold1_test\.csv: {message}"):
+            listed_files(path)
     path.write_text("filename\n")
     with pytest.raises(DataError, match="the list names no file"):
         listed_files(path)
     with pytest.raises(DataError, match=r"none\.csv cannot be read"):
         listed_files(tmp_path / "none.csv")
+
+
+def test_files_of_another_encoding(tmp_path: Path) -> None:
+    """Scoring reads UTF-16 as lists are read; the organisers' scripts do not."""
+    year = YEARS[2025]
+    write_submission(tmp_path, year)
+    path, meta = (tmp_path / f"{LABEL}{end}" for end in (".output.csv", ".meta.yaml"))
+    path.write_text(path.read_text(), encoding="utf-16")
+    meta.write_bytes(meta.read_bytes() + b"# \xe4\n")
+    faults = submission_faults(tmp_path, year, files=FILES)
+    assert faults[0] == f"{path.name}: the file is UTF-16, which validators do not read: save it as UTF-8"
+    assert "is not UTF-8 text (invalid" in faults[1] and faults[1].endswith("save it as UTF-8")
+    assert len(faults) == 2
 
 
 def test_the_verb(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from asc_bench.bench.bench import Bench, task_of
 from asc_bench.cli.main import build_app
 from asc_bench.clips import Clips
+from asc_bench.data.file_formats import published_format
 from asc_bench.errors import ConfigError, DataError
 from asc_bench.features.frontends import FrontEnd, Waveform
 from asc_bench.registry import protocols
@@ -24,9 +25,9 @@ from asc_bench.runs.store import ResultsStore
 from asc_bench.submissions.evaluation import evaluation_files, predict_files
 from asc_bench.submissions.prediction_file import read_prediction_file
 from asc_bench.submissions.write import development_results, fine_rows, output_text
-from asc_bench.submissions.years import CLASSES
+from asc_bench.submissions.years import CLASSES, YEARS
 from asc_bench.systems.base import System
-from tests.unit.made_predictions import clips_of
+from tests.unit.made_predictions import clips_of, frame_of
 from tests.unit.made_runs import made_bench, publish, specs_of
 
 SYSTEM = "logmel-svm"
@@ -85,8 +86,29 @@ def test_a_stored_run_becomes_a_submission(store: ResultsStore, tmp_path: Path) 
     assert found["device_wise"]["s1"]["accuracy"] is None
 
 
+@pytest.mark.parametrize("year", YEARS)
+def test_accuracies_on_devices_are_those_of_the_years_protocol(year: int) -> None:
+    """All airport clips of device A are right, half of its bus clips, and no other class has clips there."""
+    protocol = next(iter(YEARS[year].outputs.values()))[0]
+    labels = protocols().get(protocol).labels
+    clips = clips_of(scenes=("airport", "bus"), n_locations=2, devices=("A",))
+    clips = clips.drop(clips.index[(clips["scene"] == "airport") & (clips["location"] == "airport-0")])
+    true = labels.encode(clips["scene"])
+    wrong = (clips["location"] == "bus-0").to_numpy()
+    rows = fine_rows(frame_of(clips.reset_index(drop=True), np.where(wrong, 2, true), labels))
+    found = development_results(rows, YEARS[year])
+    over_classes, over_clips = (1 + 0.5) / 2, 8 / 12
+    (of_device,) = (m for m in protocols().get(protocol).measures if m.name == "accuracy, A")
+    expected = {"macro": over_classes, "clips": over_clips}[of_device.average]
+    assert found["device_wise"]["a"]["accuracy"] == pytest.approx(100 * expected, abs=0.01)
+    assert found["overall"]["accuracy"] == 75.0
+    assert found["class_wise"]["bus"]["accuracy"] == 50.0
+
+
 def test_years_and_protocols_that_do_not_fit(store: ResultsStore, tmp_path: Path) -> None:
     for words, message in (
+        (("-p", "dcase2025", "--label", "../x"), "the label '../x' is not of the form Lastname_Institute_task1_1"),
+        (("-p", "dcase2025", "--label", "Doe_TUNI_task1a_1"), "'Doe_TUNI_task1a_1' is not of the form"),
         (("-p", "dcase2025", "--year", "2022"), "dcase2025 has other data than the challenge of 2022"),
         (("-p", "dcase2018"), "there is no submission format for dcase2018"),
         (("-p", "dcase2025", "--repeat", "1"), "0 finished runs of 'logmel-svm', repeat 1, are stored"),
@@ -127,7 +149,7 @@ def test_predictions_without_probabilities_are_refused() -> None:
     with pytest.raises(ConfigError, match="the run has no probabilities of scenes, which a submission needs"):
         fine_rows(named_frame(clips, labels, list(clips["scene"]), split="test"))
     rows = named_frame(clips, labels, list(clips["scene"]), split="test")
-    assert development_results(rows.iloc[:0])["overall"] == {"accuracy": None, "logloss": None}
+    assert development_results(rows.iloc[:0], YEARS[2025])["overall"] == {"accuracy": None, "logloss": None}
 
 
 @dataclass
@@ -178,6 +200,37 @@ def test_each_file_of_an_evaluation_set_is_predicted(tmp_path: Path) -> None:
     assert predicted(_Loudest("test"), root) == [0, 4, 6]
 
 
+def test_an_evaluation_set_of_another_year_is_refused(tmp_path: Path) -> None:
+    """Clips of 1 s at 44.1 kHz, mono, are those of 2022 to 2025."""
+    published = published_format("tau-2022-mobile")
+    system: System = _Loudest("no")  # type: ignore[assignment]
+    for seconds, rate_hz, n_channels, message in (
+        (
+            10,
+            44100,
+            1,
+            r"of 2 files 1 are longer than the clips of 1 s that loudest hears \(10 s\), such as audio/1.wav",
+        ),
+        (1, 48000, 1, r"1 are at 48 kHz instead of the 44\.1 kHz of the development set, such as audio/1\.wav"),
+        (
+            1,
+            44100,
+            2,
+            "1 are stereo instead of mono as in the development set.*: is this the evaluation set of another",
+        ),
+        (1, 44100, 1, ""),
+    ):
+        root = write_evaluation(tmp_path / f"{seconds}-{rate_hz}-{n_channels}", [0.3, 0.1])
+        soundfile.write(root / "audio" / "0.wav", np.full(44100, 0.3), 44100)
+        soundfile.write(root / "audio" / "1.wav", np.full((seconds * rate_hz, n_channels), 0.1), rate_hz)
+        files = evaluation_files(root)
+        if message:
+            with pytest.raises(DataError, match=message):
+                predict_files(system, files, published=published)
+        else:
+            assert predict_files(system, files, published=published).argmax(axis=1).tolist() == [3, 1]
+
+
 def test_what_an_evaluation_set_may_lack(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"is no evaluation set: there is neither evaluation_setup/fold1_test\.csv"):
         evaluation_files(tmp_path)
@@ -189,7 +242,8 @@ def test_what_an_evaluation_set_may_lack(tmp_path: Path) -> None:
         evaluation_files(root)
     path = root / "evaluation_setup" / "fold1_test.csv"
     for content, message in (
-        (b"filename\n\xe4.wav\n", "cannot be read"),
+        (b"filename\n\xe4.wav\n", r"is not UTF-8 text \(.*\); save it as UTF-8"),
+        (b"filename,device_id\na.wav,a\n", "'filename,device_id' is separated by comma; lists of files are"),
         (b"filename\tdevice_id\na.wav\n", r"the row of 'a\.wav' has 1 cells instead of 2"),
         (b"filename\na.wav\na.wav\n", r"'a\.wav' stands in 2 rows"),
         (b'filename\n"a.wav\nb.wav\n', "cannot be read"),
