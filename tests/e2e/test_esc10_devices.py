@@ -17,6 +17,7 @@ from tests.real_data import real_esc10
 from tests.reliability.test_resume import start
 
 
+@pytest.mark.slow
 def test_it_runs_and_says_that_devices_and_sounds_are_made_up(cli: Cli, tmp_path: Path) -> None:
     systems = "logmel-svm,logmel-svm-one-device"
     done = cli(

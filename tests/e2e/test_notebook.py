@@ -86,7 +86,8 @@ def test_the_example_runs_from_top_to_bottom(execute: Execute) -> None:
     assert r"\begin{tabular}{lrr}" in latex["text/plain"] and "synthetic (tiny)" in latex["text/plain"]
 
 
-@pytest.mark.parametrize("page", [pytest.param("README.md", marks=pytest.mark.slow), "docs/howto/own-system.md"])
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/howto/own-system.md"])
 def test_the_example_of_a_document_runs(cache: Path, tmp_path: Path, page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     if page == "README.md":

@@ -57,7 +57,7 @@ def helped(waveforms):
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_what_is_wrong_with_the_files_of_one_system_is_its_own_failed_row(
     cli: Cli, tmp_path: Path, jobs: str
 ) -> None:
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_the_files_of_one_system_is_its_own_failed_row(
     assert list((results / "tables").rglob("results.md"))
 
 
-@pytest.mark.parametrize("backend", ["loky", "dask"])
+@pytest.mark.parametrize("backend", ["loky", pytest.param("dask", marks=pytest.mark.slow)])
 def test_side_by_side_gives_what_one_after_the_other_gives(cli: Cli, tmp_path: Path, backend: str) -> None:
     systems = "toy-a,toy-b,toy-crash"
     crash = tmp_path / "crash"

@@ -153,6 +153,9 @@ def test_tables_of_ones_own_from_spreadsheets_and_windows(tmp_path: Path) -> Non
         own.read(place)
 
 
+OF_EACH_KIND = ("esc-50", "tut-urban-2018-mobile", "tau-2022-mobile")
+"""Data sets that other tests write too: names in files, lists with headers, lists and clips of one second."""
+
 SIDE_CARS = ("._a.wav", ".DS_Store", "Thumbs.db", "desktop.ini", "Desktop.ini")
 
 
@@ -162,7 +165,14 @@ def test_side_cars_are_no_files(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"a.wav"}
 
 
-@pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if not layout.derived_from])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in OF_EACH_KIND else pytest.param(name, marks=pytest.mark.slow)
+        for name, layout in LAYOUTS.items()
+        if not layout.derived_from
+    ],
+)
 def test_side_cars_change_no_layout(tmp_path: Path, tiny: Source, name: str) -> None:
     written = tiny.dataset((name,), lambda fraction, text: None).root
     root = shutil.copytree(written, tmp_path / written.name, copy_function=os.link)
