@@ -292,7 +292,8 @@ class Results:
         probability_scores : bool
             Show log loss, Brier score and calibration error.
         figures : str or sequence of str
-            ``default``, ``all``, ``none``, or some of scores, ranks, pareto, devices, confusion and classes.
+            ``default``, ``all``, ``none``, or some of scores, ranks, pareto, devices, confusion, classes and
+            learning-curves.
         figure_width : str or float
             ``one-column`` (3.5 in), ``two-columns`` (7.16 in) or inches, for figures of that very width; by default
             as wide as their content wants.

@@ -27,7 +27,10 @@ def command(
     probability_scores: options.ProbabilityScores = True,
     figures: Annotated[
         str,
-        typer.Option(help="default, all, none, or some of scores, ranks, pareto, devices, confusion and classes."),
+        typer.Option(
+            help="default, all, none, or some of scores, ranks, pareto, devices, confusion, classes and "
+            "learning-curves."
+        ),
     ] = "default",
     figure_width: Annotated[
         str,

@@ -15,6 +15,7 @@ from asc_bench.limits import Limits
 from asc_bench.protocol import Reference
 from asc_bench.reporting.cards import SystemCard
 from asc_bench.reporting.comparisons import significance_text_table
+from asc_bench.reporting.curves import Histories, SystemCurves, curves_of
 from asc_bench.reporting.groups import Groups, groups_table
 from asc_bench.reporting.letters import groups, letters_of
 from asc_bench.reporting.outcome import Outcome, outcomes
@@ -75,6 +76,8 @@ class Evaluation:
         The system that others are compared with; all pairs if None.
     labels : LabelSpace, optional
         Of the protocol.
+    histories : mapping
+        Key of a run to what reads how its networks were trained; runs without a history are left out.
     """
 
     manifests: Sequence[Manifest]
@@ -100,6 +103,7 @@ class Evaluation:
     further: Mapping[str, tuple[Table, pd.DataFrame]] = field(default_factory=dict)
     reference: str | None = None
     labels: LabelSpace | None = None
+    histories: Histories = field(default_factory=dict)
 
     @property
     def setting(self) -> Setting:
@@ -135,6 +139,11 @@ class Evaluation:
     def costs(self) -> list[Cost]:
         """What the scored systems cost, and which of them no other one beats by the primary measure."""
         return costs_of(self.outcomes, self.measures[0], self.limits)
+
+    @cached_property
+    def curves(self) -> dict[str, SystemCurves]:
+        """Learning curves of the systems that have a history, best first; these are read now."""
+        return curves_of(self.manifests, self.histories, systems=[o.system for o in self.outcomes])
 
     @property
     def of_devices(self) -> list[Measure]:

@@ -14,6 +14,7 @@ from asc_bench.reporting.report_figures import (
     class_figure,
     confusion_figure,
     confusion_panels,
+    curve_figure,
     device_figure,
     pareto_figure,
     rank_figure,
@@ -68,6 +69,10 @@ class Plots:
     def classes(self) -> Picture:
         """Recall of each class by system; raises ConfigError where clips have several labels."""
         return Picture(class_figure(self.evaluation, self.style), self.style)
+
+    def learning_curves(self) -> Picture:
+        """How losses and accuracies went in training; raises ConfigError where no run has a history."""
+        return Picture(curve_figure(self.evaluation, self.style), self.style)
 
     def confusion(self, system: str, device: str | None = None) -> Picture:
         """Confusion matrices of a system, one for each recording device; of many classes those of the coarse ones.

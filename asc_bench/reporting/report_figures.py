@@ -13,6 +13,7 @@ from asc_bench.errors import ConfigError
 from asc_bench.names import near, slug
 from asc_bench.reporting.class_figure import draw_recalls
 from asc_bench.reporting.confusion_figure import MANY_CLASSES, coarse_counts, draw_confusions
+from asc_bench.reporting.curve_figure import draw_curves
 from asc_bench.reporting.evaluation import ALL_CLIPS, Evaluation
 from asc_bench.reporting.figures import SCREEN, FigureStyle
 from asc_bench.reporting.pareto_figure import draw_pareto
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Draw = Callable[[], "Figure"]
 DEFAULT = ("scores", "ranks", "pareto", "devices", "confusion")
-FIGURES = (*DEFAULT, "classes")
+FIGURES = (*DEFAULT, "classes", "learning-curves")
 _RANKS = "Not significantly different: systems that a bar joins; filled: from the best one"
 _PARETO = "Diamonds: no other system costs no more and scores no worse"
 _DEVICES = "Dashed: guessing"
@@ -168,6 +169,22 @@ def class_figure(evaluation: Evaluation, style: FigureStyle = SCREEN) -> Figure:
     )
 
 
+def _curves(evaluation: Evaluation, style: FigureStyle) -> dict[str, Draw]:
+    return {"learning-curves": partial(curve_figure, evaluation, style)} if evaluation.histories else {}
+
+
+def curve_figure(evaluation: Evaluation, style: FigureStyle = SCREEN) -> Figure:
+    """How losses and accuracies went in training; raises ConfigError where no run has a history."""
+    curves = evaluation.curves
+    if not curves:
+        raise ConfigError(
+            "figure of learning curves: no run has a history; systems without a network have none, and runs that "
+            "were stored by an earlier asc-bench (run them again with --force)"
+        )
+    without = [o.system for o in evaluation.outcomes if o.system not in curves]
+    return draw_curves(curves, without=without, title=evaluation.setting.title, style=style)
+
+
 def _confusions(evaluation: Evaluation, style: FigureStyle) -> dict[str, Draw]:
     scored = evaluation.scored
     return {
@@ -208,6 +225,7 @@ _APPLY: Mapping[str, Callable[[Evaluation, FigureStyle], dict[str, Draw]]] = {
     "pareto": _pareto,
     "devices": _devices,
     "classes": _classes,
+    "learning-curves": _curves,
     "confusion": _confusions,
 }
 """What draws a figure by the name that a user chooses; nothing where it does not apply."""

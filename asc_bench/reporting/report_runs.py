@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from asc_bench.reporting.scene_scores import scene_scores, scenes_table
 from asc_bench.reporting.setting import Manifest, Setting
 from asc_bench.reporting.table import Table
 from asc_bench.reporting.terminal import brief_tables
-from asc_bench.runs.store import StoredRun
+from asc_bench.runs.store import HISTORY, StoredRun
 from asc_bench.scoring.accuracy import confusion
 from asc_bench.scoring.classes import class_table
 from asc_bench.scoring.completeness import Expected
@@ -195,6 +196,7 @@ def evaluate(
         commands=commands_of(manifests) if manifests else (),
         labels=protocol.labels,
         tracebacks={str(run.manifest["key"]): run.traceback for run in runs if run.traceback},
+        histories=_histories(done),
     )
     if not done:
         return whole
@@ -213,6 +215,15 @@ def evaluate(
     if isinstance(predictions, pd.DataFrame):
         return replace(whole, **_of_clips(protocol, predictions, complete, whole, defined))
     return replace(whole, **_of_classes(protocol, predictions, complete, whole)) if complete else whole
+
+
+def _histories(done: Iterable[StoredRun]) -> dict[str, Callable[[], pd.DataFrame]]:
+    """What reads each history: only a page or a figure does."""
+    return {
+        str(run.manifest["key"]): partial(getattr, run, "history")
+        for run in done
+        if HISTORY in run.manifest.get("files", {})
+    }
 
 
 def predictions_of(protocol: Protocol, done: Sequence[StoredRun]) -> Predictions:

@@ -13,6 +13,7 @@ from asc_bench.protocol import Reference
 from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.scoring.measure import Measure
 from tests.browser.conftest import Opened
+from tests.unit.figure_frames import history
 from tests.unit.page_parts import MATRIX, OTHER, evaluation
 from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance
 
@@ -318,7 +319,7 @@ def test_a_page_of_failures_alone(opened: Opened) -> None:
         )
     )
     assert names(page) == ["broken"]
-    for section in ("differences", "scores", "costs", "classes", "confusions", "published"):
+    for section in ("differences", "scores", "costs", "classes", "confusions", "curves", "published"):
         assert not page.locator(f"#{section}").is_visible()
 
 
@@ -329,3 +330,33 @@ def test_it_opens_within_a_second(opened: Opened) -> None:
     took = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
     assert page.locator("#table tbody tr").count() == 20
     assert took < 1000, f"{took} ms"
+
+
+def test_learning_curves_of_the_system_and_the_training_that_are_chosen(opened: Opened) -> None:
+    runs = [
+        *(manifest("good", repeat=r, key=f"good-{r}", system="sb-cnn") for r in (0, 1)),
+        *(manifest(n, system="sb-cnn") for n in NAMES[1:]),
+    ]
+    stages = pd.concat([history(6, validated=2), history(4, part="device-b")])
+    read = {
+        "good-0": lambda: history(6, validated=2),
+        "good-1": lambda: history(6, validated=2, loss=3.0),
+        "key-poor": lambda: stages,
+    }
+    page = opened(three(manifests=runs, histories=read), width=400)
+    plot = page.locator("#curves-plot")
+    assert page.locator("#curve-system option").all_inner_texts() == ["good", "poor"]
+    assert not page.locator("#curve-part").is_visible()
+    assert plot.locator("path.curve.thin").count() == 6, "losses and accuracies of two runs"
+    assert plot.locator(".curves path.curve.thick:not([d=''])").count() == 3, "their means"
+    assert plot.locator("path title").first.text_content() == "fold1, repeat 0, training"
+    assert plot.get_by_text("Without a history: middling.").is_visible()
+    plot.locator("summary").click()
+    cells = plot.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+    assert cells == ["fold1, repeat 1", "6", "18", "1.10", "1.35", "1.35", "50.0", "50.0"]
+    page.locator("#curve-system").select_option("poor")
+    assert plot.locator("svg.curves").count() == 2 and plot.locator("path.curve.thin").count() == 0
+    page.locator("#curve-part").select_option("device-b")
+    assert plot.locator("svg.curves").count() == 1
+    assert plot.get_by_text("No accuracy on validation clips was noted in training.").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400

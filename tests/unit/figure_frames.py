@@ -52,7 +52,21 @@ def made(n_systems: int = 5, *, n_classes: int = 10, apart: float = 0.05) -> Eva
         measures=MEASURES,
         confusions={s: {device: confusion(classes, counts) for device in DEVICES} for s in names},
         labels=LabelSpace.from_map({c: ("indoor", "outdoor")[i % 2] for i, c in enumerate(classes)}),
+        histories={str(run["key"]): lambda: history(validated=2) for run in runs[:-1]},
     )
+
+
+def history(
+    n_rows: int = 10, *, part: str = "training", validated: int = 0, steps: int = 3, loss: float = 2.0
+) -> pd.DataFrame:
+    """A training with a row after so many steps, whose loss falls; every so-manieth row has a validation."""
+    i = np.arange(1, n_rows + 1)
+    train = loss * np.exp(-i / n_rows)
+    there = (i % validated == 0) if validated else np.zeros(n_rows, bool)
+    frame = pd.DataFrame({"part": part, "step": steps * i, "epoch": i, "learning_rate": 0.01, "train_loss": train})
+    frame["validation_loss"] = np.where(there, train + 0.25, np.nan)
+    frame["validation_accuracy"] = np.where(there, i / (2 * n_rows), np.nan)
+    return frame
 
 
 def outside(figure: Figure, *, by_px: float = 1.0) -> list[str]:

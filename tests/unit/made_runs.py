@@ -68,6 +68,7 @@ def publish(
     told: bool = False,
     error: str = "",
     precision: str = "",
+    history: pd.DataFrame | None = None,
 ) -> StoredRun:
     """Store a run as done, in this arithmetic if it is one of a network, or as failed with this error."""
     header = {k: v for k, v in skipped(spec, bench, SETTINGS).manifest.items() if k not in ("digest", "error")}
@@ -85,4 +86,4 @@ def publish(
     }
     by_device = dict.fromkeys("ABC", n_right) if isinstance(n_right, int) else n_right
     frame = made_predictions(bench, by_device)
-    return store.publish(spec, header | facts, predictions=frame, labels=bench.protocol.labels)
+    return store.publish(spec, header | facts, predictions=frame, labels=bench.protocol.labels, history=history)

@@ -31,7 +31,8 @@ def drawn(name: str, n_systems: int, style: FigureStyle) -> Figure:
 
 
 @pytest.mark.parametrize(
-    ("name", "style"), [*((name, COLUMN) for name in FIGURES), ("confusion", PAGE), ("pareto", PAGE)]
+    ("name", "style"),
+    [*((name, COLUMN) for name in FIGURES), ("confusion", PAGE), ("pareto", PAGE), ("learning-curves", PAGE)],
 )
 def test_no_letter_covers_another_or_is_cut_off(name: str, style: FigureStyle) -> None:
     figure = drawn(name, 12, style)
@@ -77,7 +78,7 @@ def test_a_report_holds_the_figures_that_were_chosen_and_no_older_ones(tmp_path:
 
 def test_choices_are_names_in_the_order_of_the_report() -> None:
     assert FigureChoice.of("classes, scores").names == ("scores", "classes")
-    assert FigureChoice.of("default,classes").names == FigureChoice.of("all").names == FIGURES
+    assert FigureChoice.of("default,classes,learning-curves").names == FigureChoice.of("all").names == FIGURES
     assert FigureChoice.of(["none"]).names == ()
     with pytest.raises(ConfigError, match="there is no figure 'rank'; did you mean 'ranks'"):
         FigureChoice.of("rank")

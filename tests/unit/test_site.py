@@ -60,7 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alice, bob = home / "alice", home / "bob"
     store(alice, ALICE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report_module, "figures_of", lambda *_, **__: {})
+        patch.setattr(report_module, "figures_of", lambda evaluation, choice: {})
         load_results(alice, "dcase2018", budget="paper").report()
     store(bob, {"logmel-svm": 5})
     for run in (alice / "runs").glob("*/*/sb-cnn"):

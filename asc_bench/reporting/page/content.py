@@ -11,6 +11,7 @@ import numpy as np
 from asc_bench.reporting.columns import printed_value
 from asc_bench.reporting.comparisons import adjusted_p
 from asc_bench.reporting.evaluation import ALL_CLIPS, Evaluation
+from asc_bench.reporting.page.curves import learning_curves
 from asc_bench.reporting.page.origin import failures, run_rows, sources_of_numbers
 from asc_bench.reporting.page.place import ALONE, Place
 from asc_bench.reporting.page.systems import finite, system_rows
@@ -63,6 +64,7 @@ def content(evaluation: Evaluation, *, files: Mapping[str, str], place: Place = 
         "tests": _tests(evaluation),
         "classes": _classes(evaluation),
         "confusions": _confusions(evaluation),
+        "curves": learning_curves(evaluation),
         "runs": run_rows(evaluation.manifests),
         "failures": failures(evaluation),
         "origin": sources_of_numbers(evaluation),

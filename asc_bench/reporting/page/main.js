@@ -26,6 +26,7 @@ startScores();
 startCosts();
 startClasses();
 startConfusion();
+startCurves();
 startPublished();
 startAbout();
 startContents();

@@ -28,6 +28,7 @@ _SCRIPTS = (
     "costs.js",
     "classes.js",
     "confusion.js",
+    "curves.js",
     "published.js",
     "about.js",
     "main.js",
