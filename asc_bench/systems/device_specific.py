@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from asc_bench.labels import FINE
 from asc_bench.limits import COUNTED
 from asc_bench.systems.base import AnyParams, Context, DeviceUse, Params, Probabilities, Reason
 from asc_bench.systems.torch_system import TorchSystem
-from asc_bench.systems.wrapper import WrapperSystem
+from asc_bench.systems.wrapper import NetworkWrapper
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ class DeviceSpecificParams(Params):
                 raise ConfigError(f"device-specific: {name} is {value}, must be positive")
 
 
-class DeviceSpecificSystem(WrapperSystem):
+class DeviceSpecificSystem(NetworkWrapper):
     """Base of systems that fine-tune a network for each device and choose by the device of a test clip.
 
     Clips of devices without training clips are left to the general network.
@@ -78,18 +78,9 @@ class DeviceSpecificSystem(WrapperSystem):
         return "test"
 
     @property
-    def uses_validation(self) -> bool:
-        """As the inner system."""
-        return self.inner.uses_validation
-
-    @property
     def devices(self) -> tuple[str, ...]:
         """Known devices of the task."""
         return tuple(name for name in self.task.devices if name != UNKNOWN_DEVICE)
-
-    @property
-    def _network(self) -> TorchSystem:
-        return cast("TorchSystem", self.inner)
 
     @classmethod
     def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:

@@ -16,7 +16,7 @@ from asc_bench.errors import ConfigError, SystemFailure
 from asc_bench.labels import FINE
 from asc_bench.systems.base import AnyParams, Context, DeviceUse, Params, Probabilities, Reason
 from asc_bench.systems.torch_system import TorchSystem
-from asc_bench.systems.wrapper import WrapperSystem
+from asc_bench.systems.wrapper import NetworkWrapper
 from asc_bench.typed_text import split_items
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DistilledParams(Params):
         return split_items(self.teachers, SEPARATOR)
 
 
-class DistilledSystem(WrapperSystem):
+class DistilledSystem(NetworkWrapper):
     """Base of distillation. The training clips that ``fit`` is given hold the teachers' logits.
 
     The student is all that is stored and that predicts. Its logits are compared with those of the teachers; of a
@@ -105,15 +105,6 @@ class DistilledSystem(WrapperSystem):
     def needs_device(self) -> DeviceUse:
         """As the student alone."""
         return self.inner.needs_device
-
-    @property
-    def uses_validation(self) -> bool:
-        """As the student alone."""
-        return self.inner.uses_validation
-
-    @property
-    def _network(self) -> TorchSystem:
-        return cast("TorchSystem", self.inner)
 
     @classmethod
     def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:

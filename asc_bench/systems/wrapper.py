@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from asc_bench.features.frontends import FrontEnd
 from asc_bench.systems.base import Params, System, Task
+from asc_bench.systems.torch_system import TorchSystem
 
 
 class WrapperSystem(System):
@@ -43,3 +44,16 @@ class WrapperSystem(System):
     def external_files(self) -> tuple[Path, ...]:
         """Those that the settings of the inner system name."""
         return self.inner.external_files()
+
+
+class NetworkWrapper(WrapperSystem):
+    """Base of a system around a neural one, which chooses on validation clips what that one chooses."""
+
+    @property
+    def uses_validation(self) -> bool:
+        """As the inner system."""
+        return self.inner.uses_validation
+
+    @property
+    def _network(self) -> TorchSystem:
+        return cast("TorchSystem", self.inner)
