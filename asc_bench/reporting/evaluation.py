@@ -105,7 +105,7 @@ class Evaluation:
     labels: LabelSpace | None = None
     histories: Histories = field(default_factory=dict)
 
-    @property
+    @cached_property
     def setting(self) -> Setting:
         """What all runs share; raises ConfigError where they cannot stand in one table."""
         return Setting.of(self.manifests)
@@ -115,7 +115,7 @@ class Evaluation:
         """Variants with a score of all test clips."""
         return {o.system for o in self.outcomes if o.scored}
 
-    @property
+    @cached_property
     def outcomes(self) -> list[Outcome]:
         """One per system, in the order of the table of results."""
         return outcomes(self.scores, self.manifests, self.measures)

@@ -33,7 +33,6 @@ BLUE = "#0072B2"
 ORANGE = "#D55E00"
 """Of the palette of Okabe and Ito, told apart by all common kinds of colour vision. Where two of them mean
 different things, their marks differ as well, so that a print in grey shows it."""
-PALE = "#d0d0d0"
 TEXT_PT = 8.0
 TITLE_PT = 9.0
 LINE_IN = 0.18

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from asc_bench.reporting.columns import in_print
 from asc_bench.reporting.figures import (
     BLUE,
     INK,
@@ -114,7 +115,7 @@ def draw_pareto(
     figure.draw_without_rendering()
     for ax, cost in zip(axes, costs, strict=True):
         points = {
-            s: np.array([cost.amounts[s], *(_shown(row[name], measure) for name in ("value", "low", "high"))])
+            s: np.array([cost.amounts[s], *(in_print(row[name], measure) for name in ("value", "low", "high"))])
             for s, row in scores.items()
         }
         _number(ax, cost, points, numbers, figure.dpi / 72)
@@ -125,7 +126,7 @@ def _draw_cost(ax: Axes, scores: Mapping[str, Mapping[str, Any]], cost: Cost, me
     known = [system for system in scores if system not in cost.unknown]
     amounts = [cost.amounts[system] for system in known]
     for system, amount in zip(known, amounts, strict=True):
-        value, low, high = (_shown(scores[system][name], measure) for name in ("value", "low", "high"))
+        value, low, high = (in_print(scores[system][name], measure) for name in ("value", "low", "high"))
         on_front = system in cost.front
         colour = ORANGE if on_front else BLUE
         ax.vlines(amount, low, high, color=colour, linewidth=0.8, alpha=0.6)
@@ -133,7 +134,7 @@ def _draw_cost(ax: Axes, scores: Mapping[str, Mapping[str, Any]], cost: Cost, me
             amount, value, "D" if on_front else "o", color=colour, markersize=4.5,
             markerfacecolor=colour if on_front else "white", zorder=3.5 if on_front else 3,
         )  # fmt: skip
-    front = sorted((cost.amounts[s], _shown(scores[s]["value"], measure)) for s in cost.front)
+    front = sorted((cost.amounts[s], in_print(scores[s]["value"], measure)) for s in cost.front)
     ax.step(*zip(*front, strict=True), where="post", color=ORANGE, linewidth=1.0, zorder=1)
     _logarithmic(ax, amounts)
     ax.set_xlabel(plain(cost.title), fontsize=TEXT_PT, color=INK)
@@ -258,7 +259,3 @@ def _key_lines(
     if n_others:
         columns[0].append(("", f"{n_others} further systems have no number; all stand in pareto.md"))
     return columns
-
-
-def _shown(value: float, measure: Measure) -> float:
-    return 100 * value if measure.unit == "percent" else value
