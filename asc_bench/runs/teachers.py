@@ -197,8 +197,10 @@ def parts_of(
     for number, held_out in enumerate(_divided(bench, taught, scenes, n_parts), start=1):
         test = tuple(clip for clip, out in zip(taught, held_out, strict=True) if out)
         rest = tuple(clip for clip, out in zip(taught, held_out, strict=True) if not out)
-        chosen_on = tuple(c for c in fold.validation if c not in set(test)) if teacher_chooses else ()
-        train = tuple(clip for clip in rest if clip not in set(chosen_on))
+        tested = set(test)
+        chosen_on = tuple(clip for clip in fold.validation if clip not in tested) if teacher_chooses else ()
+        choosing = set(chosen_on)
+        train = tuple(clip for clip in rest if clip not in choosing)
         lost = sorted(set(scenes[held_out]) - set(bench.column("scene", train)))
         if lost:
             raise ConfigError(

@@ -197,9 +197,6 @@ class RunLog:
         folder.mkdir(parents=True)
         self._open[name] = TRACKERS[name](folder.absolute(), about)
 
-    def __bool__(self) -> bool:
-        return bool(self._open)
-
     def __enter__(self) -> Self:
         return self
 
