@@ -141,14 +141,16 @@ def _of_table(folder: Path, place: str, sound: Mapping[str, StoredRun], evaluate
         shown = pd.read_csv(folder / "results.csv", dtype={"runs": str})
         keys = list(dict.fromkeys(key for text in shown["runs"].dropna() for key in text.split()))
         without_runs = shown[shown["runs"].isna()]
+        skipped = {str(name) for name in without_runs["system"]}
+        scored = without_runs.loc[without_runs["value"].notna(), "system"]
         settings = {"folds": tuple(made_of["folds"]), "reference": made_of["reference"]}
         with_probabilities = bool(made_of["probability_scores"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Finding("wrong", "table", place, f"it cannot be read: {type(error).__name__}: {error}")
-    if without_runs["value"].notna().any():
-        name = without_runs.loc[without_runs["value"].notna(), "system"].iloc[0]
-        return Finding("wrong", "table", place, f"results.csv: a score of {name} stands there, and no run")
-    skipped = set(without_runs["system"])
+    if len(scored):
+        return Finding(
+            "wrong", "table", place, f"results.csv: a score of {scored.iloc[0]} stands there, and no run"
+        )
     missing = [key for key in keys if key not in sound]
     if missing or not keys:
         which = (

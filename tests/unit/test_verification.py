@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from asc_bench.errors import StoreError
@@ -121,6 +122,15 @@ def test_a_made_up_row(root: Path) -> None:
     path.write_text("\n".join([*lines, ",".join(of.values())]) + "\n", encoding="utf-8")
     (found,) = faults(root)
     assert (found.state, found.text) == ("wrong", "results.csv: a score of mine stands there, and no run")
+
+
+@pytest.mark.parametrize("column", ["value", "system", "runs"])
+def test_a_table_without_a_column_is_wrong_and_ends_nothing(root: Path, column: str) -> None:
+    path = one(root, "results.csv")
+    pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+    (found,) = faults(root)
+    assert (found.what, found.state) == ("table", "wrong")
+    assert found.text == f"it cannot be read: KeyError: '{column}'"
 
 
 def test_a_table_of_an_earlier_version_has_no_file_of_costs(root: Path) -> None:
