@@ -81,7 +81,7 @@ class FineTunedSystem(TorchSystem):
         module = super().starting_network()
         if not self.params.weights:
             return module
-        from asc_bench.systems.transfer.weights import class_tensors, freeze
+        from asc_bench.systems.transfer.weights import class_tensors
         from asc_bench.training.checkpoint import load_foreign_state
 
         path, fresh = Path(self.params.weights), class_tensors(self)
@@ -95,8 +95,14 @@ class FineTunedSystem(TorchSystem):
             named = ", ".join([self.card.title, *(f"{key}={getattr(self.params, key)}" for key in sorted(own))])
             raise StoreError(f"{self.card.name}: {path}: no checkpoint of {named}: {fault}")
         module.load_state_dict({name: t for name, t in state.items() if name not in fresh}, strict=False)
+        return module
+
+    def prepared(self, module: nn.Module) -> nn.Module:
+        """With ``layers=classifier`` frozen but for the classification layer, for each device as well."""
         if self.params.layers == "classifier":
-            freeze(module, trained=fresh)
+            from asc_bench.systems.transfer.weights import class_tensors, freeze
+
+            freeze(module, trained=class_tensors(self))
         return module
 
     def train_network(

@@ -67,6 +67,10 @@ class TorchSystem(System):
         """The network that a training starts from: a fresh one, unless a subclass has weights to start from."""
         return self.build()
 
+    def prepared(self, module: nn.Module) -> nn.Module:
+        """A network as its training begins, changed in place: all of it learns, unless a subclass freezes parts."""
+        return module
+
     def change_plan(self, changes: PlanChanges) -> None:
         """Train as ``training_plan`` says but for some of its settings, from now on."""
         own = self.training_plan
@@ -199,7 +203,7 @@ class TorchSystem(System):
         plan, data = self.training_plan(), ClipStore(train, device=context.device, statistics=self._statistics)
         with reproducible(context.device):
             torch.manual_seed(torch_seed(context.seed, -1))
-            module = self.starting_network().to(context.device)
+            module = self.prepared(self.starting_network()).to(context.device)
             check_lengths(module, self, data, plan, self.network_front_end())
         self._precision = run_training(
             module,

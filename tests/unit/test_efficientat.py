@@ -140,9 +140,10 @@ def test_what_is_trained_from_a_checkpoint(layers, tmp_path, monkeypatch):
     assert system.module.classifier[-1].bias.detach().any()
 
 
-def test_networks_of_devices_start_from_the_general_one_and_not_from_the_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("layers", ["classifier", "all"])
+def test_networks_of_devices_start_from_the_general_one_and_not_from_the_file(layers, tmp_path, monkeypatch):
     torch.save(released(), tmp_path / "mn01.pt")
-    inner = starting_from(tmp_path / "mn01.pt")
+    inner = starting_from(tmp_path / "mn01.pt", layers=layers)
     plan = replace(inner.training_plan(), iterations=3, batch_size=4, crop=Crop(length=32, n_test=1))
     monkeypatch.setattr(inner, "training_plan", lambda: plan)
     read, load = [], checkpoint.load_foreign_state
@@ -151,6 +152,9 @@ def test_networks_of_devices_start_from_the_general_one_and_not_from_the_file(tm
     system.inner = inner
     system.fit(replace(tones(4, (100, 128)), device=np.array([0, 1] * 6)), None, context(tmp_path))
     assert system.complexity()["n_device_models"] == 3 and read == [tmp_path / "mn01.pt"]
+    general, of_a = (system._models[name].state_dict() for name in ("", "A"))
+    moved = {name for name, value in of_a.items() if not torch.equal(value, general[name])}
+    assert moved >= CLASSIFIER and (moved == CLASSIFIER) == (layers == "classifier")
 
 
 def test_checkpoints_of_other_networks_are_refused(tmp_path):
