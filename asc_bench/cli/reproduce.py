@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asc_bench.cli.cut import CONTEXT
-from asc_bench.cli.printing import echo
+from asc_bench.cli.printing import echo, terminal_width
 from asc_bench.cli.shared import Training, takes
 
 __all__ = ["CONTEXT", "command"]
@@ -71,7 +71,7 @@ def command(
             # Targets that were not asked for are not even looked up, so a part must not replace the whole.
             folder = folder / "part" if partly else folder
             written = reproduce(item, filled, folder, cut=cut, settings=experiment.settings)
-    echo(written.text)
+    echo(written.shown.to_text(terminal_width()))
     if not given.quiet:
         what = "This part of the table" if partly else "The whole table"
         what += ", with intervals" if written.intervals else ""

@@ -30,10 +30,10 @@ NUMBERS = ("value", "low", "high", "n", "n_locations", "n_repeats", "sd_repeats"
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What was written, and the text for the terminal."""
+    """Where it was written, and the part that was asked for."""
 
     folder: Path
-    text: str
+    shown: Table
     intervals: bool = True
     """Whether any cell has one."""
 
@@ -70,7 +70,7 @@ class Filled:
 def reproduce(
     item: Reproduction, parts: Sequence[Filled], folder: Path, *, cut: Cut, settings: Settings | None = None
 ) -> Reproduced:
-    """Fill the table, write it whole, and give the part that was asked for as text.
+    """Fill the table, write it whole, and give the part that was asked for.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def reproduce(
     folder : Path
         Where ``table.md``, ``table.csv`` and ``table.tex`` go; they hold every cell, whatever the cut.
     cut : mapping
-        What the text shows.
+        What the table that is returned shows.
     settings : Settings, optional
         Cache and device, for tables that need the fitted systems; the device may be ``auto``.
     """
@@ -98,7 +98,7 @@ def reproduce(
     write_atomic(folder / "table.md", _table(item, frame, setting, intervals=True).to_markdown())
     write_atomic(folder / "table.tex", _table(item, frame, setting).to_latex())
     shown = frame[[inside(cell.at, cut) for cell in cells]]
-    return Reproduced(folder, _table(item, shown, setting).to_text(), bool(frame["low"].notna().any()))
+    return Reproduced(folder, _table(item, shown, setting), bool(frame["low"].notna().any()))
 
 
 def _table(item: Reproduction, frame: pd.DataFrame, setting: Setting, *, intervals: bool = False) -> Table:

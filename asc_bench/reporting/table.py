@@ -13,10 +13,9 @@ from textwrap import wrap
 
 from asc_bench.errors import ConfigError
 from asc_bench.names import near, slug
+from asc_bench.reporting.layout import DEFAULT_WIDTH, display_width, wrapped
 from asc_bench.reporting.text import latex, markdown, one_line
 
-WIDTH = 118
-"""Characters in a line of text of a grouped table; a terminal of 120 columns shows it whole."""
 BEST = "*"
 DEVICE = "†"
 FLAWED = "‡"
@@ -105,7 +104,11 @@ class Table:
         for name in names:
             if name not in titles:
                 raise ConfigError(f"table {self.title!r} has no column {name!r}{near(name, titles)}")
-        kept = [*range(self.n_labels), *(self.n_labels + titles.index(name) for name in names)]
+        return self._cut([titles.index(name) for name in names])
+
+    def _cut(self, places: Sequence[int]) -> Table:
+        """Columns at these places behind those that name the row."""
+        kept = [*range(self.n_labels), *(self.n_labels + j for j in places)]
         return replace(
             self,
             columns=tuple(self.columns[j] for j in kept),
@@ -137,10 +140,14 @@ class Table:
         cells = [row[column] for row in self.rows]
         return column >= self.n_labels and all(_NUMBER_LIKE.match(c) and not _is_sentence(c) for c in cells)
 
-    def to_text(self) -> str:
-        """For the terminal: title, table, notes. Sentences in cells are wrapped."""
+    def to_text(self, width: int = DEFAULT_WIDTH) -> str:
+        """For the terminal: title, table, notes. Sentences in cells are wrapped.
+
+        A table with headings is at most ``width`` columns wide: what has no room beside stands below, heading by
+        heading, with the names of the rows again. Other tables take what they need.
+        """
         if self.groups:
-            return _grouped_text(self)
+            return _grouped_text(self, width)
         from tabulate import SEPARATING_LINE, tabulate
 
         # Wrapped here: tabulate's own wrapping takes "2,878" for a number and fails.
@@ -265,8 +272,34 @@ def _latex_headings(table: Table) -> tuple[str, str]:
     return _latex_row([*[""] * table.n_labels, *names]), "".join(rules)
 
 
-def _grouped_text(table: Table) -> str:
-    """One blank between columns, two between headings, an asterisk behind what is bold."""
+def _grouped_text(table: Table, width: int) -> str:
+    """Title, the table in blocks that are narrow enough, notes with their second lines indented."""
+    blocks = ["\n".join(_block(table._cut(places))) for places in _places(table, width)]
+    captions = [line for text in (table.title, table.subtitle) if text for line in wrapped(text, width)]
+    notes = [line for note in table._all_notes(BEST) for line in wrapped(note, width, indent="  ")]
+    return "\n".join([*captions, "", "\n\n".join(blocks), *([""] if notes else []), *notes]) + "\n"
+
+
+def _places(table: Table, width: int) -> list[list[int]]:
+    """Columns behind the labels, divided into blocks that fit: between headings, or inside one that is too wide."""
+
+    def fits(places: Sequence[int]) -> bool:
+        return max(map(display_width, _block(table._cut(places)))) <= width
+
+    blocks: list[list[int]] = [[]]
+    start = 0
+    for _, n in table.spans():
+        under = list(range(start, start + n))
+        start += n
+        for places in [under] if fits(under) else [[j] for j in under]:
+            if blocks[-1] and not fits(blocks[-1] + places):
+                blocks.append([])
+            blocks[-1] += places
+    return blocks
+
+
+def _block(table: Table) -> list[str]:
+    """Lines with one blank between columns, two between headings, an asterisk behind what is bold."""
     n_labels = table.n_labels
     labels = [row[:n_labels] for row in table.rows]
     cells = [
@@ -300,6 +333,4 @@ def _grouped_text(table: Table) -> str:
     if any(table.groups):
         header.insert(0, (" " * (sum(label_widths) + n_labels + 1) + heading).rstrip())
     rule = "-" * max(map(len, [*header, *body]))
-    captions = [part for text in (table.title, table.subtitle) for part in wrap(text, WIDTH)]
-    notes = [part for note in table._all_notes(BEST) for part in wrap(note, WIDTH, subsequent_indent="  ")]
-    return "\n".join([*captions, "", *header, rule, *body, *([""] if notes else []), *notes]) + "\n"
+    return [*header, rule, *body]

@@ -114,9 +114,10 @@ def work(tmp_path: Path):
 
 def test_values_of_another_kind_are_shown_as_they_are(work, tmp_path: Path) -> None:
     done = reproduce(Distances(), whole(work), tmp_path / "out", cut={}, settings=SETTINGS)
-    assert re.search(r"^logmel-svm +0\.50 +12\.3[45]$", done.text, re.MULTILINE), done.text
-    assert re.search(r"^sb-cnn +– +–$", done.text, re.MULTILINE), done.text
-    assert "2 of 4 cells measured" in done.text and "Percent" not in done.text
+    text = done.shown.to_text()
+    assert re.search(r"^logmel-svm +0\.50 +12\.3[45]$", text, re.MULTILINE), text
+    assert re.search(r"^sb-cnn +– +–$", text, re.MULTILINE), text
+    assert "2 of 4 cells measured" in text and "Percent" not in text
     frame = pd.read_csv(done.folder / "table.csv")
     assert list(frame["status"].fillna("")) == ["", "", "not run", "not run"]
     assert "interval" not in (done.folder / "table.md").read_text()
@@ -125,8 +126,9 @@ def test_values_of_another_kind_are_shown_as_they_are(work, tmp_path: Path) -> N
 def test_what_is_undefined_says_why(work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Distances, "undefined", True)
     done = reproduce(Distances(), whole(work), tmp_path / "out", cut={}, settings=SETTINGS)
-    assert re.search(r"^logmel-svm +0\.50 +undef\.$", done.text, re.MULTILINE), done.text
-    assert "1 of 4 cells measured" in done.text and "logmel-svm: all of them are zero." in done.text
+    text = done.shown.to_text()
+    assert re.search(r"^logmel-svm +0\.50 +undef\.$", text, re.MULTILINE), text
+    assert "1 of 4 cells measured" in text and "logmel-svm: all of them are zero." in text
 
 
 def test_networks_are_measured_alone_and_averaged(work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,11 @@ def settings_of(spec: RunSpec) -> tuple[str, ...]:
     return tuple(str(getattr(params, name)) for name in ("topology", "pooling", "training"))
 
 
+def text_of(done: Reproduced) -> str:
+    """The table side by side."""
+    return done.shown.to_text(120)
+
+
 def rows_of(text: str) -> list[list[str]]:
     """Cells of every line of a printed table, between the rule and the first blank line."""
     body = re.split(r"\n-+\n", text, maxsplit=1)[1].split("\n\n")[0]
@@ -143,7 +148,7 @@ def test_measured_numbers_stand_above_the_published_ones(done: Reproduced) -> No
         return " ".join(numbers[topology, t, d] for t in TRAININGS for d in ("A", "B", "C", "average"))
 
     # Worked by hand: tenths on each device, their mean, the best mean of the row marked.
-    assert [" ".join(row) for row in rows_of(done.text)] == [
+    assert [" ".join(row) for row in rows_of(text_of(done))] == [
         "cnn-pool att 60.0 30.0 30.0 40.0 90.0 10.0 20.0 40.0 50.0 50.0 60.0 53.3* 70.0 40.0 50.0 53.3*",
         f"published {printed('cnn-pool')}",
         f"cnn-no-pool att{' –' * 16}",
@@ -151,10 +156,28 @@ def test_measured_numbers_stand_above_the_published_ones(done: Reproduced) -> No
         "atrous att – – – – 80.0 20.0 20.0 40.0 – – – – 100.0 0.0 30.0 43.3*",
         f"published {printed('atrous')}",
     ]
-    assert "* best average of the four training strategies" in done.text
-    assert "24 of 48 cells measured" in done.text
-    assert "– not run." in done.text
-    assert max(map(len, done.text.splitlines())) <= 120
+    assert "* best average of the four training strategies" in text_of(done)
+    assert "24 of 48 cells measured" in text_of(done)
+    assert "– not run." in text_of(done)
+    assert max(map(len, text_of(done).splitlines())) <= 120
+
+
+@pytest.mark.parametrize(("width", "n_blocks"), [(100, 2), (60, 4), (40, 8)])
+def test_headings_without_room_stand_below_with_the_names_of_the_rows(
+    done: Reproduced, width: int, n_blocks: int
+) -> None:
+    text = done.shown.to_text(width)
+    assert max(map(len, text.splitlines())) <= width
+    blocks = [rows_of(block) for block in re.split(r"(?=topology +pooling)", text)[1:]]
+    assert len(blocks) == n_blocks
+    whole = rows_of(text_of(done))
+    n_labels = [1 if row[0] == "published" else 2 for row in whole]
+    for rows in blocks:
+        assert [row[:n] for row, n in zip(rows, n_labels, strict=True)] == [
+            row[:n] for row, n in zip(whole, n_labels, strict=True)
+        ]
+    joined = [[cell for rows in blocks for cell in rows[i][n:]] for i, n in enumerate(n_labels)]
+    assert joined == [row[n:] for row, n in zip(whole, n_labels, strict=True)]
 
 
 def test_the_csv_holds_every_cell_with_its_interval_and_its_runs(done: Reproduced) -> None:
@@ -181,19 +204,19 @@ def test_markdown_shows_intervals_and_latex_the_groups(done: Reproduced) -> None
 
 
 def test_the_device_mark_stands_where_the_device_was_told(done: Reproduced) -> None:
-    heading = done.text.splitlines()[3]
+    heading = text_of(done).splitlines()[3]
     assert heading.split() == ["single-device", "joint", "teacher-forcing", "†", "multi-task"]
 
 
 def test_a_published_row_that_contradicts_itself_is_flagged(tmp_path: Path) -> None:
     right = {("cnn-pool", "avg", "multi-task"): {"A": 6, "B": 6, "C": 6}}
     done = filled(tmp_path, "caa-net/table2", right, cut={"pooling": ("avg",), "topology": ("cnn-pool",)})
-    assert len(rows_of(done.text)) == 2
+    assert len(rows_of(text_of(done))) == 2
     assert len((done.folder / "table.csv").read_text().splitlines()) == 1 + 224
-    assert rows_of(done.text)[1][-4:] == ["65.4‡", "60.0‡", "58.3‡", "59.7‡"]
-    told = " ".join(done.text.split())
+    assert rows_of(text_of(done))[1][-4:] == ["65.4‡", "60.0‡", "58.3‡", "59.7‡"]
+    told = " ".join(text_of(done).split())
     assert "printed average is 59.7, the mean of the printed devices (A 65.4, B 60.0, C 58.3) is 61.2" in told
-    assert done.text.count("‡") == 5
+    assert text_of(done).count("‡") == 5
     # What is wrong with the paper's layers and its claim is said beside every part of Table II.
     assert "In 14 of 14 rows the published teacher-forcing average is the best layer" in told
     assert '"68.0 against 65.0, p < 0.01" holds (z = 2.41, p = 0.008) only if' in told
@@ -207,12 +230,12 @@ def test_nothing_published_stands_beside_what_cannot_be_compared(
 ) -> None:
     right = {("atrous", "att", "joint"): {"A": 6, "B": 6, "C": 6}}
     done = filled(tmp_path, "caa-net/table3", right, synthetic=synthetic, budget=budget)
-    assert [row[0] for row in rows_of(done.text)] == ["cnn-pool", "cnn-no-pool", "atrous"]
+    assert [row[0] for row in rows_of(text_of(done))] == ["cnn-pool", "cnn-no-pool", "atrous"]
     for name in ("table.md", "table.tex"):
         assert "published |" not in (done.folder / name).read_text()
         assert "& published" not in (done.folder / name).read_text()
     assert pd.read_csv(done.folder / "table.csv")["published"].isna().all()
-    assert ("synthetic" if synthetic else "Smoke budget") in done.text
+    assert ("synthetic" if synthetic else "Smoke budget") in text_of(done)
 
 
 def test_a_failed_run_is_a_marked_cell_with_its_reason(tmp_path: Path) -> None:
@@ -223,16 +246,16 @@ def test_a_failed_run_is_a_marked_cell_with_its_reason(tmp_path: Path) -> None:
     publish(store, bench, specs[1])
     work = survey(specs, bench, store, SETTINGS)
     done = reproduce(item, whole(item, work), tmp_path / "out", cut={})
-    assert rows_of(done.text)[0][2:10] == [*["fail"] * 4, *["50.0"] * 4]
-    assert "training=single-device]: failed: ValueError: bad shape (3, 4)." in done.text
-    assert "*" not in done.text
+    assert rows_of(text_of(done))[0][2:10] == [*["fail"] * 4, *["50.0"] * 4]
+    assert "training=single-device]: failed: ValueError: bad shape (3, 4)." in text_of(done)
+    assert "*" not in text_of(done)
     assert len(work.unfinished) == 11
 
 
 def test_a_cell_needs_all_its_repeats(tmp_path: Path) -> None:
     done = filled(tmp_path, "caa-net/table3", RIGHT, repeats=2)
-    assert "1 of 2 runs are stored" in done.text
-    assert rows_of(done.text)[0][2:] == ["–"] * 16
+    assert "1 of 2 runs are stored" in text_of(done)
+    assert rows_of(text_of(done))[0][2:] == ["–"] * 16
 
 
 def test_scores_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +270,8 @@ def test_scores_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise AssertionError("scored again")
 
     monkeypatch.setattr(scored, "score_table", refuse)
-    assert reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), tmp_path, cut={}).text == first.text
+    again = reproduce(item, whole(item, survey(specs, bench, store, SETTINGS)), tmp_path, cut={})
+    assert again.shown == first.shown
     assert (tmp_path / "table.csv").read_bytes() == written
     publish(store, bench, specs[1])
     with pytest.raises(AssertionError, match="scored again"):
