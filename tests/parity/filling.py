@@ -58,3 +58,12 @@ def fill_by_key(module: nn.Module) -> nn.Module:
             drawn_values = bias(key, len(value)) + np.float32(key.endswith("weight"))
         value.copy_(torch.from_numpy(drawn_values))
     return module.eval()
+
+
+@torch.no_grad()
+def fill_response_norms(module: nn.Module) -> nn.Module:
+    """Give global response normalisations, which begin without effect, a scale and a shift of their own."""
+    for i, layer in enumerate(layer for layer in module.modules() if hasattr(layer, "gamma")):
+        layer.gamma.fill_(0.1 - 0.05 * i)
+        layer.beta.fill_(0.05 * i - 0.1)
+    return module

@@ -8,8 +8,8 @@ Usage, once in each environment::
 
 ``SOURCES`` holds clones of the repositories in ``REPOSITORIES``, at these commits, or for VGGish the archive of
 torchvggish 0.2 from PyPI (Apache-2.0), unpacked. Their texts are changed where today's Python, Keras or torch would
-not run them, and nowhere else. Only outputs are kept, and nothing is copied: resemul, dcase2024_task1_baseline and
-cpjku_dcase20 carry no licence.
+not run them, and nowhere else. Only outputs are kept, and nothing is copied: resemul, dcase2024_task1_baseline,
+cpjku_dcase20 and cpjku_dcase23 carry no licence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.parity.values import bias, drawn, kernel, normalisation, uneven
+from tests.parity.values import bias, drawn, kernel, normalisation, one_second, uneven
 
 OUTPUTS = Path(__file__).parent / "outputs.json"
 
@@ -38,6 +38,8 @@ REPOSITORIES = {
     "CAANet_DCASE_ASC": ("github.com/EIHW/CAANet_DCASE_ASC", "eaaf9b3"),
     "audioset_tagging_cnn": ("github.com/qiuqiangkong/audioset_tagging_cnn", "d2f4b8c"),
     "EfficientAT": ("github.com/fschmid56/EfficientAT", "a425fdc"),
+    "cpjku_dcase23": ("github.com/fschmid56/cpjku_dcase23", "2e20aba"),
+    "easy_dcase_task1": ("github.com/yqcai888/easy_dcase_task1", "e5430fb"),
 }
 """Folder, address and commit."""
 
@@ -215,7 +217,7 @@ def torch_outputs(sources: Path) -> Outputs:
             with torch.inference_mode():
                 name = f"caa-net topology={topology} pooling={pooling} condition_layer={layer}"
                 found[name] = torch.cat(network(frames), dim=1).numpy()
-    return {**found, **panns_outputs(sources), **efficientat_outputs(sources)}
+    return {**found, **panns_outputs(sources), **efficientat_outputs(sources), **low_complexity_outputs(sources)}
 
 
 def panns_outputs(sources: Path) -> Outputs:
@@ -242,36 +244,44 @@ def panns_outputs(sources: Path) -> Outputs:
     return found
 
 
-def efficientat_outputs(sources: Path) -> Outputs:
-    """Logits of EfficientAT's networks of two widths; torchvision's convolution with norm is written out here."""
-    import torch
+TORCHVISION = "from torchvision.ops.misc import ConvNormActivation"
+
+
+def convolution_of_torchvision(
+    n_in: int,
+    n_out: int,
+    kernel_size: int = 3,
+    stride: int = 1,
+    padding: int | None = None,
+    *,
+    norm_layer: Callable[[int], Any] | None = None,
+    inplace: bool = True,
+    **rest: Any,
+) -> Any:
+    """Torchvision's convolution with norm and activation, written out."""
     from torch import nn
+
+    activation = rest.pop("activation_layer", nn.ReLU)
+    side = (kernel_size - 1) // 2 if padding is None else padding
+    inner = nn.Conv2d(n_in, n_out, kernel_size, stride, side, bias=False, **rest)
+    return nn.Sequential(inner, (norm_layer or nn.BatchNorm2d)(n_out), *([activation()] if activation else []))
+
+
+def efficientat_outputs(sources: Path) -> Outputs:
+    """Logits of EfficientAT's networks of two widths."""
+    import torch
 
     from tests.parity.filling import fill_by_key
 
-    def convolution(
-        n_in: int,
-        n_out: int,
-        kernel_size: int,
-        stride: int = 1,
-        *,
-        norm_layer: Callable[[int], nn.Module],
-        activation_layer: Callable[[], nn.Module] | None,
-        **rest: int,
-    ) -> nn.Sequential:
-        inner = nn.Conv2d(n_in, n_out, kernel_size, stride, (kernel_size - 1) // 2, bias=False, **rest)
-        return nn.Sequential(inner, norm_layer(n_out), *([activation_layer()] if activation_layer else []))
-
     folder = sources / "EfficientAT" / "models" / "mn"
-    torchvision = "from torchvision.ops.misc import ConvNormActivation"
     utils = load(folder / "utils.py", {})
     blocks = load(
         folder / "block_types.py",
-        {torchvision: "", "from models.mn.utils import make_divisible, cnn_out_size": ""},
-        {"ConvNormActivation": convolution, **vars(utils)},
+        {TORCHVISION: "", "from models.mn.utils import make_divisible, cnn_out_size": ""},
+        {"ConvNormActivation": convolution_of_torchvision, **vars(utils)},
     )
     changes = {
-        torchvision: "",
+        TORCHVISION: "",
         "from models.mn.utils import cnn_out_size": "",
         "from models.mn.block_types import InvertedResidualConfig, InvertedResidual": "",
         "from models.mn.attention_pooling import MultiHeadAttentionPooling": "",
@@ -285,6 +295,35 @@ def efficientat_outputs(sources: Path) -> Outputs:
         network = fill_by_key(get_model(num_classes=10, width_mult=width))
         with torch.inference_mode():
             found[f"efficientat width={width}"] = network(frames.transpose(1, 2).unsqueeze(1))[0].numpy()
+    return found
+
+
+def low_complexity_outputs(sources: Path) -> Outputs:
+    """Logits of CP-Mobile with its response normalisation at work, the small CP-ResNet, and TF-SepNet."""
+    import torch
+
+    from tests.parity.filling import fill, fill_response_norms
+
+    models = sources / "cpjku_dcase23" / "models"
+    divisible = load(models / "helpers" / "utils.py", {})
+    cp_mobile = load(
+        models / "cp_mobile_clean.py",
+        {"from models.helpers.utils import make_divisible": "", TORCHVISION: "", "print(m)": ""},
+        {"ConvNormActivation": convolution_of_torchvision, **vars(divisible)},
+    )
+    networks = {"cp-mobile": fill_response_norms(fill(cp_mobile.get_model()))}
+    small = load(models / "cp_resnet.py", {"first_RUN = True": "first_RUN = False", "print(b.layer": "(b.layer"})
+    networks |= {f"cp-resnet-128k rho={rho}": fill(small.get_model(rho=rho)) for rho in (3, 5, 8)}
+    folder = sources / "easy_dcase_task1" / "model"
+    parts = {**vars(load(folder / "shared.py", {})), **vars(load(folder / "classifiers.py", {}))}
+    changes = {f"from model.{name} import": "# " for name in ("classifiers", "beats.BEATs", "shared")}
+    separate = load(folder / "backbones.py", changes, parts).TFSepNet
+    networks |= {f"tf-sepnet depth={depth}": fill(separate(depth=depth)) for depth in (16, 17)}
+    found: Outputs = {}
+    for name, network in networks.items():
+        n_bands = 512 if name.startswith("tf-sepnet") else 256
+        with torch.inference_mode():
+            found[name] = network(torch.from_numpy(one_second(n_bands)).transpose(1, 2).unsqueeze(1)).numpy()
     return found
 
 

@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pytest
 import torch
 from asc_bench.baselines._vggish_network import VggishNetwork
+from asc_bench.baselines.cp_mobile import CpMobile
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
+from asc_bench.baselines.cp_resnet_128k import CpResnet128k, CpResnet128kParams
 from asc_bench.baselines.dcase2018_baseline import Dcase2018Baseline
 from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline
 from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
@@ -21,13 +23,14 @@ from asc_bench.baselines.n_cnn import NCnn
 from asc_bench.baselines.panns import Panns, PannsParams
 from asc_bench.baselines.raw_cnn import RawCnn, RawCnnParams
 from asc_bench.baselines.sample_cnn import SampleCnn, SampleCnnParams
+from asc_bench.baselines.tf_sepnet import TfSepnet, TfSepnetParams
 from asc_bench.baselines.vggish_svm import VggishSvm
 from asc_bench.proposed.caa_net import BEST_LAYER, CaaNet, CaaNetParams
 from torch import Tensor, nn
 
 from asc_bench.api import Budget
-from tests.parity.filling import fill, fill_by_key
-from tests.parity.values import drawn, uneven
+from tests.parity.filling import fill, fill_by_key, fill_response_norms
+from tests.parity.values import drawn, one_second, uneven
 from tests.unit.small_sets import task
 
 pytestmark = pytest.mark.parity
@@ -122,6 +125,28 @@ def test_cp_resnet(outputs, rho):
     module = fill(CpResnet(TEN, CpResnetParams(rho=rho), Budget.PAPER).build())
     decibels = drawn("decibels", (2, 1, 256, 43))[:, 0].transpose(0, 2, 1)
     assert largest_difference(module, decibels, outputs[f"cp-resnet rho={rho}"]) < TOLERANCE
+
+
+def test_cp_mobile(outputs):
+    """github.com/fschmid56/cpjku_dcase23, models/cp_mobile_clean.py, with response norms that have an effect."""
+    module = fill_response_norms(fill(CpMobile(TEN, budget=Budget.PAPER).build()))
+    assert largest_difference(module, one_second(256), outputs["cp-mobile"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("rho", [3, 5, 8])
+def test_cp_resnet_128k(outputs, rho):
+    """github.com/fschmid56/cpjku_dcase23, models/cp_resnet.py."""
+    module = fill(CpResnet128k(TEN, CpResnet128kParams(rho=rho), Budget.PAPER).build())
+    assert largest_difference(module, one_second(256), outputs[f"cp-resnet-128k rho={rho}"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("depth", [16, 17])
+def test_tf_sepnet(outputs, monkeypatch, depth):
+    """github.com/yqcai888/easy_dcase_task1, model/backbones.py, whose norms divide by one bin less."""
+    var_mean = torch.var_mean
+    monkeypatch.setattr(torch, "var_mean", lambda x, **options: var_mean(x, **{**options, "correction": 1}))
+    module = fill(TfSepnet(TEN, TfSepnetParams(depth=depth), Budget.PAPER).build())
+    assert largest_difference(module, one_second(512), outputs[f"tf-sepnet depth={depth}"]) < TOLERANCE
 
 
 def test_vggish(outputs):

@@ -23,6 +23,11 @@ def uneven(n_bands: int) -> Array:
     return 10 * drawn(f"{n_bands} levels", (2, 1, n_bands)) + drawn("100 frames", (2, 100, n_bands))
 
 
+def one_second(n_bands: int) -> Array:
+    """Two excerpts of 64 frames whose bands differ in level."""
+    return 2 * drawn(f"{n_bands} levels", (2, 1, n_bands)) + drawn("64 frames", (2, 64, n_bands))
+
+
 def kernel(name: str, shape: tuple[int, ...]) -> Array:
     """Weights in torch's layout, (n_out, n_in, ...), small enough that no level grows out of range."""
     return drawn(name, shape) * np.float32(np.sqrt(0.5 / np.prod(shape[1:])))
