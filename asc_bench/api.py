@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from asc_bench.errors import SystemFailure as SystemFailure
     from asc_bench.features.encoders.base import Encoder as Encoder
     from asc_bench.features.encoders.cnn14 import panns_log_mel as panns_log_mel
+    from asc_bench.features.encoders.hugging_face import Clap as Clap
     from asc_bench.features.encoders.table import ENCODERS as ENCODERS
     from asc_bench.features.encoders.table import encoder as encoder
     from asc_bench.features.frontends import FrontEnd as FrontEnd
@@ -211,6 +212,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.frontends": "FrontEnd, LogMel, Waveform, caa_net_log_mel",
     "asc_bench.features.encoders.base": "Encoder",
     "asc_bench.features.encoders.cnn14": "panns_log_mel",
+    "asc_bench.features.encoders.hugging_face": "Clap",
     "asc_bench.features.encoders.table": "ENCODERS, encoder",
     "asc_bench.features.spectral": "SpectralFrontEnd",
     "asc_bench.features.hpss": "SeparatedLogMel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -69,12 +70,17 @@ class HuggingFace(Encoder):
                 f"{self.weights}: hears {rate_hz} Hz, {self.name} is known at {self.sample_rate_hz} Hz"
             )
         with _RUNNING, torch.inference_mode():
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            content = tuple(digest_of(path) for path in self.files())
-            front_end, network = _loaded(self.weights, content, self.model_type, device)
+            front_end, network = self._ready()
             given = front_end(list(windows), sampling_rate=self.sample_rate_hz, return_tensors="pt")
-            found: npt.NDArray[np.float32] = self.vectors(network, given.to(device)).cpu().float().numpy()
+            found: npt.NDArray[np.float32] = self.vectors(network, given.to(network.device)).cpu().float().numpy()
         return found[:, np.newaxis]
+
+    def _ready(self) -> tuple[Any, Any]:
+        """Front end and network, on a GPU where there is one."""
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return _loaded(self.weights, tuple(digest_of(path) for path in self.files()), self.model_type, device)
 
     @abstractmethod
     def width(self, config: dict[str, Any]) -> int:
@@ -152,6 +158,48 @@ class Clap(HuggingFace):
         found = network.get_audio_features(**given)
         return getattr(found, "pooler_output", found)
 
+    def of_texts(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], float]:
+        """Embed sentences as the audio is, and the factor by which their cosines with it become logits.
+
+        The folder also needs the tokenizer: ``tokenizer.json``, or what it is made from.
+
+        Returns
+        -------
+        vectors : float32 ndarray, shape (n, d)
+            As the network gives them.
+        scale : float
+            Of the audio's side, learnt with the network.
+
+        Raises
+        ------
+        StoreError
+            If the folder holds no such network, or no tokenizer that tells the sentences apart.
+        """
+        import torch
+
+        self._config("config.json")
+        with _RUNNING, torch.inference_mode():
+            _, network = self._ready()
+            given = _tokenizer(self.weights)(list(texts), padding=True, return_tensors="pt")
+            if len(np.unique(given["input_ids"].numpy(), axis=0)) < len(texts):
+                raise StoreError(f"{self.weights}: its tokenizer takes different sentences for the same")
+            given = given.to(network.device)
+            found = network.get_text_features(**given)
+            vectors: npt.NDArray[np.float32] = getattr(found, "pooler_output", found).cpu().float().numpy()
+            return vectors, float(network.logit_scale_a.exp())
+
+
+def _tokenizer(folder: str) -> Any:
+    import transformers
+
+    # Without these transformers makes one that knows no word, and says nothing.
+    if not any((Path(folder) / name).exists() for name in ("tokenizer.json", "vocab.json")):
+        raise StoreError(f"{folder}: holds no tokenizer (tokenizer.json, or vocab.json and merges.txt)")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{folder}: no tokenizer that can be read ({str(error).splitlines()[0]})") from error
+
 
 @lru_cache(maxsize=1)
 def _loaded(folder: str, files: tuple[str, ...], model_type: str, device: str) -> tuple[Any, Any]:
@@ -161,6 +209,7 @@ def _loaded(folder: str, files: tuple[str, ...], model_type: str, device: str) -
     torchaudio()  # before transformers, which cannot import it beside a CPU build of torch
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()  # the terminal shows the progress of the run
     front_ends = {"clap": "ClapFeatureExtractor", "audio-spectrogram-transformer": "ASTFeatureExtractor"}
     networks = {"clap": "ClapModel", "audio-spectrogram-transformer": "ASTModel"}
     local: dict[str, Any] = {"local_files_only": True}
