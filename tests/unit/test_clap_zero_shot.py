@@ -91,6 +91,14 @@ def test_a_folder_without_a_tokenizer(transformers: Any, folder: Path, tmp_path:
         system.fit(SimpleNamespace(), None, Context(seed=0, folder=tmp_path))  # type: ignore[arg-type]
 
 
+def test_weights_that_are_damaged(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(b"junk" if path.suffix == ".safetensors" else path.read_bytes())
+    system = ClapZeroShot(task(), ClapZeroShotParams(weights=str(tmp_path)))
+    with pytest.raises(StoreError, match="transformers cannot load it"):
+        system.fit(SimpleNamespace(), None, Context(seed=0, folder=tmp_path))  # type: ignore[arg-type]
+
+
 def test_a_tokenizer_that_does_not_know_the_classes(folder: Path, tmp_path: Path) -> None:
     system = ClapZeroShot(task(("cafe", "library", "tram")), ClapZeroShotParams(weights=str(folder)))
     with pytest.raises(StoreError, match="takes different sentences for the same"):

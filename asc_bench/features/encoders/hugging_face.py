@@ -208,6 +208,7 @@ def _loaded(folder: str, files: tuple[str, ...], model_type: str, device: str) -
 
     torchaudio()  # before transformers, which cannot import it beside a CPU build of torch
     import transformers
+    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()  # the terminal shows the progress of the run
     front_ends = {"clap": "ClapFeatureExtractor", "audio-spectrogram-transformer": "ASTFeatureExtractor"}
@@ -218,6 +219,6 @@ def _loaded(folder: str, files: tuple[str, ...], model_type: str, device: str) -
         network = getattr(transformers, networks[model_type]).from_pretrained(
             folder, **local, use_safetensors=True, dtype="float32"
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise StoreError(f"{folder}: transformers cannot load it ({str(error).splitlines()[0]})") from error
     return front_end, network.eval().to(device)
