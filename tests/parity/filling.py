@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.parity.values import bias, kernel, normalisation
+from tests.parity.values import bias, drawn, kernel, normalisation
 
 
 def named_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -66,4 +66,14 @@ def fill_response_norms(module: nn.Module) -> nn.Module:
     for i, layer in enumerate(layer for layer in module.modules() if hasattr(layer, "gamma")):
         layer.gamma.fill_(0.1 - 0.05 * i)
         layer.beta.fill_(0.05 * i - 0.1)
+    return module
+
+
+@torch.no_grad()
+def fill_places(module: nn.Module) -> nn.Module:
+    """As ``fill_by_key``, with tokens and embeddings of places large enough that an exchange of two shows."""
+    fill_by_key(module)
+    for key, value in module.state_dict().items():
+        if key.endswith(("_token", "pos_embed")):
+            value.copy_(torch.from_numpy(drawn(key, tuple(value.shape))))
     return module

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,7 @@ REPOSITORIES = {
     "EfficientAT": ("github.com/fschmid56/EfficientAT", "a425fdc"),
     "cpjku_dcase23": ("github.com/fschmid56/cpjku_dcase23", "2e20aba"),
     "easy_dcase_task1": ("github.com/yqcai888/easy_dcase_task1", "e5430fb"),
+    "PaSST": ("github.com/kkoutini/PaSST", "2a5c818"),
 }
 """Folder, address and commit."""
 
@@ -217,7 +219,8 @@ def torch_outputs(sources: Path) -> Outputs:
             with torch.inference_mode():
                 name = f"caa-net topology={topology} pooling={pooling} condition_layer={layer}"
                 found[name] = torch.cat(network(frames), dim=1).numpy()
-    return {**found, **panns_outputs(sources), **efficientat_outputs(sources), **low_complexity_outputs(sources)}
+    others = (panns_outputs, efficientat_outputs, low_complexity_outputs, passt_outputs)
+    return found | {name: rows for outputs in others for name, rows in outputs(sources).items()}
 
 
 def panns_outputs(sources: Path) -> Outputs:
@@ -324,6 +327,27 @@ def low_complexity_outputs(sources: Path) -> Outputs:
         n_bands = 512 if name.startswith("tf-sepnet") else 256
         with torch.inference_mode():
             found[name] = network(torch.from_numpy(one_second(n_bands)).transpose(1, 2).unsqueeze(1)).numpy()
+    return found
+
+
+def passt_outputs(sources: Path) -> Outputs:
+    """Logits of PaSST-S with two strides, as it tests; the part that loads weights is left out."""
+    import torch
+
+    from tests.parity.filling import fill_places
+
+    changes = {
+        "from .helpers.vit_helpers import update_default_cfg_and_kwargs, DropPath, trunc_normal_, "
+        "build_model_with_cfg": "from torch.nn.init import trunc_normal_",
+        "from ba3l.ingredients.ingredient import Ingredient": "",
+    }
+    networks = load(sources / "PaSST" / "models" / "passt.py", changes, {"Ingredient": MagicMock()})
+    frames = torch.from_numpy(uneven(128) / 10)
+    found: Outputs = {}
+    for stride in (10, 16):
+        network = fill_places(networks.PaSST(stride=(stride, stride), num_classes=10, distilled=True))
+        with torch.inference_mode():
+            found[f"passt stride={stride}"] = network(frames.transpose(1, 2).unsqueeze(1))[0].numpy()
     return found
 
 

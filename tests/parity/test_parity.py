@@ -21,6 +21,7 @@ from asc_bench.baselines.dcase2024_baseline import Dcase2024Baseline
 from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from asc_bench.baselines.n_cnn import NCnn
 from asc_bench.baselines.panns import Panns, PannsParams
+from asc_bench.baselines.passt import Passt, PasstParams
 from asc_bench.baselines.raw_cnn import RawCnn, RawCnnParams
 from asc_bench.baselines.sample_cnn import SampleCnn, SampleCnnParams
 from asc_bench.baselines.tf_sepnet import TfSepnet, TfSepnetParams
@@ -29,7 +30,7 @@ from asc_bench.proposed.caa_net import BEST_LAYER, CaaNet, CaaNetParams
 from torch import Tensor, nn
 
 from asc_bench.api import Budget
-from tests.parity.filling import fill, fill_by_key, fill_response_norms
+from tests.parity.filling import fill, fill_by_key, fill_places, fill_response_norms
 from tests.parity.values import drawn, one_second, uneven
 from tests.unit.small_sets import task
 
@@ -182,6 +183,13 @@ def test_efficientat(outputs, width):
     module = fill_by_key(Efficientat(TEN, EfficientatParams(width=width), Budget.PAPER).build())
     expected = outputs[f"efficientat width={width}"]
     assert largest_difference(module, uneven(128), expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("stride", [10, 16])
+def test_passt(outputs, stride):
+    """github.com/kkoutini/PaSST, models/passt.py, from normalised bands to logits."""
+    module = fill_places(Passt(TEN, PasstParams(stride=stride), Budget.PAPER).build())
+    assert largest_difference(module, uneven(128) / 10, outputs[f"passt stride={stride}"]) < TOLERANCE
 
 
 def test_another_constant_of_normalisation_is_noticed(outputs):

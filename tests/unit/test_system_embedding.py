@@ -36,6 +36,7 @@ SIZES = {
     "nac[head=proto]": 10,
     "panns": 512 // 8,
     "panns[network=mobilenet-v1]": 1_024 // 8,
+    "passt": 128,
     "raw-cnn": 64,
     "sample-cnn": 64,
     "sb-cnn": 64,

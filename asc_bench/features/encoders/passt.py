@@ -1,0 +1,156 @@
+"""PaSST-S and PaSST-L: their front end, and the published checkpoints."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from asc_bench.errors import DataError, StoreError
+from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.kaldi_mel import KaldiLogMel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_HOP_LENGTH, _DIMENSIONS = 320, 768
+_LEAST_FRAMES = 16
+"""A patch."""
+_LONGEST_S = 10.0
+_STRIDE_OF_ROWS = {12: 10, 10: 12, 9: 14, 8: 16}
+"""Rows of patches in 128 bands, by which a checkpoint tells its stride."""
+
+_RUNNING = Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passt(Encoder):
+    """768 numbers for each window: the mean of class and distillation token after the last normalisation."""
+
+    numerics_version: ClassVar[int | None] = 1
+    name: ClassVar[str] = "passt"
+    about: ClassVar[Provenance] = Provenance(
+        title="PaSST",
+        citation="K. Koutini, J. Schlüter, H. Eghbal-zadeh and G. Widmer, Efficient training of audio transformers "
+        "with patchout, Interspeech 2022",
+        trained_on="ImageNet, then AudioSet, 527 classes",
+        licence="see the releases of its code on GitHub; not checked here",
+        source="github.com/kkoutini/PaSST, releases",
+    )
+    install: ClassVar[str] = (
+        "no package: fetch passt-s-f128-p16-s10-ap.476-swa.pt from the releases of github.com/kkoutini/PaSST, "
+        "weights=FILE"
+    )
+
+    sample_rate_hz: int = 32_000
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Of the network in the file without its classification layers; None without the file.
+
+        Raises
+        ------
+        StoreError
+            As ``embed``.
+        """
+        if not Path(self.weights).is_file():
+            return None
+        return sum(parameter.numel() for parameter in self._loaded()[0].parameters())
+
+    def lacking(self) -> str:
+        """See ``Encoder.lacking``."""
+        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
+
+    def dimensions(self, n_samples: int) -> int:
+        """768.
+
+        Raises
+        ------
+        DataError
+            For windows shorter than a patch, or longer than the network hears.
+        """
+        least = (_LEAST_FRAMES - 1) * _HOP_LENGTH + 1
+        if n_samples < least:
+            raise DataError(f"{self.title}: {n_samples} samples, at least {least} are needed")
+        if n_samples > round(_LONGEST_S * self.sample_rate_hz):
+            raise DataError(
+                f"{self.title} hears {_LONGEST_S:g} s, not {n_samples / self.sample_rate_hz:g} s; "
+                f"set window_s={_LONGEST_S:g} or less"
+            )
+        return _DIMENSIONS
+
+    def embed(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See ``Encoder.embed``: (n, 1, 768).
+
+        Raises
+        ------
+        StoreError
+            If the file is no checkpoint of PaSST for 10 s.
+        """
+        import torch
+
+        self.dimensions(windows.shape[1])
+        front_end = passt_log_mel()
+        frames = torch.from_numpy(np.stack([front_end(window) for window in windows]))
+        with _RUNNING, torch.inference_mode():
+            network, device = self._loaded()
+            found: npt.NDArray[np.float32] = network(frames.to(device)).cpu().numpy()
+        return found[:, np.newaxis]
+
+    def _loaded(self) -> tuple[nn.Module, str]:
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        path = Path(self.weights)
+        return _network(path, digest_of(path), device), device
+
+
+def passt_log_mel() -> KaldiLogMel:
+    """128 Kaldi mel bands up to 15 kHz, windows of 25 ms every 10 ms: 1,000 frames for 10 s."""
+    return KaldiLogMel(
+        sample_rate_hz=32_000,
+        n_fft=1_024,
+        window_length=800,
+        hop_length=_HOP_LENGTH,
+        n_mels=128,
+        fmax_hz=15_000.0,
+    )
+
+
+@lru_cache(maxsize=1)
+def _network(path: Path, sha256: str, device: str) -> nn.Module:
+    from asc_bench.features.encoders.passt_network import Backbone
+
+    content = _tensors(path)
+    rows = content["freq_new_pos_embed"].shape[2] if "freq_new_pos_embed" in content else 0
+    blocks = {int(found[1]) for name in content if (found := re.match(r"blocks\.(\d+)\.", name))}
+    network = Backbone(stride=_STRIDE_OF_ROWS.get(rows, 10), depth=max(blocks, default=11) + 1)
+    wanted = network.state_dict()
+    absent = [name for name in wanted if name not in content]
+    if absent:
+        raise StoreError(f"{path}: no checkpoint of PaSST, it lacks {absent[0]} and {len(absent) - 1} more tensors")
+    for name, tensor in wanted.items():
+        if content[name].shape != tensor.shape:
+            raise StoreError(
+                f"{path}: no checkpoint of PaSST for 10 s and a hop of 10 ms: {name} has the shape "
+                f"{tuple(content[name].shape)} instead of {tuple(tensor.shape)}"
+            )
+    network.load_state_dict({name: content[name] for name in wanted})
+    return network.eval().to(device)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """What the published files hold; nothing in them is run."""
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
+    except Exception as error:
+        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
