@@ -122,6 +122,9 @@ def test_files_that_are_no_passt_for_ten_seconds(tmp_path: Path) -> None:
     torch.save({"bn0.weight": torch.zeros(64)}, path)
     with pytest.raises(StoreError, match=r"x.pt: no checkpoint of PaSST, it lacks cls_token and \d+ more tensors"):
         encoder("passt", weights=str(path))(clip)
+    torch.save(dict.fromkeys(torch.load(saved(tmp_path)), torch.zeros(3)), path)
+    with pytest.raises(StoreError, match=r"cls_token has the shape \(3,\) instead of \(1, 1, 768\)$"):
+        encoder("passt", weights=str(path))(clip)
     with pytest.raises(StoreError, match=r"it lacks blocks.0.attn.qkv.weight and 0 more tensors"):
         encoder("passt", weights=saved(tmp_path, drop="blocks.0.attn.qkv.weight"))(clip)
     with pytest.raises(

@@ -128,9 +128,9 @@ def _network(path: Path, sha256: str, device: str) -> nn.Module:
     from asc_bench.features.encoders.passt_network import Backbone
 
     content = _tensors(path)
-    rows = content["freq_new_pos_embed"].shape[2] if "freq_new_pos_embed" in content else 0
+    rows = content["freq_new_pos_embed"].shape[2:3].numel() if "freq_new_pos_embed" in content else 0
     blocks = {int(found[1]) for name in content if (found := re.match(r"blocks\.(\d+)\.", name))}
-    network = Backbone(stride=_STRIDE_OF_ROWS.get(rows, 10), depth=max(blocks, default=11) + 1)
+    network = Backbone(stride=_STRIDE_OF_ROWS.get(rows, 10), depth=len(blocks) or 12)
     wanted = network.state_dict()
     absent = [name for name in wanted if name not in content]
     if absent:
