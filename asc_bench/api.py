@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from asc_bench.features.frontends import caa_net_log_mel as caa_net_log_mel
     from asc_bench.features.hpss import SeparatedLogMel as SeparatedLogMel
     from asc_bench.features.joint import JointFrontEnd as JointFrontEnd
+    from asc_bench.features.kaldi_fbank import KaldiFbank as KaldiFbank
     from asc_bench.features.kaldi_mel import KaldiLogMel as KaldiLogMel
     from asc_bench.features.levelled import LevelledLogMel as LevelledLogMel
     from asc_bench.features.mfcc import Mfcc as Mfcc
@@ -217,6 +218,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.spectral": "SpectralFrontEnd",
     "asc_bench.features.hpss": "SeparatedLogMel",
     "asc_bench.features.joint": "JointFrontEnd",
+    "asc_bench.features.kaldi_fbank": "KaldiFbank",
     "asc_bench.features.kaldi_mel": "KaldiLogMel",
     "asc_bench.features.levelled": "LevelledLogMel",
     "asc_bench.features.resampled": "ResampledLogMel",

@@ -79,7 +79,7 @@ class KaldiLogMel(LogMel):
 
     def mel_filters(self) -> npt.NDArray[np.float32]:
         """Mel matrix, shape (1 + n_fft // 2, n_mels); half the sample rate has no weight in any band."""
-        return _kaldi_filters(self.sample_rate_hz, self.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
+        return kaldi_filters(self.sample_rate_hz, self.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
 
 
 def _mel(frequency_hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -87,9 +87,10 @@ def _mel(frequency_hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 @cache
-def _kaldi_filters(
+def kaldi_filters(
     sample_rate_hz: int, n_fft: int, n_mels: int, fmin_hz: float, fmax_hz: float
 ) -> npt.NDArray[np.float32]:
+    """Kaldi's mel matrix, shape (1 + n_fft // 2, n_mels); see ``KaldiLogMel``."""
     edges = np.linspace(_mel(fmin_hz), _mel(fmax_hz), n_mels + 2)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     bins = _mel(np.arange(n_fft // 2) * (sample_rate_hz / n_fft))[:, None]

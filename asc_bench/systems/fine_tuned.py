@@ -45,7 +45,7 @@ class FineTuningParams(Params):
 class FineTunedSystem(TorchSystem):
     """A network that is trained from scratch, or from a checkpoint that ``weights`` names.
 
-    All tensors but those whose shape depends on the classes are taken over, and the file must hold each of them.
+    All tensors but those whose shape depends on the classes are taken over, and the file must hold each of these.
     A subclass whose checkpoints hold more gives ``published_tensors``. With ``layers=classifier`` all parts that
     are taken over compute as they do at test.
     """
@@ -119,7 +119,7 @@ class FineTunedSystem(TorchSystem):
 
 def _difference(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], *, fresh: Set[str]) -> str:
     """What keeps a state from being loaded but for the ``fresh`` tensors, in one phrase; empty if nothing does."""
-    faults = [f"it lacks {name}" for name in wanted if name not in given]
+    faults = [f"it lacks {name}" for name in wanted if name not in given and name not in fresh]
     faults += [f"{name} belongs to another network" for name in given if name not in wanted]
     faults += [
         f"{name} has the shape {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"

@@ -9,10 +9,10 @@ from asc_bench.conformance import checks_of, examine, subject
 from asc_bench.registry import remark, systems
 
 HEAVY = (
-    "bc-resnet", "bc-resnet-mod", "caa-net", "cnn-ensemble-member", "cnn-ivector", "cp-mobile", "cp-resnet",
-    "cp-resnet-128k", "dcase2018-baseline", "dcase2021-baseline", "dcase2022-baseline", "dcase2024-baseline",
-    "dcase2025-baseline", "efficientat", "hierarchical-cnn", "mla", "n-cnn", "nac", "panns", "passt",
-    "raw-cnn", "sample-cnn", "tf-sepnet",
+    "bc-resnet", "bc-resnet-mod", "beats", "caa-net", "cnn-ensemble-member", "cnn-ivector", "cp-mobile",
+    "cp-resnet", "cp-resnet-128k", "dcase2018-baseline", "dcase2021-baseline", "dcase2022-baseline",
+    "dcase2024-baseline", "dcase2025-baseline", "efficientat", "hierarchical-cnn", "mla", "n-cnn", "nac", "panns",
+    "passt", "raw-cnn", "sample-cnn", "tf-sepnet",
 )  # fmt: skip
 """Seven seconds to a minute each, and no longer contracts than those of the others: SB-CNN stands for networks."""
 

@@ -25,7 +25,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import numpy.typing as npt
 
-from tests.parity.values import bias, drawn, kernel, normalisation, one_second, uneven
+from tests.parity.values import bias, drawn, kernel, long, normalisation, one_second, uneven
 
 OUTPUTS = Path(__file__).parent / "outputs.json"
 
@@ -42,6 +42,7 @@ REPOSITORIES = {
     "cpjku_dcase23": ("github.com/fschmid56/cpjku_dcase23", "2e20aba"),
     "easy_dcase_task1": ("github.com/yqcai888/easy_dcase_task1", "e5430fb"),
     "PaSST": ("github.com/kkoutini/PaSST", "2a5c818"),
+    "unilm": ("github.com/microsoft/unilm", "768a3c8"),
 }
 """Folder, address and commit."""
 
@@ -70,6 +71,35 @@ CAA_NET_CLASSES: Mapping[str, Mapping[str, tuple[str, int]]] = {
 """Class and layer of the condition, by topology and pooling."""
 
 PANNS_CLASSES = {"cnn6": "Cnn6", "cnn10": "Cnn10", "cnn14": "Cnn14", "mobilenet-v1": "MobileNetV1"}
+
+BEATS_CFG: Mapping[str, Any] = {
+    "input_patch_size": 16,
+    "embed_dim": 512,
+    "encoder_layers": 12,
+    "encoder_embed_dim": 768,
+    "encoder_ffn_embed_dim": 3_072,
+    "encoder_attention_heads": 12,
+    "conv_pos": 128,
+    "conv_pos_groups": 16,
+    "num_buckets": 320,
+    "max_distance": 800,
+    "activation_fn": "gelu",
+    "deep_norm": True,
+    "gru_rel_pos": True,
+    "relative_position_embedding": True,
+}
+"""What the published checkpoints of BEATs hold under ``cfg``, but for what matters in training alone."""
+
+SMALL_BEATS = {
+    **BEATS_CFG,
+    "embed_dim": 24,
+    "encoder_layers": 2,
+    "encoder_embed_dim": 32,
+    "encoder_ffn_embed_dim": 64,
+    "encoder_attention_heads": 4,
+    "conv_pos": 16,
+    "conv_pos_groups": 4,
+}
 
 Outputs = dict[str, npt.NDArray[Any]]
 
@@ -219,8 +249,38 @@ def torch_outputs(sources: Path) -> Outputs:
             with torch.inference_mode():
                 name = f"caa-net topology={topology} pooling={pooling} condition_layer={layer}"
                 found[name] = torch.cat(network(frames), dim=1).numpy()
-    others = (panns_outputs, efficientat_outputs, low_complexity_outputs, passt_outputs)
+    others = (panns_outputs, efficientat_outputs, low_complexity_outputs, passt_outputs, beats_outputs)
     return found | {name: rows for outputs in others for name, rows in outputs(sources).items()}
+
+
+def beats_outputs(sources: Path) -> Outputs:
+    """Logits of BEATs from the normalised filterbank: the published size on a second, a small one on 20 s."""
+    import torch
+
+    from tests.parity.filling import fill_by_key
+
+    folder = sources / "unilm" / "beats"
+    first = "from modules import (\n    GradMultiply,\n    SamePad,\n    get_activation_fn,\n    GLU_Linear,\n"
+    modules = load(folder / "modules.py", {})
+    encoder = load(folder / "backbone.py", {f"{first}    quant_noise,\n)": ""}, vars(modules))
+    changes = {
+        "from backbone import (\n    TransformerEncoder,\n)": "",
+        "import torchaudio.compliance.kaldi as ta_kaldi": "",
+        "self.preprocess(source, fbank_mean=fbank_mean, fbank_std=fbank_std)": "source",
+        "torch.sigmoid(logits)": "logits",
+    }
+    beats = load(folder / "BEATs.py", changes, vars(encoder))
+    found: Outputs = {}
+    for name, (settings, frames) in {"published": (BEATS_CFG, uneven(128)), "small": (SMALL_BEATS, long())}.items():
+        cfg = beats.BEATsConfig({**settings, "finetuned_model": True, "predictor_class": 10})
+        network = fill_by_key(beats.BEATs(cfg))
+        # All layers share one table of positions, which was filled under the name of each.
+        table = "encoder.layers.0.self_attn.relative_attention_bias.weight"
+        shared = network.get_parameter(table)
+        shared.data = torch.from_numpy(kernel(table, tuple(shared.shape)))
+        with torch.inference_mode():
+            found[f"beats {name}"] = network.extract_features(torch.from_numpy(frames))[0].numpy()
+    return found
 
 
 def panns_outputs(sources: Path) -> Outputs:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from asc_bench.baselines._vggish_network import VggishNetwork
+from asc_bench.baselines.beats import Beats
 from asc_bench.baselines.cp_mobile import CpMobile
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
 from asc_bench.baselines.cp_resnet_128k import CpResnet128k, CpResnet128kParams
@@ -30,8 +31,9 @@ from asc_bench.proposed.caa_net import BEST_LAYER, CaaNet, CaaNetParams
 from torch import Tensor, nn
 
 from asc_bench.api import Budget
+from asc_bench.modules.beats import BeatsClassifier, BeatsSettings
 from tests.parity.filling import fill, fill_by_key, fill_places, fill_response_norms
-from tests.parity.values import drawn, one_second, uneven
+from tests.parity.values import drawn, long, one_second, uneven
 from tests.unit.small_sets import task
 
 pytestmark = pytest.mark.parity
@@ -175,6 +177,25 @@ def test_panns(outputs, network):
     module = fill_by_key(Panns(TEN, PannsParams(network=network), Budget.PAPER).build())
     expected = outputs[f"panns network={network}"]
     assert largest_difference(module, uneven(64), expected) < TOLERANCE
+
+
+def test_beats(outputs):
+    """github.com/microsoft/unilm, beats, from the normalised filterbank to logits, on a second and on 20 s."""
+    module = fill_by_key(Beats(TEN, budget=Budget.PAPER).build())
+    assert largest_difference(module, uneven(128), outputs["beats published"]) < TOLERANCE
+    small = BeatsSettings(
+        embed_dim=24,
+        encoder_layers=2,
+        encoder_embed_dim=32,
+        encoder_ffn_embed_dim=64,
+        encoder_attention_heads=4,
+        conv_pos=16,
+        conv_pos_groups=4,
+    )
+    module = fill_by_key(BeatsClassifier(small, 10))
+    assert largest_difference(module, long(), outputs["beats small"]) < TOLERANCE
+    module.encoder.max_distance = 1_280
+    assert largest_difference(module, long(), outputs["beats small"]) > 5 * TOLERANCE
 
 
 @pytest.mark.parametrize("width", [0.4, 1.0])

@@ -28,6 +28,11 @@ def one_second(n_bands: int) -> Array:
     return 2 * drawn(f"{n_bands} levels", (2, 1, n_bands)) + drawn("64 frames", (2, 64, n_bands))
 
 
+def long() -> Array:
+    """A clip of 20 s in 2,000 frames of 128 bands: places that are further apart than tables of positions reach."""
+    return drawn("2000 frames", (1, 2_000, 128))
+
+
 def kernel(name: str, shape: tuple[int, ...]) -> Array:
     """Weights in torch's layout, (n_out, n_in, ...), small enough that no level grows out of range."""
     return drawn(name, shape) * np.float32(np.sqrt(0.5 / np.prod(shape[1:])))

@@ -85,13 +85,13 @@ def test_files_that_are_no_cnn14(tmp_path: Path) -> None:
         made.shape(0.3)
 
 
-@pytest.mark.parametrize("name", ["ast", "clap", "panns-cnn14"])
+@pytest.mark.parametrize("name", ["ast", "beats", "clap", "panns-cnn14"])
 def test_without_weights_it_is_said_where_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asc_bench.features.encoders.base.Encoder.absent", lambda self: "")
     reason = EmbeddingLinear.why_not(EmbeddingLinearParams(extractor=name))
     assert reason is not None and reason.kind == "missing-file"
     assert reason.text.startswith(f"extractor {name} has no weights here: ")
-    assert reason.text.endswith("weights=FOLDER" if name != "panns-cnn14" else "weights=FILE")
+    assert reason.text.endswith("weights=FOLDER" if name in ("ast", "clap") else "weights=FILE")
 
 
 @pytest.fixture

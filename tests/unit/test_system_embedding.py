@@ -18,6 +18,7 @@ from tests.unit.small_sets import TinyNet, task, tones
 SIZES = {
     "bc-resnet": 20,
     "bc-resnet-mod": 20,
+    "beats": 32,
     "caa-net": 512 // 4,
     "caa-net[pooling=flatten]": 512 // 4 * 9 * 4,
     "caa-net[training=multi-task]": 512 // 4,

