@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from asc_bench.modules.cp_mobile import rounded
 
-_EPS = 1e-3
+EPS = 1e-3
 _DROPOUT = 0.2
 _SQUEEZE = 4
-_FIRST, _LAST, _HIDDEN = 16, 6, 1_280
+FIRST, _LAST, _HIDDEN = 16, 6, 1_280
 """Channels of the first convolution, growth of the last one, and the layer before the classes, at width 1."""
 
 
@@ -59,9 +59,43 @@ def convolution(
     """Convolution without bias, batch normalisation and, where one is named, an activation."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(n_out, eps=_EPS, momentum=momentum),
+        nn.BatchNorm2d(n_out, eps=EPS, momentum=momentum),
         *([activation()] if activation else []),
     )
+
+
+def first_and_last(width: float, *, momentum: float) -> tuple[nn.Sequential, nn.Sequential]:
+    """The convolutions before and after the blocks."""
+    n_first, n_blocks = rounded(width * FIRST), rounded(width * ROWS[-1].out)
+    return (
+        convolution(1, n_first, 3, momentum=momentum, stride=2, activation=nn.Hardswish),
+        convolution(n_blocks, _LAST * n_blocks, 1, momentum=momentum, activation=nn.Hardswish),
+    )
+
+
+def classifier(width: float, n_classes: int) -> nn.Sequential:
+    """The mean over the map, a dense layer, and the classes."""
+    hidden = rounded(width * _HIDDEN)
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(_LAST * rounded(width * ROWS[-1].out), hidden),
+        nn.Hardswish(),
+        nn.Dropout(_DROPOUT),
+        nn.Linear(hidden, n_classes),
+    )
+
+
+def initialise(module: nn.Module) -> None:
+    """Initial weights of convolutions and dense layers, as in the source."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, 0.01)
+            nn.init.zeros_(layer.bias)
 
 
 class SqueezeExcitation(nn.Module):
@@ -138,28 +172,14 @@ class MobileNet(nn.Module):
 
     def __init__(self, n_classes: int, *, width: float, momentum: float) -> None:
         super().__init__()
-        n_in = rounded(width * _FIRST)
-        layers: list[nn.Module] = [convolution(1, n_in, 3, momentum=momentum, stride=2, activation=nn.Hardswish)]
+        n_in, blocks = rounded(width * FIRST), []
         for row in ROWS:
-            layers.append(Block(n_in, row, width=width, momentum=momentum))
+            blocks.append(Block(n_in, row, width=width, momentum=momentum))
             n_in = rounded(width * row.out)
-        layers.append(convolution(n_in, _LAST * n_in, 1, momentum=momentum, activation=nn.Hardswish))
-        self.features = nn.Sequential(*layers)
-        hidden = rounded(width * _HIDDEN)
-        self.classifier = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(_LAST * n_in, hidden),
-            nn.Hardswish(),
-            nn.Dropout(_DROPOUT),
-            nn.Linear(hidden, n_classes),
-        )
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-            elif isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, 0.0, 0.01)
-                nn.init.zeros_(layer.bias)
+        first, last = first_and_last(width, momentum=momentum)
+        self.features = nn.Sequential(first, *blocks, last)
+        self.classifier = classifier(width, n_classes)
+        initialise(self)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits of any number of frames and bands."""

@@ -77,3 +77,15 @@ def fill_places(module: nn.Module) -> nn.Module:
         if key.endswith(("_token", "pos_embed")):
             value.copy_(torch.from_numpy(drawn(key, tuple(value.shape))))
     return module
+
+
+@torch.no_grad()
+def fill_dynamic(module: nn.Module) -> nn.Module:
+    """As ``fill_by_key``, with the kernels of dynamic convolutions, stored as (1, 1, k, n), as large as others."""
+    state = fill_by_key(module).state_dict()
+    for key, value in state.items():
+        if key.endswith("_conv.weight") and value.shape[:2] == (1, 1):
+            n_out = len(state[key.replace("_conv.", "_norm.")])
+            values = kernel(key, (value.shape[2] * n_out, value.shape[3] // n_out))
+            value.copy_(torch.from_numpy(values).reshape(value.shape))
+    return module.eval()

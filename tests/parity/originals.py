@@ -331,10 +331,14 @@ def convolution_of_torchvision(
 
 
 def efficientat_outputs(sources: Path) -> Outputs:
-    """Logits of EfficientAT's networks of two widths."""
+    """Logits of EfficientAT's networks of two widths.
+
+    The dynamic ones are run at the first and at the last temperature of their training, and normalise by the batch:
+    with statistics of ours their answers would hardly depend on the clip.
+    """
     import torch
 
-    from tests.parity.filling import fill_by_key
+    from tests.parity.filling import fill_by_key, fill_dynamic
 
     folder = sources / "EfficientAT" / "models" / "mn"
     utils = load(folder / "utils.py", {})
@@ -358,6 +362,30 @@ def efficientat_outputs(sources: Path) -> Outputs:
         network = fill_by_key(get_model(num_classes=10, width_mult=width))
         with torch.inference_mode():
             found[f"efficientat width={width}"] = network(frames.transpose(1, 2).unsqueeze(1))[0].numpy()
+
+    folder = sources / "EfficientAT" / "models" / "dymn"
+    dynamic = load(
+        folder / "dy_block.py",
+        {"from models.dymn.utils import make_divisible, cnn_out_size": ""},
+        vars(load(folder / "utils.py", {})),
+    )
+    changes = {
+        TORCHVISION: "",
+        "from models.dymn.dy_block import DynamicInvertedResidualConfig, DY_Block, DynamicConv, DyReLUB": "",
+        "from models.mn.block_types import InvertedResidualConfig, InvertedResidual": "",
+        "print(m)": "",
+    }
+    get_model = load(folder / "model.py", changes, {**vars(blocks), **vars(dynamic)}).get_model
+    for width in (0.4, 1.0):
+        network = fill_dynamic(get_model(num_classes=10, width_mult=width)).train()
+        network.classifier.eval()  # without dropout
+        for temperature in (30, 1):
+            for layer in network.modules():
+                if isinstance(layer, dynamic.DynamicConv):
+                    layer.temperature = temperature
+            with torch.inference_mode():
+                logits = network(frames.transpose(1, 2).unsqueeze(1))[0].numpy()
+            found[f"efficientat network=dymn width={width} temperature={temperature}"] = logits
     return found
 
 

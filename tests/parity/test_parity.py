@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from asc_bench.api import Budget
 from asc_bench.modules.beats import BeatsClassifier, BeatsSettings
-from tests.parity.filling import fill, fill_by_key, fill_places, fill_response_norms
+from tests.parity.filling import fill, fill_by_key, fill_dynamic, fill_places, fill_response_norms
 from tests.parity.values import drawn, long, one_second, uneven
 from tests.unit.small_sets import task
 
@@ -211,6 +211,20 @@ def test_passt(outputs, stride):
     """github.com/kkoutini/PaSST, models/passt.py, from normalised bands to logits."""
     module = fill_places(Passt(TEN, PasstParams(stride=stride), Budget.PAPER).build())
     assert largest_difference(module, uneven(128) / 10, outputs[f"passt stride={stride}"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("width", [0.4, 1.0])
+def test_dynamic_efficientat(outputs, width):
+    """github.com/fschmid56/EfficientAT, models/dymn, at two temperatures; the batch is what norms go by."""
+    params = EfficientatParams(network="dymn", width=width)
+    module = fill_dynamic(Efficientat(TEN, params, Budget.PAPER).build()).train()
+    module.classifier.eval()
+    for temperature in (30, 1):
+        module.temperature.fill_(temperature)
+        expected = outputs[f"efficientat network=dymn width={width} temperature={temperature}"]
+        assert largest_difference(module, uneven(128), expected) < TOLERANCE
+    module.temperature.fill_(1.1)
+    assert largest_difference(module, uneven(128), expected) > 50 * TOLERANCE
 
 
 def test_another_constant_of_normalisation_is_noticed(outputs):

@@ -162,9 +162,8 @@ def test_checkpoints_of_other_networks_are_refused(tmp_path):
     torch.save(released(), path)
     with pytest.raises(
         StoreError,
-        match=r"^efficientat: \S*mn01.pt: no checkpoint of EfficientAT \(MobileNetV3\), width=1.0: it lacks "
-        r"features.2.block.2.0.weight, and "
-        r"\d+ more tensors differ$",
+        match=r"^efficientat: \S*mn01.pt: no checkpoint of EfficientAT \(MobileNetV3\), network=mn, width=1.0: it "
+        r"lacks features.2.block.2.0.weight, and \d+ more tensors differ$",
     ):
         starting_from(path, width=1.0).starting_network()
     torch.save(released(hidden=120), path)

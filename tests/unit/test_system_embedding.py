@@ -30,6 +30,7 @@ SIZES = {
     "dcase2018-baseline": 100,
     "dcase2024-baseline": 24,
     "efficientat": 1_280 // 10,
+    "efficientat[network=dymn]": 1_280 // 10,
     "hierarchical-cnn": 128 // 8,
     "mla": 1_024 // 8,
     "n-cnn": 64,
