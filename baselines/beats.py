@@ -57,10 +57,10 @@ class Beats(FineTunedSystem):
         year=2023,
         input="128 Kaldi mel bands from 20 Hz, 16 kHz, window 25 ms, hop 10 ms",
         guesses=(
-            "weights=FILE takes a checkpoint of the release, pre-trained (BEATs_iter3_plus_AS2M.pt) or fine- "
-            "tuned on AudioSet, whose layer of classes is not taken over. Its cfg must name this network. They "
-            "were not at hand: names and shapes are those of the code, no accuracy was measured with them, and "
-            "their digests are not known, so none is checked; that of the file is a part of the run's key.",
+            "weights=FILE takes a checkpoint of the release, pre-trained (BEATs_iter3_plus_AS2M.pt) or "
+            "fine-tuned on AudioSet, whose layer of classes is not taken over. Its cfg must name this network. "
+            "They were not at hand: names and shapes are those of the code, no accuracy was measured with them, "
+            "and their digests are not known, so none is checked; that of the file is a part of the run's key.",
             "paper is the recipe of the second code for TAU Urban Acoustic Scenes 2022 Mobile: AdamW (0.00001, "
             "betas 0.9 and 0.98, weight decay 0.01), batch 128, 30 epochs, a rise over 4, then a line to 0.005; "
             "Freq-MixStyle, masks of up to a fifth of both axes, set to 0, and mixup. With layers=classifier it "
