@@ -103,11 +103,17 @@ def starting_from(path: Path, *, layers: str = "all", kind: type[Beats] = SmallB
 
 def test_the_size_is_that_of_the_released_code():
     """90,311,792 parameters by the authors' classes with the published settings, without classes."""
+    system = Beats(task(10, duration_s=10.0), budget=Budget.PAPER)
     with torch.device("meta"):
-        system = Beats(task(10, duration_s=10.0), budget=Budget.PAPER)
-        n_parameters = sum(p.numel() for p in system.build().parameters())
+        system.module = system.build()
+    n_parameters = sum(p.numel() for p in system.module.parameters())
     assert n_parameters - 10 * 769 == 90_311_792 == Encoder(weights="x").n_parameters
     assert system.front_end() == KaldiFbank() and system.front_end().shape(10.0) == (998, 128)
+    # 62 times 8 patches; the convolution of positions makes one more, which is cut off.
+    n = 62 * 8
+    before = n * (16 * 16 * 512 + 512 * 768) + (n + 1) * 768 * 48 * 128
+    layer = n * (4 * 768**2 + 2 * 768 * 3_072 + 12 * 64 * 8) + 2 * n**2 * 768
+    assert system.network_cost().n_multiply_adds == before + 12 * layer + n * 768 * 10 == 49_307_721_728
 
 
 def test_places_share_rows_of_the_table_as_the_logarithm_of_their_distance():
