@@ -85,6 +85,11 @@ def remark(cls: type[System]) -> str:
     return f"unavailable: {reason.text}" if reason else ""
 
 
+def by_name_only(cls: type[System]) -> str:
+    """Why ``all`` leaves a system out that runs when it is named; empty if it does not."""
+    return f"not in all: {cls.only_by_name}" if cls.only_by_name else ""
+
+
 def origin(cls: type) -> str:
     """File and line of a class, for messages."""
     try:

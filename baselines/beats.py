@@ -48,6 +48,7 @@ class Beats(FineTunedSystem):
     """Chen and others' transformer with a dense layer on each token; logits are the mean over a clip's tokens."""
 
     numerics_version = 1
+    only_by_name = "without weights=FILE 90 million weights are trained from scratch"
     card = Card(
         name="beats",
         title="BEATs",

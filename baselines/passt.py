@@ -74,6 +74,7 @@ class Passt(FineTunedSystem):
     """Koutini and others' transformer, with softmax over scenes in place of the sigmoids of AudioSet."""
 
     numerics_version = 1
+    only_by_name = "without weights=FILE 85 million weights are trained from scratch"
     card = Card(
         name="passt",
         title="PaSST",

@@ -41,7 +41,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
         For wrong settings and protocols, or if it cannot run on the protocol that was asked for.
     """
     from asc_bench.errors import ConfigError, SystemFailure
-    from asc_bench.registry import origin, remark, systems
+    from asc_bench.registry import by_name_only, origin, remark, systems
     from asc_bench.reporting.published import published_numbers, same_settings
     from asc_bench.runs.describe import DEFAULT_PROTOCOL, describe
 
@@ -62,7 +62,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
     yield from field("defined in", origin(cls))
     if about is not None and about.reason is not None:
         yield from field("note", f"unavailable: {about.reason.text}")
-    elif about is None and (note := remark(cls)):
+    elif note := (remark(cls) if about is None else "") or by_name_only(cls):
         yield from field("note", note)
     yield from _settings(cls, about.variant.params if about else None)
     if about is not None:

@@ -44,11 +44,11 @@ def command(
 
 
 def _systems() -> str:
-    from asc_bench.registry import remark, systems
+    from asc_bench.registry import by_name_only, remark, systems
 
     found = systems()
     named = [found.found[n] for n in found.names()]
-    rows = [(cls.card.name, cls.card.title, cls.card.input, remark(cls)) for cls in named]
+    rows = [(cls.card.name, cls.card.title, cls.card.input, remark(cls) or by_name_only(cls)) for cls in named]
     rows += [(u.name, "", "", f"unavailable: {u.reason}") for _, u in sorted(found.unavailable.items())]
     return text_table(rows, ("system", "title", "input", "note"))
 

@@ -201,7 +201,7 @@ def parse_variants(text: str) -> list[Variant]:
     neural systems ``augment=`` names transforms and ``plan.FIELD=`` sets a field of the training plan; both take
     ``a|b``.
     Combinations that the system's settings refuse are left out then, unless all are. ``all`` and globs leave out
-    systems that cannot do without settings.
+    systems that cannot do without settings, and those that are ``only_by_name``.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def parse_variants(text: str) -> list[Variant]:
         pattern = "*" if name == "all" else name
         several = any(c in pattern for c in "*?")
         for found in systems().match(pattern) if several else [name]:
-            if several and not settings and needs_settings(found):
+            if several and not settings and (needs_settings(found) or systems().get(found).only_by_name):
                 continue
             for variant in expand(systems().get(found), settings.removesuffix("]")):
                 variants.setdefault(str(variant), variant)

@@ -166,6 +166,9 @@ class System(ABC):
     these integers of the class and its bases. A class that declares none in its own body, as every new or foreign
     system, is keyed by its code and all that this imports."""
 
+    only_by_name: ClassVar[str] = ""
+    """Why ``all`` and globs leave it out, in a few words; empty if they do not."""
+
     def __init__(self, task: Task, params: AnyParams | None = None, budget: Budget = Budget.QUICK) -> None:
         self.task = task
         self.params = params if params is not None else self.Params()
