@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from asc_bench.errors import StoreError as StoreError
     from asc_bench.errors import SystemFailure as SystemFailure
     from asc_bench.features.encoders.base import Encoder as Encoder
+    from asc_bench.features.encoders.base import centred_windows as centred_windows
+    from asc_bench.features.encoders.base import n_centred_windows as n_centred_windows
     from asc_bench.features.encoders.cnn14 import panns_log_mel as panns_log_mel
     from asc_bench.features.encoders.hugging_face import Clap as Clap
     from asc_bench.features.encoders.table import ENCODERS as ENCODERS
@@ -211,7 +213,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.systems.probes": "LrProbe, SvmProbe",
     # A system: what it hears
     "asc_bench.features.frontends": "FrontEnd, LogMel, Waveform, caa_net_log_mel",
-    "asc_bench.features.encoders.base": "Encoder",
+    "asc_bench.features.encoders.base": "Encoder, centred_windows, n_centred_windows",
     "asc_bench.features.encoders.cnn14": "panns_log_mel",
     "asc_bench.features.encoders.hugging_face": "Clap",
     "asc_bench.features.encoders.table": "ENCODERS, encoder",

