@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,19 +61,27 @@ def environment(cache: Path, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
+    """Run ``asc-bench`` in an empty folder, as a user would, but that figures are not rendered."""
+    return partial(_run, environment, tmp_path, rendered=False)
+
+
+@pytest.fixture
+def rendering_cli(environment: dict[str, str], tmp_path: Path) -> Cli:
     """Run ``asc-bench`` in an empty folder, as a user would."""
+    return partial(_run, environment, tmp_path, rendered=True)
 
-    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        if not any(map(forked_command.is_read_at_start, extra)):
-            return forked_command.run(arguments, {**environment, **extra}, tmp_path, seconds=1800)
-        return subprocess.run(
-            [sys.executable, "-m", "asc_bench.cli.main", *arguments],
-            cwd=tmp_path,
-            env={**environment, **extra},
-            capture_output=True,
-            text=True,
-            timeout=1800,
-            check=False,
-        )
 
-    return run
+def _run(
+    environment: dict[str, str], folder: Path, *arguments: str, rendered: bool, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    if not any(map(forked_command.is_read_at_start, extra)):
+        return forked_command.run(arguments, {**environment, **extra}, folder, seconds=1800, rendered=rendered)
+    return subprocess.run(
+        [sys.executable, "-m", "asc_bench.cli.main", *arguments],
+        cwd=folder,
+        env={**environment, **extra},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )

@@ -14,6 +14,7 @@ import pytest
 from asc_bench import registry
 from asc_bench.cli.main import main
 from asc_bench.papers import registry as papers
+from tests.unrendered import do_not_render
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers.figures)
@@ -21,7 +22,7 @@ REGISTRIES = (registry.systems, registry.protocols, papers.reproductions, papers
 
 @contextlib.contextmanager
 def inside(folder: Path, cache: Path) -> Iterator[tuple[Cli, pytest.MonkeyPatch]]:
-    """A command line without plug-ins in ``folder``, and what undoes further changes in the end."""
+    """A command line without plug-ins in ``folder``, which renders no figure, and what undoes further changes."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         out, err = io.StringIO(), io.StringIO()
@@ -40,6 +41,7 @@ def inside(folder: Path, cache: Path) -> Iterator[tuple[Cli, pytest.MonkeyPatch]
         for name, value in (("ASC_BENCH_CACHE", str(cache)), ("ASC_BENCH_PLUGINS", ""), ("COLUMNS", "200")):
             patch.setenv(name, value)
         patch.chdir(folder)
+        do_not_render(patch.setattr)
         yield run, patch
     for found in REGISTRIES:
         found.cache_clear()

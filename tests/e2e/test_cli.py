@@ -97,9 +97,9 @@ def test_download_leaves_a_complete_data_set_alone(cli: Cli, cache: Path) -> Non
     assert not list(place.glob(".asc-bench-archives.json"))
 
 
-def test_the_printed_table_is_the_stored_predictions(cli: Cli, tmp_path: Path) -> None:
+def test_the_printed_table_is_the_stored_predictions(rendering_cli: Cli, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    done = cli(*run_arguments(results, "toy-a,toy-b"))
+    done = rendering_cli(*run_arguments(results, "toy-a,toy-b"))
     assert done.returncode == 0, done.stderr
     assert "synthetic" in done.stdout.splitlines()[0].lower()
     assert "published" not in done.stdout.splitlines()[2].lower()

@@ -13,8 +13,8 @@ PLUGINS = f"{TOYS}{os.pathsep}{TOYS / 'own_statistic'}"
 ON_TINY = ("-p", "in-nats", "--synthetic", "--synthetic-size", "tiny", "-b", "smoke")
 
 
-def test_lower_is_better_in_tables_tests_and_figures(cli, tmp_path: Path) -> None:
-    done = cli("run", *ON_TINY, "-s", "logmel-svm,toy-a", "--threads", "1", ASC_BENCH_PLUGINS=PLUGINS)
+def test_lower_is_better_in_tables_tests_and_figures(rendering_cli, tmp_path: Path) -> None:
+    done = rendering_cli("run", *ON_TINY, "-s", "logmel-svm,toy-a", "--threads", "1", ASC_BENCH_PLUGINS=PLUGINS)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/tables/*/smoke/*")
     scores = pd.read_csv(folder / "results.csv").set_index(["measure", "system"])

@@ -68,15 +68,20 @@ def test_another_error_of_the_folder_is_not_called_a_missing_lock(tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells the folder of a descriptor by /proc")
+@pytest.mark.usefixtures("bench")  # it writes the synthetic dataset
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_results_without_locks_are_refused_before_anything_is_computed(cli: Cli, tmp_path: Path, jobs: str) -> None:
+def test_results_without_locks_are_refused_before_anything_is_computed(
+    cli: Cli, tmp_path: Path, cache: Path, jobs: str
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_LOCKS, encoding="utf-8")
-    results, cache = tmp_path / "results", tmp_path / "cache"
+    results, own = tmp_path / "results", tmp_path / "cache"
+    own.mkdir()
+    (own / "synthetic").symlink_to(cache / "synthetic")
     extra = {"PYTHONPATH": str(tmp_path), "NO_LOCKS_BELOW": str(results)}
-    done = cli(*run_arguments(results, "toy-a,toy-b", "--jobs", jobs, "--cache", str(cache)), **extra)
+    done = cli(*run_arguments(results, "toy-a,toy-b", "--jobs", jobs, "--cache", str(own)), **extra)
     assert done.returncode == 1
     told = done.stderr.splitlines()[-1]
     assert told.startswith(f"asc-bench: {results}/locks: this file system refuses locks (No locks available)")
     assert "Traceback" not in done.stderr
-    assert not (cache / "features").exists()
+    assert not (own / "features").exists()
     assert not fits(tmp_path / "toy.log")
