@@ -1,8 +1,8 @@
 """``asc-bench`` in forks of one process that has imported the libraries: each command of a test starts 2 s sooner.
 
-The package itself is imported anew in each fork, and ``PYTHONPATH`` and ``PYTHONIOENCODING`` are heeded. What else
-an interpreter reads as it starts (locale, number of threads) cannot be set for a fork: `is_read_at_start` says which
-variables these are.
+The package itself is imported anew in each fork, and ``PYTHONPATH`` and ``PYTHONIOENCODING`` are heeded. What
+else an interpreter reads as it starts (locale, number of threads) cannot be set for a fork: `is_read_at_start` says
+which variables these are.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _context.set_forkserver_preload(list(LIBRARIES))
 
 
 def is_read_at_start(variable: str) -> bool:
-    """Whether the interpreter or a library reads this variable of the environment as it starts, and a fork cannot."""
+    """Whether the interpreter or a library reads this variable as it starts, and a fork cannot."""
     return variable.startswith(("PYTHON", "LC_", "LANG", "OMP_", "MPL")) and variable not in _HEEDED
 
 
@@ -119,7 +119,7 @@ def _command(
             runpy.run_path(str(first))
         runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
     finally:
-        # In the order of an interpreter that ends: joblib dismisses its processes in the first, and the second waits
-        # for them; without the first they would leave after 300 idle seconds.
+        # In the order of an interpreter that ends: joblib dismisses its processes in the first, and the second
+        # waits for them; without the first they would leave after 300 idle seconds.
         threading._shutdown()
         atexit._run_exitfuncs()

@@ -1,4 +1,4 @@
-"""Figures that are drawn but not rendered, which takes two thirds of a small report, where no test looks at them."""
+"""Figures that are drawn but not rendered, where no test looks at them: two thirds of a small report's time."""
 
 from __future__ import annotations
 
