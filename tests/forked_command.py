@@ -12,11 +12,13 @@ import gc
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.unrendered import do_not_render
@@ -77,18 +79,63 @@ def run(
     subprocess.TimeoutExpired
         Where it takes longer than ``seconds``; it is ended.
     """
-    with tempfile.TemporaryDirectory() as kept:
-        out, err = Path(kept, "out"), Path(kept, "err")
-        process = _context.Process(
-            target=_command, args=(list(arguments), dict(environment), folder, out, err, rendered)
-        )
-        process.start()
-        process.join(seconds)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(list(arguments), seconds)
-        written = (path.read_text(_encoding(environment)) for path in (out, err))
-        return subprocess.CompletedProcess(list(arguments), process.exitcode, *written)
+    started = start(arguments, environment, folder, rendered=rendered)
+    try:
+        out, err = started.communicate(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)
+        raise
+    assert started.returncode is not None
+    return subprocess.CompletedProcess(list(arguments), started.returncode, out, err)
+
+
+def start(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, *, rendered: bool) -> Started:
+    """The command in a process group of its own, which hears Ctrl-C; parameters are those of `run`."""
+    kept = tempfile.TemporaryDirectory()
+    out, err = Path(kept.name, "out"), Path(kept.name, "err")
+    process = _context.Process(
+        target=_command, args=(list(arguments), dict(environment), folder, out, err, rendered)
+    )
+    process.start()
+    return Started(process, kept, _encoding(environment))
+
+
+class Started:
+    """A command that was started, with what the tests use of `subprocess.Popen`."""
+
+    def __init__(self, process: BaseProcess, kept: tempfile.TemporaryDirectory[str], encoding: str) -> None:
+        assert process.pid is not None
+        self.pid = process.pid
+        self._process, self._kept, self._encoding = process, kept, encoding
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, minus a signal that ended it, or None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The `returncode`."""
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """The exit code once there is one; raises subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("asc-bench", timeout)
+        return self.returncode
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """All that it printed, once it has ended; raises subprocess.TimeoutExpired."""
+        self.wait(timeout)
+        return self._written("out"), self._written("err")
+
+    def send_signal(self, number: int) -> None:
+        """To the command alone."""
+        os.kill(self.pid, number)
+
+    def _written(self, name: str) -> str:
+        path = Path(self._kept.name, name)
+        return path.read_text(self._encoding) if path.exists() else ""
 
 
 def _encoding(environment: Mapping[str, str]) -> str:
@@ -98,6 +145,8 @@ def _encoding(environment: Mapping[str, str]) -> str:
 def _command(
     arguments: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path, rendered: bool
 ) -> None:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background leaves it ignored
     gc.freeze()  # else the collector walks through all that the libraries hold, 0.3 s each time
     os.environ.clear()
     os.environ.update(environment)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
-from tests.reliability.helpers import digests, fits, run_arguments, start
+from tests.forked_command import start
+from tests.reliability.helpers import digests, fits, run_arguments
 
 SYSTEMS = "toy-a[pause_s=0.8],toy-b[pause_s=0.8]"
 REPEATS = ("--repeats", "3")
@@ -34,7 +35,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_digests(
         results = tmp_path / f"killed-{n_finished}"
         arguments = run_arguments(results, SYSTEMS, *REPEATS)
         before, n_before = digests(results), sum(fits(log).values())
-        process = start(arguments, environment, tmp_path)
+        process = start(arguments, environment, tmp_path, rendered=False)
         # Counted in runs and not in seconds since the start, so that a busy machine is no other test.
         n_begun = rng.randint(2, 4)
         while process.poll() is None and sum(fits(log).values()) < n_before + n_begun:
@@ -45,7 +46,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_digests(
             assert digests(results) == expected
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait(timeout=30)
             n_killed += 1
         stored = digests(results)
         assert stored.items() <= expected.items(), "a half-written or different result was published"
@@ -77,13 +78,13 @@ def test_interrupted_it_exits_130_with_a_hint_and_goes_on(
     cli: Cli, environment: dict[str, str], tmp_path: Path
 ) -> None:
     arguments = run_arguments(tmp_path / "results", "toy-a,toy-b[pause_s=30]")
-    process = start(arguments, environment, tmp_path)
+    process = start(arguments, environment, tmp_path, rendered=False)
     deadline = time.monotonic() + 120
     while (
         not list((tmp_path / "results").glob("scratch/*/progress.txt")) or not fits(tmp_path / "toy.log")["toy-b"]
     ):
         assert time.monotonic() < deadline
-        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert process.poll() is None, process.communicate(timeout=0)[1]
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -105,7 +106,7 @@ def test_processes_side_by_side_fit_every_run_once(
     systems = ["toy-a", "toy-b", "toy-c"]
     slow = [f"{s}[pause_s=0.5]" for s in systems]
     selections = slow if disjoint else [",".join(slow)] * 3
-    processes = [start(run_arguments(results, s), environment, tmp_path) for s in selections]
-    assert [p.communicate(timeout=200) and p.returncode for p in processes] == [0, 0, 0]
+    processes = [start(run_arguments(results, s), environment, tmp_path, rendered=False) for s in selections]
+    assert [p.wait(timeout=200) for p in processes] == [0, 0, 0]
     assert fits(tmp_path / "toy.log") == dict.fromkeys(systems, 1)
     assert len(digests(results)) == 3

@@ -28,6 +28,7 @@ from asc_bench.registry import protocols
 from asc_bench.reporting.setting import Setting
 from asc_bench.synthetic import write_synthetic
 from tests.e2e.inside import Cli, inside
+from tests.unit.cheap_sounds import write_hissing
 from tests.unit.layout_factory import write_esc10
 from tests.unit.transfer_sets import write_task4
 
@@ -241,7 +242,7 @@ def test_what_would_change_the_task_is_refused(
 
 
 def test_clips_that_every_fold_tests_cannot_be_left_out(tmp_path: Path) -> None:
-    root = write_synthetic("esc-50", tmp_path / "data", size="tiny", n_jobs=1)
+    root = write_hissing("esc-50", tmp_path / "data")
     sorted((root / "audio").iterdir())[0].unlink()
     source = Source(roots=(root.parent,), cache=tmp_path / "cache", allow_missing_training=0.5)
     with pytest.raises(IncompleteDataError, match=r"1 test clips are missing"):

@@ -25,6 +25,7 @@ from asc_bench.reporting.setting import Setting
 from asc_bench.runs.store import ResultsStore
 from asc_bench.stored_results import stored_results
 from asc_bench.synthetic import write_synthetic
+from tests.unit.cheap_sounds import write_hissing
 from tests.unit.layout_factory import esc50_row, write_esc50, write_tut, write_wav
 from tests.unit.made_runs import made_bench, publish, specs_of
 from tests.unit.merged_factory import write_tut_2017
@@ -165,7 +166,7 @@ def test_whether_tut_2017_keeps_places_together_is_not_asserted(tmp_path: Path) 
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic dataset of 2018 in a folder whose lists may be spoilt."""
-    return write_synthetic(TUT.name, tmp_path_factory.mktemp("synthetic"), size="tiny", n_jobs=1)
+    return write_hissing(TUT.name, tmp_path_factory.mktemp("synthetic"))
 
 
 def test_a_synthetic_dataset_has_lists_of_its_own(synthetic: Path) -> None:

@@ -12,29 +12,22 @@ import soundfile
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.taxonomy import taxonomy
 from asc_bench.errors import ConfigError
-from asc_bench.synthetic import recordings, sizes, write_synthetic
+from asc_bench.synthetic import recordings, sizes
 from asc_bench.synthetic.dataset import plan_dataset
 from asc_bench.synthetic.recipes import scene_recipe, scenes
 from asc_bench.synthetic.recordings import DARES, LITIS, TUT, Recording, recorded
+from tests.unit.cheap_sounds import hiss, write_hissing
 
 NAMES = ("litis-rouen", "tut-2017-development", "tut-2017-evaluation", "dares-g1")
 SOURCES = ("litis_rouen", "dcase2017", "dares_g1_presumed")
-
-
-def _hiss(scene: str, *, recipe: object, duration_s: float, sample_rate_hz: int, **seeds: int) -> np.ndarray:
-    noise = np.random.default_rng(list(seeds.values())).standard_normal(4410, dtype=np.float32)
-    return np.resize(noise * np.float32(0.1), round(duration_s * sample_rate_hz))
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny datasets with cheap sounds."""
     folder = tmp_path_factory.mktemp("recordings")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recordings, "synthesise_scene", _hiss)
-        patch.setattr(recordings, "apply_device", lambda wave, **k: wave)
-        for name in NAMES:
-            write_synthetic(name, folder, size="tiny", n_jobs=1)
+    for name in NAMES:
+        write_hissing(name, folder)
     return folder
 
 
@@ -125,7 +118,7 @@ def test_a_recording_is_the_same_every_time_and_another_one_is_not() -> None:
 
 
 def test_some_litis_recordings_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings, "synthesise_scene", _hiss)
+    monkeypatch.setattr(recordings, "synthesise_scene", hiss)
     monkeypatch.setattr(recordings, "apply_device", lambda wave, **k: wave)
     ends = [
         recorded(Recording("bus", i, 0, ""), LITIS, layout="litis-rouen", seed=0)[-22050 * 5 :] for i in range(100)

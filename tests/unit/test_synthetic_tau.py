@@ -14,25 +14,19 @@ from asc_bench.data.layouts import LAYOUTS
 from asc_bench.data.layouts.counts import WHOLE, cells_of
 from asc_bench.data.layouts.tau_mobile import DEVICES, PERCENTAGES, SECONDS
 from asc_bench.data.manifest import Dataset
-from asc_bench.synthetic import mobile, sizes, write_synthetic
+from asc_bench.synthetic import sizes
 from asc_bench.synthetic.dataset import plan_dataset
 from asc_bench.synthetic.tau_mobile import amounts, file_names, listed, plan_tau
+from tests.unit.cheap_sounds import write_hissing
 
 NAMES = ("tau-2020-mobile", "tau-2022-mobile")
-
-
-def hiss(scene: str, *, duration_s: float, sample_rate_hz: int, **seeds: int) -> np.ndarray:
-    noise = np.random.default_rng(list(seeds.values())).standard_normal(4410, dtype=np.float32)
-    return np.resize(noise * np.float32(0.1), round(duration_s * sample_rate_hz))
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
     """Both sets with cheap sounds, read by their layouts."""
     root = tmp_path_factory.mktemp("tau")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mobile, "synthesise_scene", hiss)
-        folders = {name: write_synthetic(name, root, size="tiny", n_jobs=1) for name in NAMES}
+    folders = {name: write_hissing(name, root) for name in NAMES}
     return {name: LAYOUTS[name].read(folder) for name, folder in folders.items()}
 
 

@@ -17,9 +17,8 @@ from asc_bench.bench.completeness import incomplete
 from asc_bench.bench.source import Source
 from asc_bench.data.layouts import LAYOUTS
 from asc_bench.errors import DataError
-from asc_bench.synthetic import mobile, write_synthetic
+from tests.unit.cheap_sounds import write_hissing
 from tests.unit.planned_sets import write_lists
-from tests.unit.test_synthetic_tau import hiss
 
 NAME = "tau-2020-mobile"
 
@@ -27,9 +26,7 @@ NAME = "tau-2020-mobile"
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The set in clips of ten seconds, with cheap sounds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mobile, "synthesise_scene", hiss)
-        return write_synthetic(NAME, tmp_path_factory.mktemp("tau"), size="tiny", n_jobs=1)
+    return write_hissing(NAME, tmp_path_factory.mktemp("tau"))
 
 
 @pytest.fixture
