@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss, recall_score
 from asc_bench.bench.source import Source
 from asc_bench.budget import Budget
 from asc_bench.registry import protocols
+from asc_bench.reporting.report_figures import FigureChoice
 from asc_bench.reporting.report_runs import report
 from asc_bench.runs.plan import plan
 from asc_bench.runs.store import ResultsStore, StoredRun
@@ -76,8 +77,8 @@ def test_every_stored_run_is_whole_and_in_a_table() -> None:
 
 
 def test_scores_of_probabilities_can_be_left_out(tmp_path: Path) -> None:
-    settings = {"folds": (), "probability_scores": False}
-    text = report(protocols().get("esc10")(), runs(), tmp_path, **settings).text  # type: ignore[arg-type]
+    figures = FigureChoice.of("none")
+    text = report(protocols().get("esc10")(), runs(), tmp_path, probability_scores=False, figures=figures).text
     assert "log loss" not in text and set(pd.read_csv(tmp_path / "results.csv")["measure"]) == {"accuracy"}
 
 

@@ -16,6 +16,7 @@ from asc_bench.reporting.evaluation import Evaluation
 from asc_bench.reporting.report import write_report
 from asc_bench.scoring.measure import Measure
 from tests.unit.reporting_frames import HOSTILE, confusion, failed, manifest, scores, significance
+from tests.unrendered import do_not_render
 
 CAA = "caa-net[pooling=att]"
 VALUES = {CAA: {"average": 2 / 3, "B": 0.1 + 0.2}, "sb-cnn": {"average": 0.62, "B": 0.57}}
@@ -36,6 +37,12 @@ def report(folder: Path, **changes: object) -> list[Path]:
     return write_report(folder, Evaluation(**(arguments | changes)))  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that do not look into the pictures."""
+    do_not_render(monkeypatch.setattr)
+
+
 def test_all_files_are_written_and_listed(tmp_path: Path) -> None:
     written = report(tmp_path / "new" / "folder")
     stem = f"confusion-{slug(CAA)}"
@@ -50,6 +57,7 @@ def test_all_files_are_written_and_listed(tmp_path: Path) -> None:
     assert all(p.stat().st_size for p in written)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_csv_gives_back_every_digit(tmp_path: Path) -> None:
     report(tmp_path)
     read = pd.read_csv(tmp_path / "results.csv").set_index(["system", "measure"])
@@ -94,6 +102,7 @@ def test_hostile_strings_stay_strings_everywhere(tmp_path: Path) -> None:
     assert "<" not in markdown
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_synthetic_results_say_so_and_show_nothing_published(tmp_path: Path) -> None:
     change = {"synthetic": True, "synthetic_size": "small", "budget": "smoke"}
     report(tmp_path, manifests=[manifest(s, **change) for s in VALUES], confusions={})
@@ -109,6 +118,7 @@ def test_synthetic_results_say_so_and_show_nothing_published(tmp_path: Path) -> 
     assert read["synthetic"].all()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_file_that_has_nothing_to_say_any_more_goes(tmp_path: Path) -> None:
     report(tmp_path)
     written = report(tmp_path, confusions={})
@@ -117,6 +127,7 @@ def test_a_file_that_has_nothing_to_say_any_more_goes(tmp_path: Path) -> None:
     assert not (tmp_path / "classes.csv").exists()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_counts_and_recalls_of_all_devices_and_of_each(tmp_path: Path) -> None:
     other = confusion(("bus", "tram"), [[0, 2], [0, 0]])
     report(tmp_path, confusions={CAA: {"A": MATRIX, "B": other}})
@@ -140,6 +151,7 @@ def test_a_second_report_is_the_same_bytes(tmp_path: Path) -> None:
     assert {p.name: p.read_bytes() for p in report(tmp_path)} == first
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_report_of_failures_alone_is_a_report(tmp_path: Path) -> None:
     report(
         tmp_path,
@@ -151,6 +163,7 @@ def test_a_report_of_failures_alone_is_a_report(tmp_path: Path) -> None:
     assert "failed: ValueError" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_figure_that_fails_costs_that_figure_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +22,23 @@ from asc_bench.verification import Finding, verify
 from tests.unit.made_runs import made_bench, publish, specs_of
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Results of two systems and their table; without figures, which take seconds."""
-    monkeypatch.setattr(report_module, "figures_of", lambda evaluation, choice: {})
-    store, bench = ResultsStore(tmp_path), made_bench()
+    folder = tmp_path_factory.mktemp("results")
+    store, bench = ResultsStore(folder), made_bench()
     for name, n_right in (("logmel-svm", 7), ("sb-cnn", 9)):
         publish(store, bench, specs_of(bench, name)[0], n_right=n_right)
-    load_results(tmp_path, "dcase2018", budget="paper").report()
-    return tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report_module, "figures_of", lambda evaluation, choice: {})
+        load_results(folder, "dcase2018", budget="paper").report()
+        yield folder
+
+
+@pytest.fixture
+def root(written: Path, tmp_path: Path) -> Path:
+    """The same, to be spoilt."""
+    return Path(shutil.copytree(written, tmp_path / "results"))
 
 
 def faults(root: Path) -> list[Finding]:
