@@ -48,7 +48,8 @@ LIBRARIES = (
     "soundfile",
     "soxr",
     "tabulate",
-    "torch",
+    "torch._dynamo",
+    "torch.utils.data",
     "typer",
     "yaml",
 )

@@ -29,7 +29,7 @@ def test_system_that_chooses_nothing(cli, tmp_path: Path, flag: str) -> None:
 
 
 def test_system_that_chooses_on_the_test_split_says_so(cli, tmp_path: Path) -> None:
-    done = cli("run", *ON_TINY, "-s", "dcase2018-baseline", "--as-published")
+    done = cli("run", *ON_TINY, "-s", "dcase2018-baseline[plan.iterations=2]", "--as-published")
     assert done.returncode == 0, done.stderr
     manifest, predictions = stored(tmp_path)
     n = manifest["n_clips"]
