@@ -42,8 +42,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/asc-bench run --protocol dcase2018 --systems $(SHOWN) --table demo --synthetic --budget smoke
 
+# Bytecode is written, also where the environment says not to: tests start hundreds of commands.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 3600
