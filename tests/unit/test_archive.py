@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asc_bench import files
@@ -367,6 +367,7 @@ piece = st.sampled_from(["..", ".", "a", "A", "", "C:", "\\", "\x00", "é", "set
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(piece, min_size=1, max_size=4).map("/".join), min_size=1, max_size=4))
+@example(["a", "a/b/"])  # a file, and a folder in a folder of its name
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_no_name_reaches_outside(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -147,7 +147,7 @@ def _check(members: _Members, *, where: str) -> None:
             )
     files = Counter(PurePosixPath(name) for name, _, _ in members if not name.endswith("/"))
     folders = {PurePosixPath(name) for name, _, _ in members if name.endswith("/")}
-    folders.update(parent for path in files for parent in path.parents)
+    folders.update([parent for path in (*files, *folders) for parent in path.parents])
     twice = [str(path) for path, count in files.items() if count > 1 or path in folders]
     if twice:
         raise DataError(f"{where}: {twice[0]!r} is there twice; nothing was extracted")
