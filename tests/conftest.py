@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,12 @@ from tests.reliability.helpers import environment_of
 ROOT = Path(__file__).parents[1]
 # What the tools of `make test` and `make lint` write beside the sources.
 TOOL_FOLDERS = {".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", "__pycache__"}
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all tests and libraries, through which it walks again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
