@@ -106,8 +106,7 @@ class Efficientat(FineTunedSystem):
 
     def build(self) -> nn.Module:
         """The network; whole at every budget where it starts from a checkpoint."""
-        from ._dymn_network import DynamicMobileNet
-        from ._efficientat_network import MobileNet
+        from asc_bench.modules.efficientat import DynamicMobileNet, MobileNet
 
         width, given = self.params.width, bool(self.params.weights)
         network = DynamicMobileNet if self.params.network == "dymn" else MobileNet
@@ -124,13 +123,13 @@ class Efficientat(FineTunedSystem):
             return tensors
         from torch import tensor
 
-        from ._dymn_network import COLDEST
+        from asc_bench.modules.efficientat import COLDEST
 
         return {**tensors, "temperature": tensor(COLDEST)}
 
     def forward(self, module: nn.Module, batch: Batch) -> Outputs:
         """Run the network, in training at the temperature of the step."""
-        from ._dymn_network import DynamicMobileNet
+        from asc_bench.modules.efficientat import DynamicMobileNet
 
         if module.training and isinstance(module, DynamicMobileNet):
             module.cool(batch.progress)

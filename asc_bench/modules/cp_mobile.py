@@ -7,16 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from asc_bench.features.encoders.efficientat_network import rounded
+
 N_BLOCKS = (3, 2, 1)
 """Blocks of the three stages."""
 
 _TINY = 1e-6
-
-
-def rounded(width: float) -> int:
-    """Nearest multiple of eight, at least eight and not below 90 % of ``width``."""
-    nearest = max(8, int(width + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * width else nearest + 8
 
 
 def convolution(

@@ -4,7 +4,8 @@ import torch
 from asc_bench.baselines.cp_mobile import CpMobile, CpMobileParams
 
 from asc_bench.api import FINE, Budget, ConfigError, Given
-from asc_bench.modules.cp_mobile import Block, ResponseNorm, rounded
+from asc_bench.features.encoders.efficientat_network import rounded
+from asc_bench.modules.cp_mobile import Block, ResponseNorm
 from tests.unit.dcase_macs import dcase_macs
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 

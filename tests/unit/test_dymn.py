@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asc_bench.baselines._dymn_network import Context, DynamicConvolution, DynamicMobileNet, DynamicRelu
 from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from torch import Tensor, nn
 
 from asc_bench.api import FINE, Budget, ConfigError, Crop, StoreError
+from asc_bench.features.encoders.dymn_network import Context, DynamicConvolution, DynamicRelu
+from asc_bench.modules.efficientat import DynamicMobileNet
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 CLASSIFIER = {"classifier.5.weight", "classifier.5.bias"}

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asc_bench.baselines._efficientat_network import ROWS, Block, Row, SqueezeExcitation
 from asc_bench.baselines.device_specific import DeviceSpecific
 from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from torch import Tensor
 
 from asc_bench.api import FINE, Budget, ConfigError, Crop, DeviceSpecificParams, StoreError
+from asc_bench.features.encoders.efficientat_network import ROWS, Block, Row, SqueezeExcitation
 from asc_bench.training import checkpoint
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 

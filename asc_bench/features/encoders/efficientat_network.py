@@ -1,4 +1,7 @@
-"""MobileNetV3 for spectrograms, of any width; names of weights are those of EfficientAT's checkpoints."""
+"""MobileNetV3 for spectrograms up to its embedding, of any width.
+
+Names of weights are those of EfficientAT's checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from asc_bench.modules.cp_mobile import rounded
-
 EPS = 1e-3
-_DROPOUT = 0.2
 _SQUEEZE = 4
-FIRST, _LAST, _HIDDEN = 16, 6, 1_280
-"""Channels of the first convolution, growth of the last one, and the layer before the classes, at width 1."""
+FIRST, _LAST = 16, 6
+"""Channels of the first convolution at width 1, and growth of the last one."""
 
 
 class Row(NamedTuple):
@@ -46,6 +46,17 @@ ROWS = (
 """MobileNetV3-Large: A. Howard et al., "Searching for MobileNetV3", ICCV 2019, table 1."""
 
 
+def rounded(width: float) -> int:
+    """Nearest multiple of eight, at least eight and not below 90 % of ``width``."""
+    nearest = max(8, int(width + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * width else nearest + 8
+
+
+def n_dimensions(width: float) -> int:
+    """Channels after the last convolution: 960 at width 1."""
+    return _LAST * rounded(width * ROWS[-1].out)
+
+
 def convolution(
     n_in: int,
     n_out: int,
@@ -69,33 +80,8 @@ def first_and_last(width: float, *, momentum: float) -> tuple[nn.Sequential, nn.
     n_first, n_blocks = rounded(width * FIRST), rounded(width * ROWS[-1].out)
     return (
         convolution(1, n_first, 3, momentum=momentum, stride=2, activation=nn.Hardswish),
-        convolution(n_blocks, _LAST * n_blocks, 1, momentum=momentum, activation=nn.Hardswish),
+        convolution(n_blocks, n_dimensions(width), 1, momentum=momentum, activation=nn.Hardswish),
     )
-
-
-def classifier(width: float, n_classes: int) -> nn.Sequential:
-    """The mean over the map, a dense layer, and the classes."""
-    hidden = rounded(width * _HIDDEN)
-    return nn.Sequential(
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(_LAST * rounded(width * ROWS[-1].out), hidden),
-        nn.Hardswish(),
-        nn.Dropout(_DROPOUT),
-        nn.Linear(hidden, n_classes),
-    )
-
-
-def initialise(module: nn.Module) -> None:
-    """Initial weights of convolutions and dense layers, as in the source."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, 0.0, 0.01)
-            nn.init.zeros_(layer.bias)
 
 
 class SqueezeExcitation(nn.Module):
@@ -159,8 +145,8 @@ class Block(nn.Module):
         return x + y if self.adds else y
 
 
-class MobileNet(nn.Module):
-    """From frames, (n, time, mel), to logits, (n, n_classes).
+class Backbone(nn.Module):
+    """From frames, (n, time, mel), to the means of the last map, (n, 960) at width 1.
 
     Parameters
     ----------
@@ -170,18 +156,21 @@ class MobileNet(nn.Module):
         Share of a batch in the running statistics; 0.01 in the source.
     """
 
-    def __init__(self, n_classes: int, *, width: float, momentum: float) -> None:
+    def __init__(self, *, width: float, momentum: float = 0.01) -> None:
         super().__init__()
+        self.n_dimensions = n_dimensions(width)
         n_in, blocks = rounded(width * FIRST), []
         for row in ROWS:
             blocks.append(Block(n_in, row, width=width, momentum=momentum))
             n_in = rounded(width * row.out)
         first, last = first_and_last(width, momentum=momentum)
         self.features = nn.Sequential(first, *blocks, last)
-        self.classifier = classifier(width, n_classes)
-        initialise(self)
+
+    def maps(self, frames: Tensor) -> Tensor:
+        """What is averaged, (n, channels, mel', time'), of any number of frames and bands."""
+        found: Tensor = self.features(frames.transpose(1, 2).unsqueeze(1))
+        return found
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Logits of any number of frames and bands."""
-        logits: Tensor = self.classifier(self.features(frames.transpose(1, 2).unsqueeze(1)))
-        return logits
+        """Embeddings of any number of frames and bands."""
+        return self.maps(frames).mean(dim=(2, 3))

@@ -1,4 +1,6 @@
-"""Dynamic MobileNet for spectrograms, of any width; names of weights are those of EfficientAT's checkpoints.
+"""Dynamic MobileNet for spectrograms up to its embedding, of any width.
+
+Names of weights are those of EfficientAT's checkpoints.
 
 References
 ----------
@@ -15,16 +17,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asc_bench.modules.cp_mobile import rounded
-
-from ._efficientat_network import EPS, FIRST, ROWS, Row, classifier, first_and_last, initialise
+from asc_bench.features.encoders.efficientat_network import (
+    EPS,
+    FIRST,
+    ROWS,
+    Row,
+    first_and_last,
+    n_dimensions,
+    rounded,
+)
 
 _N_KERNELS = 4
 _CONTEXT_RATIO, _LEAST_CONTEXT, _MOST_CONTEXT = 4, 32, 128
 """Size of the context: a quarter of a block's channels, within bounds that grow with the width."""
 
-HOTTEST, COLDEST, N_COOLING = 30.0, 1.0, 80
-"""Temperature at the start, at the end, and into how many parts of the training its fall by one each is divided."""
+COLDEST = 1.0
+"""Temperature at which the training on AudioSet ends; checkpoints do not hold it."""
 
 
 class DynamicConvolution(nn.Module):
@@ -134,11 +142,10 @@ class DynamicBlock(nn.Module):
         return x + narrowed if self.adds else narrowed
 
 
-class DynamicMobileNet(nn.Module):
-    """From frames, (n, time, mel), to logits, (n, n_classes).
+class Backbone(nn.Module):
+    """From frames, (n, time, mel), to the means of the last map, (n, 960) at width 1.
 
-    The temperature of the softmax over kernels is a part of the network's state: at first all kernels learn alike,
-    and a network that was trained before keeps what it had at its end.
+    The temperature of the softmax over kernels is a part of the network's state.
 
     Parameters
     ----------
@@ -150,26 +157,25 @@ class DynamicMobileNet(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, n_classes: int, *, width: float, momentum: float) -> None:
+    def __init__(self, *, width: float, momentum: float = 0.01) -> None:
         super().__init__()
+        self.n_dimensions = n_dimensions(width)
         self.in_c, self.out_c = first_and_last(width, momentum=momentum)
         n_in, blocks = rounded(width * FIRST), []
         for row in ROWS:
             blocks.append(DynamicBlock(n_in, row, width=width, momentum=momentum))
             n_in = rounded(width * row.out)
         self.layers = nn.ModuleList(blocks)
-        self.classifier = classifier(width, n_classes)
-        initialise(self)
-        self.register_buffer("temperature", torch.tensor(HOTTEST))
+        self.register_buffer("temperature", torch.tensor(COLDEST))
 
-    def cool(self, progress: float) -> None:
-        """Lower the temperature to that of a share of the training, 0 to 1; what is colder stays as it is."""
-        self.temperature.clamp_(max=max(HOTTEST - math.floor(N_COOLING * progress), COLDEST))
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Logits of any number of frames and bands."""
+    def maps(self, frames: Tensor) -> Tensor:
+        """What is averaged, (n, channels, mel', time'), of any number of frames and bands."""
         x = self.in_c(frames.transpose(1, 2).unsqueeze(1))
         for block in self.layers:
             x = block(x, self.temperature)
-        logits: Tensor = self.classifier(self.out_c(x))
-        return logits
+        found: Tensor = self.out_c(x)
+        return found
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Embeddings of any number of frames and bands."""
+        return self.maps(frames).mean(dim=(2, 3))
