@@ -61,9 +61,12 @@ if TYPE_CHECKING:
     from asc_bench.features.encoders.base import centred_windows as centred_windows
     from asc_bench.features.encoders.base import n_centred_windows as n_centred_windows
     from asc_bench.features.encoders.cnn14 import panns_log_mel as panns_log_mel
+    from asc_bench.features.encoders.foreign import foreign_tensors as foreign_tensors
+    from asc_bench.features.encoders.foreign import load_foreign_state as load_foreign_state
     from asc_bench.features.encoders.hugging_face import Clap as Clap
     from asc_bench.features.encoders.table import ENCODERS as ENCODERS
     from asc_bench.features.encoders.table import encoder as encoder
+    from asc_bench.features.encoders.vggish import Vggish as Vggish
     from asc_bench.features.frontends import FrontEnd as FrontEnd
     from asc_bench.features.frontends import LogMel as LogMel
     from asc_bench.features.frontends import Waveform as Waveform
@@ -155,8 +158,6 @@ if TYPE_CHECKING:
     from asc_bench.systems.wrapper import WrapperSystem as WrapperSystem
     from asc_bench.training.batches import Batch as Batch
     from asc_bench.training.batches import ClipStore as ClipStore
-    from asc_bench.training.checkpoint import foreign_tensors as foreign_tensors
-    from asc_bench.training.checkpoint import load_foreign_state as load_foreign_state
     from asc_bench.training.checkpoint import load_matching as load_matching
     from asc_bench.training.checkpoint import read_tensors as read_tensors
     from asc_bench.training.checkpoint import write_tensors as write_tensors
@@ -217,6 +218,7 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.features.encoders.cnn14": "panns_log_mel",
     "asc_bench.features.encoders.hugging_face": "Clap",
     "asc_bench.features.encoders.table": "ENCODERS, encoder",
+    "asc_bench.features.encoders.vggish": "Vggish",
     "asc_bench.features.spectral": "SpectralFrontEnd",
     "asc_bench.features.hpss": "SeparatedLogMel",
     "asc_bench.features.joint": "JointFrontEnd",
@@ -236,9 +238,8 @@ _NAMES: Mapping[str, str] = {
     "asc_bench.training.batches": "Batch, ClipStore",
     "asc_bench.training.evaluate": "Evaluation, Outputs",
     "asc_bench.training.device": "in_layout, reproducible",
-    "asc_bench.training.checkpoint": (
-        "foreign_tensors, load_foreign_state, load_matching, read_tensors, write_tensors"
-    ),
+    "asc_bench.training.checkpoint": "load_matching, read_tensors, write_tensors",
+    "asc_bench.features.encoders.foreign": "foreign_tensors, load_foreign_state",
     "asc_bench.training.complexity": "count_multiply_adds, count_parameters",
     "asc_bench.data.weights": "cached_weights, how_to_fetch, verified_weights",
     # A protocol

@@ -18,6 +18,7 @@ from asc_bench.api import (
     Published,
     Reason,
     SvmSystem,
+    Vggish,
     cached_weights,
     how_to_fetch,
     pooled,
@@ -25,11 +26,9 @@ from asc_bench.api import (
 )
 
 if TYPE_CHECKING:
-    from ._vggish_network import PostProcessing, VggishNetwork
+    from asc_bench.modules.vggish import PostProcessing, VggishNetwork
 
-WEIGHTS = "vggish"
-NETWORK_FILE = "vggish-10086976.pth"
-PCA_FILE = "vggish_pca_params-970ea276.pth"
+WEIGHTS, NETWORK_FILE, PCA_FILE = Vggish.weight_set, Vggish.network_file, Vggish.pca_file
 
 _EXAMPLES_PER_BATCH = 64
 """The maps of the first layer of so many examples take 100 MB."""
@@ -94,8 +93,7 @@ class VggishSvm(SvmSystem):
     Params: ClassVar[type[Params]] = VggishSvmParams
     params: VggishSvmParams
 
-    widths: ClassVar[tuple[int, ...]] = (64, 128, 256, 256, 512, 512, 4_096, 4_096, 128)
-    """Outputs of the six convolutions and the three dense layers."""
+    widths: ClassVar[tuple[int, ...]] = Vggish.widths
 
     _loaded: tuple[VggishNetwork, PostProcessing | None] | None = None
 
@@ -150,7 +148,7 @@ class VggishSvm(SvmSystem):
         import torch
         from torch.utils.flop_counter import FlopCounterMode
 
-        from ._vggish_network import VggishNetwork
+        from asc_bench.modules.vggish import VggishNetwork
 
         n_examples, *shape = self.front_end().shape(self.task.clip_duration_s)
         with torch.device("meta"):
@@ -166,7 +164,7 @@ class VggishSvm(SvmSystem):
     def _network(self) -> tuple[VggishNetwork, PostProcessing | None]:
         """Read the files on first use; those of the cache must be the published ones."""
         if self._loaded is None:
-            from ._vggish_network import PostProcessing, load_network
+            from asc_bench.modules.vggish import PostProcessing, load_network
 
             params = self.params
             path = Path(params.weights) if params.weights else verified_weights(WEIGHTS, NETWORK_FILE)

@@ -66,7 +66,7 @@ class FineTunedSystem(TorchSystem):
         StoreError
             If the checkpoint belongs to another input than this system's.
         """
-        from asc_bench.training.checkpoint import foreign_tensors
+        from asc_bench.features.encoders.foreign import foreign_tensors
 
         return foreign_tensors(content)
 
@@ -81,8 +81,8 @@ class FineTunedSystem(TorchSystem):
         module = super().starting_network()
         if not self.params.weights:
             return module
+        from asc_bench.features.encoders.foreign import load_foreign_state
         from asc_bench.systems.transfer.weights import class_tensors
-        from asc_bench.training.checkpoint import load_foreign_state
 
         path, fresh = Path(self.params.weights), class_tensors(self)
         try:

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from asc_bench.baselines._vggish_network import VggishNetwork
 from asc_bench.baselines.beats import Beats
 from asc_bench.baselines.cp_mobile import CpMobile
 from asc_bench.baselines.cp_resnet import CpResnet, CpResnetParams
@@ -32,6 +31,7 @@ from torch import Tensor, nn
 
 from asc_bench.api import Budget
 from asc_bench.modules.beats import BeatsClassifier, BeatsSettings
+from asc_bench.modules.vggish import VggishNetwork
 from tests.parity.filling import fill, fill_by_key, fill_dynamic, fill_places, fill_response_norms
 from tests.parity.values import drawn, long, one_second, uneven
 from tests.unit.small_sets import task

@@ -7,13 +7,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from asc_bench.api import StoreError
-from asc_bench.training.checkpoint import (
-    foreign_tensors,
-    load_foreign_state,
-    load_matching,
-    read_tensors,
-    write_tensors,
-)
+from asc_bench.features.encoders.foreign import foreign_tensors, load_foreign_state
+from asc_bench.training.checkpoint import load_matching, read_tensors, write_tensors
 
 TENSORS = {
     "a/weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),

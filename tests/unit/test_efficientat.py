@@ -13,8 +13,8 @@ from asc_bench.baselines.efficientat import Efficientat, EfficientatParams
 from torch import Tensor
 
 from asc_bench.api import FINE, Budget, ConfigError, Crop, DeviceSpecificParams, StoreError
+from asc_bench.features.encoders import foreign
 from asc_bench.features.encoders.efficientat_network import ROWS, Block, Row, SqueezeExcitation
-from asc_bench.training import checkpoint
 from tests.unit.small_sets import accuracy, clips, context, task, tones
 
 CLASSIFIER = {"classifier.5.weight", "classifier.5.bias"}
@@ -146,8 +146,8 @@ def test_networks_of_devices_start_from_the_general_one_and_not_from_the_file(la
     inner = starting_from(tmp_path / "mn01.pt", layers=layers)
     plan = replace(inner.training_plan(), iterations=3, batch_size=4, crop=Crop(length=32, n_test=1))
     monkeypatch.setattr(inner, "training_plan", lambda: plan)
-    read, load = [], checkpoint.load_foreign_state
-    monkeypatch.setattr(checkpoint, "load_foreign_state", lambda path: read.append(path) or load(path))
+    read, load = [], foreign.load_foreign_state
+    monkeypatch.setattr(foreign, "load_foreign_state", lambda path: read.append(path) or load(path))
     system = DeviceSpecific(task(3, devices=("A", "B")), DeviceSpecificParams(of="efficientat"), Budget.SMOKE)
     system.inner = inner
     system.fit(replace(tones(4, (100, 128)), device=np.array([0, 1] * 6)), None, context(tmp_path))

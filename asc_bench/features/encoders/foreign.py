@@ -1,0 +1,75 @@
+"""Checkpoints that others wrote; none is run, as they go through torch's weights-only reader."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from asc_bench.errors import StoreError
+
+
+def load_foreign_state(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that others wrote (``.safetensors``, or anything ``torch.save`` makes) without
+    running it.
+
+    Returns
+    -------
+    dict
+        What the file holds; usually a state dict, or a dict with one under ``"state_dict"``.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or broken, or holds anything but tensors and plain containers.
+    """
+    advice = "convert it where you trust it: safetensors.torch.save_file(torch.load(path)['state_dict'], new_path)"
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except pickle.UnpicklingError as error:
+        with path.open("rb") as file:
+            head = file.read(8)
+        if not head.startswith((b"PK", b"\x80")):
+            raise StoreError(f"{path}: not a checkpoint, it begins with {head!r}") from error
+        raise StoreError(
+            f"{path}: refused, it holds more than tensors and plain containers, and reading it could "
+            f"run code; {advice}"
+        ) from error
+    except Exception as error:
+        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__}: {error})") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path}: holds a {type(content).__name__}, expected a dict of tensors")
+    return content
+
+
+def foreign_tensors(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Find the state dict in what ``load_foreign_state`` read, and take the names off what it was wrapped in.
+
+    Returns
+    -------
+    dict
+        ``content`` itself, or what it holds under ``"state_dict"``, or else its only mapping of names to tensors
+        where no tensor stands beside it. A prefix ``module.`` that all names have, as ``DataParallel`` gives it,
+        is removed.
+    """
+    if not any(isinstance(value, Tensor) for value in content.values()):
+        inner = [value for value in content.values() if _is_state(value)]
+        if _is_state(content.get("state_dict")):
+            content = content["state_dict"]
+        elif len(inner) == 1:
+            content = inner[0]
+    wrapped = bool(content) and all(str(name).startswith("module.") for name in content)
+    return {str(name).removeprefix("module.") if wrapped else name: value for name, value in content.items()}
+
+
+def _is_state(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(v, Tensor) for v in value.values())
