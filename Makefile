@@ -74,7 +74,7 @@ golden: install
 	ASC_BENCH_REWRITE_GOLDEN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/golden -m 'slow or not slow' -k stood
 
 parity: install
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/parity -m parity
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/parity tests/unit -m parity
 
 bench-features: install
 	$(BIN)/python tests/benchmarks/bench_features.py

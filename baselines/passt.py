@@ -114,7 +114,8 @@ class Passt(FineTunedSystem):
         """A patch has 16 frames, and training must keep one column of them."""
         if built is None:
             return None
-        length, duration_s = built._excerpt(), built.task.clip_duration_s
+        crop, duration_s = built.training_plan().crop, built.task.clip_duration_s
+        length = crop.length if crop else built.front_end().shape(duration_s)[0]
         if length < _PATCH:
             why = f"clips of {duration_s:g} s have {length} frames; a patch needs {_PATCH}"
             return Reason("unsupported-task", why)

@@ -62,7 +62,7 @@ def system_lines(text: str, *, protocol: str, everything: bool) -> Iterator[str]
     yield from field("defined in", origin(cls))
     if about is not None and about.reason is not None:
         yield from field("note", f"unavailable: {about.reason.text}")
-    elif note := (remark(cls) if about is None else "") or by_name_only(cls):
+    elif note := (remark(cls) if about is None else "") or ("" if settings else by_name_only(cls)):
         yield from field("note", note)
     yield from _settings(cls, about.variant.params if about else None)
     if about is not None:

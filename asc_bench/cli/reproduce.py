@@ -31,6 +31,7 @@ def command(
     from asc_bench.papers.fill_table import Filled, asked, reproduce, table_cells
     from asc_bench.papers.registry import reproductions
     from asc_bench.papers.table import TransferTable
+    from asc_bench.reporting.layout import MIN_WIDTH
     from asc_bench.runs.variant import parse_variants
     from asc_bench.screen import Screen
 
@@ -71,7 +72,7 @@ def command(
             # Targets that were not asked for are not even looked up, so a part must not replace the whole.
             folder = folder / "part" if partly else folder
             written = reproduce(item, filled, folder, cut=cut, settings=experiment.settings)
-    echo(written.shown.to_text(terminal_width()))
+    echo(written.shown.to_text(max(terminal_width(), MIN_WIDTH)))
     if not given.quiet:
         what = "This part of the table" if partly else "The whole table"
         what += ", with intervals" if written.intervals else ""

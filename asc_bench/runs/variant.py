@@ -210,6 +210,7 @@ def parse_variants(text: str) -> list[Variant]:
     """
     require_text(text, what="system")
     variants: dict[str, Variant] = {}
+    left_out: list[str] = []
     for item in split_items(text):
         name, _, settings = item.partition("[")
         if settings and not settings.endswith("]"):
@@ -218,9 +219,15 @@ def parse_variants(text: str) -> list[Variant]:
         several = any(c in pattern for c in "*?")
         for found in systems().match(pattern) if several else [name]:
             if several and not settings and (needs_settings(found) or systems().get(found).only_by_name):
+                left_out.append(found)
                 continue
             for variant in expand(systems().get(found), settings.removesuffix("]")):
                 variants.setdefault(str(variant), variant)
+    if not variants and left_out:
+        raise ConfigError(
+            f"{text!r} matches no system but {', '.join(left_out)}, which must be named: they need settings, or "
+            "nobody trains them unasked (`asc-bench info NAME` says which)"
+        )
     if not variants:
         raise ConfigError("no system is named; try --systems all")
     return list(variants.values())

@@ -120,6 +120,12 @@ def test_a_web_page_is_not_called_dangerous(tmp_path):
     (tmp_path / "page.pth").write_bytes(b"<html>404</html>")
     with pytest.raises(StoreError, match=r"page.pth: not a checkpoint, it begins with b'<html>40'"):
         load_foreign_state(tmp_path / "page.pth")
+    for content in (b"hello", b"abc", b""):  # which torch takes for opcodes of pickle
+        (tmp_path / "text.pth").write_bytes(content)
+        with pytest.raises(StoreError, match=rf"text.pth: not a checkpoint, it begins with {content!r}"):
+            load_foreign_state(tmp_path / "text.pth")
+    with pytest.raises(StoreError, match=r"cannot be read: Is a directory"):
+        load_foreign_state(tmp_path)
 
 
 def test_foreign_checkpoint_missing_or_no_dict(tmp_path):

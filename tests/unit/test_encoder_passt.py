@@ -117,7 +117,12 @@ def test_files_that_are_no_passt_for_ten_seconds(tmp_path: Path) -> None:
     clip = sound(1.0, 32_000)
     path = tmp_path / "x.pt"
     path.write_bytes(b"<html>")
-    with pytest.raises(StoreError, match=r"x.pt: not a readable checkpoint \(UnpicklingError\)"):
+    with pytest.raises(StoreError, match=r"x.pt: not a checkpoint, it begins with b'<html>'"):
+        encoder("passt", weights=str(path))(clip)
+    torch.save({**torch.load(saved(tmp_path)), "blocks.0.ls1.gamma": torch.zeros(768)}, path)
+    with pytest.raises(
+        StoreError, match=r"no checkpoint of PaSST, which has no blocks.0.ls1.gamma \(1 such tensors\)"
+    ):
         encoder("passt", weights=str(path))(clip)
     torch.save({"bn0.weight": torch.zeros(64)}, path)
     with pytest.raises(StoreError, match=r"x.pt: no checkpoint of PaSST, it lacks cls_token and \d+ more tensors"):
@@ -132,6 +137,13 @@ def test_files_that_are_no_passt_for_ten_seconds(tmp_path: Path) -> None:
         match=r"for 10 s and a hop of 10 ms: time_new_pos_embed has the shape \(1, 768, 1, 200\) instead",
     ):
         encoder("passt", weights=saved(tmp_path, columns=200))(clip)
+
+
+def test_a_checkpoint_of_a_wrapped_network_gives_the_same(tmp_path: Path) -> None:
+    clip, path = sound(1.0, 32_000), tmp_path / "wrapped.pt"
+    plain = saved(tmp_path)
+    torch.save({"state_dict": {f"module.{name}": t for name, t in torch.load(plain).items()}}, path)
+    np.testing.assert_array_equal(encoder("passt", weights=str(path))(clip), encoder("passt", weights=plain)(clip))
 
 
 def test_without_weights_it_is_said_where_they_are() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from asc_bench.api import FINE, Budget, ConfigError, Crop, StoreError
 from asc_bench.features.encoders.passt import passt_log_mel
 from asc_bench.features.encoders.passt_network import Backbone, Placement
+from asc_bench.runs.variant import parse_variants
 from tests.unit.small_sets import accuracy, clips, context, refusal, task, tones
 
 CLASSIFIER = {"head.1.weight", "head.1.bias"}
@@ -195,6 +196,9 @@ def test_tasks_that_it_does_not_suit():
     found = [refusal(Passt(task(duration_s=1.0), PasstParams(patchout_time=n))) for n in (8, 9)]
     assert found == [None, "patchout_time=9 leaves nothing of the 9 columns of patches of 100 frames"]
     assert refusal(Passt(task(duration_s=10.0), PasstParams(patchout_time=40), Budget.PAPER)) is None
+    (variant,) = parse_variants("passt[patchout_time=3,plan.crop=crop(length=30,test_hop=30)]")
+    cut = variant.build(task(duration_s=10.0), Budget.SMOKE)
+    assert refusal(cut) == "patchout_time=3 leaves nothing of the 2 columns of patches of 30 frames"
 
 
 @pytest.mark.parametrize(("duration_s", "excerpt"), [(1.0, None), (10.0, None), (30.0, 1_000)])

@@ -20,6 +20,12 @@ def test_all_is_every_available_system_once() -> None:
     assert [v.name for v in parse_variants("all,sb-cnn")] == names
 
 
+@pytest.mark.parametrize("text", ["pas*", "beats*,transf*"])
+def test_globs_that_match_only_what_must_be_named(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"matches no system but (passt|beats, transfer), which must be named"):
+        parse_variants(text)
+
+
 def test_a_default_value_is_the_same_variant() -> None:
     assert [str(v) for v in parse_variants("sb-cnn[bn=false],sb-cnn")] == ["sb-cnn"]
 

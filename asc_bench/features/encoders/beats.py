@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.encoders.foreign import load_foreign_state
 from asc_bench.features.kaldi_fbank import KaldiFbank
 
 if TYPE_CHECKING:
@@ -178,15 +179,9 @@ class Beats(Encoder):
 
 @lru_cache(maxsize=1)
 def _network(path: Path, sha256: str, settings: BeatsSettings, device: str) -> nn.Module:
-    import torch
-
     from asc_bench.features.encoders.beats_network import Backbone
 
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
-    tensors = network_tensors(path, content if isinstance(content, dict) else {}, settings)
+    tensors = network_tensors(path, load_foreign_state(path), settings)
     network = Backbone(settings)
     try:
         network.load_state_dict(tensors)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.encoders.foreign import checkpoint_tensors
 from asc_bench.features.frontends import LogMel
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def panns_log_mel() -> LogMel:
 
 @lru_cache(maxsize=1)
 def _network(path: Path, sha256: str, device: str) -> nn.Module:
-    content = _tensors(path)
+    content = checkpoint_tensors(path)
     network = build()
     wanted = network.state_dict()
     absent = [name for name in wanted if name not in content]
@@ -115,17 +116,6 @@ def _network(path: Path, sha256: str, device: str) -> nn.Module:
     except RuntimeError as error:
         raise StoreError(f"{path}: no checkpoint of CNN14 ({str(error).splitlines()[-1].strip()})") from error
     return network.eval().to(device)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """What the published files hold under ``"model"``; nothing in them is run."""
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(content.get("model", content))
-    except Exception as error:
-        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
 
 
 def refuse_other_front_end(path: Path, content: dict[str, Tensor]) -> None:

@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.encoders.foreign import checkpoint_tensors
 from asc_bench.features.encoders.passt import passt_log_mel
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from asc_bench.features.encoders import dymn_network, efficientat_network
 
     Backbone = efficientat_network.Backbone | dymn_network.Backbone
@@ -130,7 +129,7 @@ class Efficientat(Encoder):
 def _network(path: Path, sha256: str, device: str) -> Backbone:
     from asc_bench.features.encoders import dymn_network, efficientat_network
 
-    content = _tensors(path)
+    content = checkpoint_tensors(path)
     for name in (_HIDDEN, _CLASSES):
         if name not in content or content[name].ndim != 2:
             raise StoreError(f"{path}: no checkpoint of EfficientAT with its usual classifier, it lacks {name}")
@@ -161,14 +160,3 @@ def _network(path: Path, sha256: str, device: str) -> Backbone:
         raise StoreError(f"{path}: not {kind}, which has no {more[0]} ({len(more)} such tensors)")
     network.load_state_dict({name: content[name] for name in wanted}, strict=False)
     return network.eval().to(device)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """What the published files hold; nothing in them is run."""
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
-    except Exception as error:
-        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from asc_bench.errors import StoreError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def load_foreign_state(path: Path) -> dict[str, Any]:
@@ -28,18 +27,25 @@ def load_foreign_state(path: Path) -> dict[str, Any]:
     StoreError
         If the file is missing or broken, or holds anything but tensors and plain containers.
     """
+    import torch
+    from safetensors.torch import load_file
+
     advice = "convert it where you trust it: safetensors.torch.save_file(torch.load(path)['state_dict'], new_path)"
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise StoreError(f"{path}: no such file") from None
-    except pickle.UnpicklingError as error:
         with path.open("rb") as file:
             head = file.read(8)
         if not head.startswith((b"PK", b"\x80")):
-            raise StoreError(f"{path}: not a checkpoint, it begins with {head!r}") from error
+            raise StoreError(f"{path}: not a checkpoint, it begins with {head!r}")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except StoreError:
+        raise
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    except pickle.UnpicklingError as error:
         raise StoreError(
             f"{path}: refused, it holds more than tensors and plain containers, and reading it could "
             f"run code; {advice}"
@@ -49,6 +55,14 @@ def load_foreign_state(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StoreError(f"{path}: holds a {type(content).__name__}, expected a dict of tensors")
     return content
+
+
+def checkpoint_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint by name, without what may stand beside them; see ``load_foreign_state``."""
+    import torch
+
+    content = foreign_tensors(load_foreign_state(path))
+    return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
 
 
 def foreign_tensors(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +75,8 @@ def foreign_tensors(content: Mapping[str, Any]) -> dict[str, Any]:
         where no tensor stands beside it. A prefix ``module.`` that all names have, as ``DataParallel`` gives it,
         is removed.
     """
+    from torch import Tensor
+
     if not any(isinstance(value, Tensor) for value in content.values()):
         inner = [value for value in content.values() if _is_state(value)]
         if _is_state(content.get("state_dict")):
@@ -72,4 +88,6 @@ def foreign_tensors(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_state(value: object) -> bool:
+    from torch import Tensor
+
     return isinstance(value, Mapping) and bool(value) and all(isinstance(v, Tensor) for v in value.values())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import ConfigError, DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, centred_windows, digest_of
+from asc_bench.features.encoders.foreign import checkpoint_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,7 +124,7 @@ class Openl3Long(Openl3):
 def _network(path: Path, sha256: str, device: str) -> Network:
     from asc_bench.features.encoders.openl3_network import Network
 
-    content = _tensors(path)
+    content = checkpoint_tensors(path)
     network = Network(_representation(path, content))
     wanted = network.state_dict()
     absent = [name for name in wanted if name not in content]
@@ -170,14 +171,3 @@ def _representation(path: Path, content: dict[str, Tensor]) -> Representation:
         f"{path}: another front end than those of OpenL3 ({', '.join(REPRESENTATIONS)}); its embeddings would be "
         "those of another network"
     )
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """What the published files hold; nothing in them is run."""
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
-    except Exception as error:
-        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
+from asc_bench.features.encoders.foreign import checkpoint_tensors
 from asc_bench.features.kaldi_mel import KaldiLogMel
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _HOP_LENGTH, _DIMENSIONS = 320, 768
 _LEAST_FRAMES = 16
@@ -25,6 +26,9 @@ _LEAST_FRAMES = 16
 _LONGEST_S = 10.0
 _STRIDE_OF_ROWS = {12: 10, 10: 12, 9: 14, 8: 16}
 """Rows of patches in 128 bands, by which a checkpoint tells its stride."""
+
+_HEADS = ("head.", "head_dist.")
+"""Classification layers, which the embedding does without."""
 
 _RUNNING = Lock()
 
@@ -127,7 +131,7 @@ def passt_log_mel() -> KaldiLogMel:
 def _network(path: Path, sha256: str, device: str) -> nn.Module:
     from asc_bench.features.encoders.passt_network import Backbone
 
-    content = _tensors(path)
+    content = checkpoint_tensors(path)
     rows = content["freq_new_pos_embed"].shape[2:3].numel() if "freq_new_pos_embed" in content else 0
     blocks = {int(found[1]) for name in content if (found := re.match(r"blocks\.(\d+)\.", name))}
     network = Backbone(stride=_STRIDE_OF_ROWS.get(rows, 10), depth=len(blocks) or 12)
@@ -141,16 +145,9 @@ def _network(path: Path, sha256: str, device: str) -> nn.Module:
                 f"{path}: no checkpoint of PaSST for 10 s and a hop of 10 ms: {name} has the shape "
                 f"{tuple(content[name].shape)} instead of {tuple(tensor.shape)}"
             )
+    # A block with more than PaSST's has would be embedded as another network in silence.
+    more = [name for name in content if name not in wanted and not name.startswith(_HEADS)]
+    if more:
+        raise StoreError(f"{path}: no checkpoint of PaSST, which has no {more[0]} ({len(more)} such tensors)")
     network.load_state_dict({name: content[name] for name in wanted})
     return network.eval().to(device)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """What the published files hold; nothing in them is run."""
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
-    except Exception as error:
-        raise StoreError(f"{path}: not a readable checkpoint ({type(error).__name__})") from error
