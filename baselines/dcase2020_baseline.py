@@ -122,7 +122,8 @@ class Dcase2020Baseline(TorchSystem):
         guesses=(
             "Published numbers are of OpenL3 trained on music, with 256 mel bands; with another file or extractor "
             "they are those of another system. The published file was not at hand: network, front end and windows "
-            "were held against torchopenl3 with random weights.",
+            "were held against torchopenl3 with random weights, and mel filters follow a formula (HTK scale, equal "
+            "area).",
             "Windows lie as OpenL3 lays them with center=True: half a window of zeros before the clip, and zeros "
             "after it where the last window needs them.",
             "An epoch of the source is every window of every clip; here a step draws one window of each of 64 "
