@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -237,13 +239,27 @@ def records(path: Path) -> Iterator[Any]:
         at += 7 + size
 
 
+def whole(path: Path, within_s: float = 60.0) -> list[Any]:
+    """All records, once wandb's own process, which may be slower than the one that logs, has written the last."""
+    from google.protobuf.message import DecodeError
+
+    end = time.monotonic() + within_s
+    while True:
+        found: list[Any] = []
+        with contextlib.suppress(struct.error, DecodeError):  # half a record
+            found = list(records(path))
+        if any(record.HasField("exit") for record in found) or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
 def test_what_wandb_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     write("wandb", tmp_path)
     (path,) = tmp_path.rglob("offline-run-*/run-0123456789abcdef01234567.wandb")
     rows, summary = [], {}
-    for record in records(path):
+    for record in whole(path):
         items = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
         rows += [{name: float(value) for name, value in items.items() if name[0] != "_"}] if items else []
         summary |= {item.key or "/".join(item.nested_key): item.value_json for item in record.summary.update}
