@@ -55,7 +55,9 @@ class Encoder(FrontEnd):
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules without which it cannot run."""
     install: ClassVar[str] = ""
-    """The command that installs them."""
+    """The command that installs them, or how its file is come by."""
+    wants_file: ClassVar[bool] = False
+    """Whether it has no weights but those that ``weights`` names."""
 
     weights: str = ""
     window_s: float = 0.0
@@ -92,7 +94,9 @@ class Encoder(FrontEnd):
 
     def lacking(self) -> str:
         """Which file must be named and is not, and where it is published; empty if none."""
-        return ""
+        if self.weights or not self.wants_file:
+            return ""
+        return f"extractor {self.name} has no weights here: {self.install}"
 
     def files(self) -> tuple[Path, ...]:
         """Files that the embedding depends on."""

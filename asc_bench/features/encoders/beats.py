@@ -127,6 +127,7 @@ class Beats(Encoder):
         licence="MIT for the code; the page of the files names none for them",
         source="github.com/microsoft/unilm, beats, BEATs_iter3_plus_AS2M.pt",
     )
+    wants_file: ClassVar[bool] = True
     install: ClassVar[str] = (
         "no package: fetch BEATs_iter3_plus_AS2M.pt by the links of github.com/microsoft/unilm, beats, weights=FILE"
     )
@@ -138,10 +139,6 @@ class Beats(Encoder):
     def n_parameters(self) -> int:
         """Of the network without the layer of AudioSet's classes."""
         return 90_311_792
-
-    def lacking(self) -> str:
-        """See ``Encoder.lacking``."""
-        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
 
     def dimensions(self, n_samples: int) -> int:
         """768.

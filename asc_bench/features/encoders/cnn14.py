@@ -40,6 +40,7 @@ class Cnn14(Encoder):
         licence="see the record on Zenodo; not checked here",
         source="zenodo.org/records/3987831, Cnn14_mAP=0.431.pth",
     )
+    wants_file: ClassVar[bool] = True
     install: ClassVar[str] = "no package: fetch Cnn14_mAP=0.431.pth from zenodo.org/records/3987831, weights=FILE"
 
     sample_rate_hz: int = 32_000
@@ -48,10 +49,6 @@ class Cnn14(Encoder):
     def n_parameters(self) -> int:
         """Of the network without the classification layer."""
         return 79_673_792
-
-    def lacking(self) -> str:
-        """See ``Encoder.lacking``."""
-        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
 
     def dimensions(self, n_samples: int) -> int:
         """2,048.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
-from asc_bench.features.encoders.foreign import checkpoint_tensors
+from asc_bench.features.encoders.foreign import checkpoint_tensors, fitting_tensors
 from asc_bench.features.encoders.passt import passt_log_mel
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Efficientat(Encoder):
         licence="see the releases of its code on GitHub; not checked here",
         source="github.com/fschmid56/EfficientAT, release v0.0.1",
     )
+    wants_file: ClassVar[bool] = True
     install: ClassVar[str] = (
         "no package: fetch mn10_as_mAP_471.pt from the release v0.0.1 of github.com/fschmid56/EfficientAT, "
         "weights=FILE"
@@ -72,10 +73,6 @@ class Efficientat(Encoder):
             return None
         with _RUNNING:
             return sum(parameter.numel() for parameter in self._loaded()[0].parameters())
-
-    def lacking(self) -> str:
-        """See ``Encoder.lacking``."""
-        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
 
     def dimensions(self, n_samples: int) -> int:
         """960 x width, with the width of the file.
@@ -145,18 +142,10 @@ def _network(path: Path, sha256: str, device: str) -> Backbone:
     network: Backbone = made(width=width)
     wanted = {name: tensor for name, tensor in network.state_dict().items() if name != "temperature"}
     kind = f"a {'dymn' if dynamic else 'mn'} of width {width:g}"
-    absent = [name for name in wanted if name not in content]
-    if absent:
-        raise StoreError(f"{path}: not {kind}, it lacks {absent[0]} and {len(absent) - 1} more tensors")
-    for name, tensor in wanted.items():
-        if content[name].shape != tensor.shape:
-            raise StoreError(
-                f"{path}: not {kind}: {name} has the shape {tuple(content[name].shape)} instead of "
-                f"{tuple(tensor.shape)}"
-            )
+    taken = fitting_tensors(content, wanted, path, what=f"not {kind}")
     # Another kind of squeeze and excitation has more tensors, and would be left out in silence.
     more = [name for name in content if name not in wanted and name not in _UNREAD]
     if more:
         raise StoreError(f"{path}: not {kind}, which has no {more[0]} ({len(more)} such tensors)")
-    network.load_state_dict({name: content[name] for name in wanted}, strict=False)
+    network.load_state_dict(taken, strict=False)
     return network.eval().to(device)

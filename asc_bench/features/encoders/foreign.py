@@ -65,6 +65,39 @@ def checkpoint_tensors(path: Path) -> dict[str, Tensor]:
     return {str(name): tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
 
 
+def fitting_tensors(
+    content: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path, *, what: str, for_shapes: str = ""
+) -> dict[str, Tensor]:
+    """Tensors for a network out of a checkpoint's, which must hold them all, in their shapes.
+
+    Parameters
+    ----------
+    content, wanted : mapping
+        Of the checkpoint, and of the network.
+    path : Path
+        Of the checkpoint, for messages.
+    what : str
+        What the file is not if it does not fit, such as "no checkpoint of CNN14".
+    for_shapes : str
+        Follows ``what`` where a shape differs.
+
+    Raises
+    ------
+    StoreError
+        With the first difference.
+    """
+    absent = [name for name in wanted if name not in content]
+    if absent:
+        raise StoreError(f"{path}: {what}, it lacks {absent[0]} and {len(absent) - 1} more tensors")
+    for name, tensor in wanted.items():
+        if content[name].shape != tensor.shape:
+            raise StoreError(
+                f"{path}: {what}{for_shapes}: {name} has the shape {tuple(content[name].shape)} instead of "
+                f"{tuple(tensor.shape)}"
+            )
+    return {name: content[name] for name in wanted}
+
+
 def foreign_tensors(content: Mapping[str, Any]) -> dict[str, Any]:
     """Find the state dict in what ``load_foreign_state`` read, and take the names off what it was wrapped in.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import ConfigError, DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, centred_windows, digest_of
-from asc_bench.features.encoders.foreign import checkpoint_tensors
+from asc_bench.features.encoders.foreign import checkpoint_tensors, fitting_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,7 @@ class Openl3(Encoder):
         licence="CC BY 4.0 by the README of openl3; torchopenl3, which converted them, says Apache 2.0",
         source="github.com/torchopenl3/torchopenl3-models, torchopenl3_mel256_music_512.pth.tar and others",
     )
+    wants_file: ClassVar[bool] = True
     install: ClassVar[str] = (
         "no package: fetch torchopenl3_mel256_music_512.pth.tar from github.com/torchopenl3/torchopenl3-models, "
         "weights=FILE"
@@ -68,10 +69,6 @@ class Openl3(Encoder):
     def n_parameters(self) -> int:
         """Of the network; the running means and variances of its normalisations are not counted."""
         return 4_687_042
-
-    def lacking(self) -> str:
-        """See ``Encoder.lacking``."""
-        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
 
     def dimensions(self, n_samples: int) -> int:
         """512 or 6,144.
@@ -127,16 +124,8 @@ def _network(path: Path, sha256: str, device: str) -> Network:
     content = checkpoint_tensors(path)
     network = Network(_representation(path, content))
     wanted = network.state_dict()
-    absent = [name for name in wanted if name not in content]
-    if absent:
-        raise StoreError(f"{path}: no file of torchopenl3, it lacks {absent[0]} and {len(absent) - 1} more tensors")
-    for name, tensor in wanted.items():
-        if content[name].shape != tensor.shape:
-            raise StoreError(
-                f"{path}: no file of torchopenl3: {name} has the shape {tuple(content[name].shape)} instead of "
-                f"{tuple(tensor.shape)}"
-            )
-    network.load_state_dict({name: content[name] for name in wanted})
+    taken = fitting_tensors(content, wanted, path, what="no file of torchopenl3")
+    network.load_state_dict(taken)
     return network.eval().to(device)
 
 

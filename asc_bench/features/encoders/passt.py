@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from asc_bench.errors import DataError, StoreError
 from asc_bench.features.encoders.base import Encoder, Provenance, digest_of
-from asc_bench.features.encoders.foreign import checkpoint_tensors
+from asc_bench.features.encoders.foreign import checkpoint_tensors, fitting_tensors
 from asc_bench.features.kaldi_mel import KaldiLogMel
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Passt(Encoder):
         licence="see the releases of its code on GitHub; not checked here",
         source="github.com/kkoutini/PaSST, releases",
     )
+    wants_file: ClassVar[bool] = True
     install: ClassVar[str] = (
         "no package: fetch passt-s-f128-p16-s10-ap.476-swa.pt from the releases of github.com/kkoutini/PaSST, "
         "weights=FILE"
@@ -66,10 +67,6 @@ class Passt(Encoder):
         if not Path(self.weights).is_file():
             return None
         return sum(parameter.numel() for parameter in self._loaded()[0].parameters())
-
-    def lacking(self) -> str:
-        """See ``Encoder.lacking``."""
-        return "" if self.weights else f"extractor {self.name} has no weights here: {self.install}"
 
     def dimensions(self, n_samples: int) -> int:
         """768.
@@ -136,18 +133,12 @@ def _network(path: Path, sha256: str, device: str) -> nn.Module:
     blocks = {int(found[1]) for name in content if (found := re.match(r"blocks\.(\d+)\.", name))}
     network = Backbone(stride=_STRIDE_OF_ROWS.get(rows, 10), depth=len(blocks) or 12)
     wanted = network.state_dict()
-    absent = [name for name in wanted if name not in content]
-    if absent:
-        raise StoreError(f"{path}: no checkpoint of PaSST, it lacks {absent[0]} and {len(absent) - 1} more tensors")
-    for name, tensor in wanted.items():
-        if content[name].shape != tensor.shape:
-            raise StoreError(
-                f"{path}: no checkpoint of PaSST for 10 s and a hop of 10 ms: {name} has the shape "
-                f"{tuple(content[name].shape)} instead of {tuple(tensor.shape)}"
-            )
+    taken = fitting_tensors(
+        content, wanted, path, what="no checkpoint of PaSST", for_shapes=" for 10 s and a hop of 10 ms"
+    )
     # A block with more than PaSST's has would be embedded as another network in silence.
     more = [name for name in content if name not in wanted and not name.startswith(_HEADS)]
     if more:
         raise StoreError(f"{path}: no checkpoint of PaSST, which has no {more[0]} ({len(more)} such tensors)")
-    network.load_state_dict({name: content[name] for name in wanted})
+    network.load_state_dict(taken)
     return network.eval().to(device)
